@@ -1,0 +1,151 @@
+// The out-of-line parts of the ground floor's headers. Every interface and exception of it has its key function here,
+// so that the process has one vtable and one typeinfo of each, whatever plugin throws or casts.
+#include <set>
+
+#include <opencv2/core.hpp>
+
+#include <sectile/dataset.h>
+#include <sectile/schedule.h>
+#include <sectile/transform.h>
+
+namespace sectile {
+namespace {
+
+std::string join(const std::vector<Problem>& problems) {
+  std::string text;
+  for (const auto& problem : problems) text += (text.empty() ? "" : "\n") + problem.pointer + ": " + problem.message;
+  return text;
+}
+
+std::uint64_t mix(std::uint64_t x) {  // splitmix64's finaliser
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+SpecError::SpecError(std::vector<Problem> problems)
+    : std::runtime_error(join(problems)), problems_(std::move(problems)) {}
+SpecError::SpecError(const std::string& pointer, const std::string& message)
+    : SpecError(std::vector<Problem>{{pointer, message}}) {}
+SpecError::~SpecError() = default;
+PluginError::PluginError(const std::string& where, const std::string& reason)
+    : std::runtime_error(where + ": " + reason) {}
+PluginError::~PluginError() = default;
+DataError::DataError(const std::string& where, const std::string& reason) : std::runtime_error(where + ": " + reason) {}
+DataError::~DataError() = default;
+
+Dataset::~Dataset() = default;
+Schedule::~Schedule() = default;
+Transform::~Transform() = default;
+Recipe::~Recipe() = default;
+
+Problems::Problems(std::vector<Problem>& all, std::string pointer) : all_(all), pointer_(std::move(pointer)) {}
+void Problems::add(const std::string& option, const std::string& message) {
+  all_.push_back({pointer_ + "/" + option, message});
+}
+
+void AnyRef::set(std::string type, std::shared_ptr<const Recipe> recipe) {
+  type_ = std::move(type);
+  recipe_ = std::move(recipe);
+}
+const Recipe& AnyRef::recipe() const {
+  if (!recipe_) throw PluginError("Ref", "is empty: test it, or declare the option required()");
+  return *recipe_;
+}
+
+Option::Option(const char* option_name, void* option_value, const ValueType& value_type, const char* option_help)
+    : name(option_name), help(option_help), value(option_value), type(&value_type) {}
+Option& Option::at_least(double limit) {
+  minimum = limit;
+  return *this;
+}
+Option& Option::at_most(double limit) {
+  maximum = limit;
+  return *this;
+}
+Option& Option::one_of(std::initializer_list<const char*> names) {
+  choices.assign(names.begin(), names.end());
+  return *this;
+}
+Option& Option::not_empty() {
+  must_not_be_empty = true;
+  return *this;
+}
+Option& Option::required() {
+  is_required = true;
+  return *this;
+}
+Option& Option::renamed_from(const char* old) {
+  old_name = old;
+  return *this;
+}
+
+Options::Options() = default;
+Options::~Options() = default;
+Option& Options::add(const char* name, void* member, const ValueType& type, const char* help) {
+  return *options_.emplace_back(std::make_unique<Option>(name, member, type, help));
+}
+
+void Kind<Model>::Common::declare(Options& options) {
+  options.add("weights", &weights, "File of weights to start from.");
+}
+void Kind<Backbone>::Common::declare(Options& options) {
+  options.add("weights", &weights, "File of weights to start from.");
+  options.add("freeze", &freeze, "Stages, from the stem on, that keep their weights.").at_least(0);
+}
+void Kind<Loss>::Common::declare(Options& options) {
+  options.add("weight", &weight, "Factor of this loss in the sum.").at_least(0);
+  options.add("auxiliary", &auxiliary, "Factor of the same loss over auxiliary outputs.").at_least(0);
+}
+
+void Kind<Optimizer>::Common::declare(Options& options) {
+  options.add("lr", &lr, "Learning rate, before the schedule's factor.").at_least(0);
+}
+void Kind<Schedule>::Common::declare(Options& options) {
+  options.add("warmup", &warmup, "Steps over which the learning rate first rises linearly.").at_least(0);
+}
+
+std::vector<int> Dataset::classes_of(std::size_t index) const {
+  const auto sample = read(index);
+  std::set<int> classes(sample.tags.begin(), sample.tags.end());
+  for (const auto& instance : sample.instances) classes.insert(instance.category);
+  for (const auto& segment : sample.segments) classes.insert(segment.category);
+  if (sample.labels.type() == CV_16SC1)
+    for (auto it = sample.labels.begin<std::int16_t>(); it != sample.labels.end<std::int16_t>(); ++it)
+      classes.insert(*it);
+  else
+    for (int c = 0; c < sample.labels.channels() && !sample.labels.empty(); ++c) {
+      cv::Mat plane;
+      cv::extractChannel(sample.labels, plane, c);
+      if (cv::countNonZero(plane > 0) > 0) classes.insert(c);
+    }
+  classes.erase(kIgnore);
+  return {classes.begin(), classes.end()};
+}
+
+int BuildContext::classes() const {
+  if (!labels) throw PluginError("BuildContext", "the number of classes was asked for before the data set was built");
+  return static_cast<int>(labels->classes.size());
+}
+
+Random::Random(std::initializer_list<std::uint64_t> key) {
+  for (const auto part : key) key_ = mix(key_ + part + 0x9e3779b97f4a7c15u);
+}
+std::uint64_t Random::bits() { return mix(key_ + ++counter_ * 0x9e3779b97f4a7c15u); }
+double Random::uniform(double from, double to) {
+  return from + (to - from) * static_cast<double>(bits() >> 11) * 0x1p-53;
+}
+std::int64_t Random::below(std::int64_t count) {
+  return static_cast<std::int64_t>(uniform() * static_cast<double>(count));
+}
+
+Draw::Draw(Random numbers, std::function<Sample(Random&)> others) : random(numbers), others_(std::move(others)) {}
+Sample Draw::another() {
+  if (!others_)
+    throw DataError("transform", "asks for another sample, and there is none where pictures are only predicted");
+  return others_(random);
+}
+
+}  // namespace sectile

@@ -1,0 +1,63 @@
+// Samples as tensors, and what a model makes of them.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <sectile/sample.h>
+#include <sectile/torch_abi.h>
+
+namespace sectile {
+
+// N samples, padded at the right, bottom and back to a common size that the model's divisor divides. […] is D,H,W or
+// H,W.
+struct Batch {
+  at::Tensor images{};  // float [N, C, …], channels last in memory
+  at::Tensor labels{};  // int64 [N, …] of class numbers and kIgnore; or float [N, classes, …] of 0..1 and
+                        // kIgnore; undefined when no sample has labels, kIgnore for those that have none
+  at::Tensor tags{};    // float [N, classes] of 0 and 1; undefined when no sample has tags
+  std::map<std::string, at::Tensor> targets{};  // float [N, C, …], or int64 [N, …]; 0 or kIgnore in padding and for
+                                                // samples that have none
+  std::vector<Extent> sizes{};                  // the part of each picture that is not padding
+  std::vector<Sample> truth{};   // the samples without image, labels and targets: id, instances, segments, geometry
+  std::vector<Batch> support{};  // of episodes: shot k of every sample
+};
+
+// What a model returns. Dense scores have their place; anything else that a model shares with its own loss and its own
+// decoder goes by name, documented beside the model.
+struct SECTILE_EXPORT Outputs {
+  at::Tensor logits{};               // float [N, classes, …], any resolution
+  std::vector<Outputs> auxiliary{};  // more of the same: auxiliary heads, the layers of deep supervision
+  std::map<std::string, at::Tensor> named{};
+
+  const at::Tensor& at(const std::string& name) const;  // throws PluginError listing the names that are there
+};
+
+// The decoded answer for one picture, in the coordinates of its file.
+struct Prediction {
+  std::string id{};
+  at::Tensor labels{};  // int64 […] of class numbers; or bool [classes, …] for overlapping classes
+  at::Tensor scores{};  // float [classes, …] of probabilities, when asked for
+  std::vector<Instance> instances{};
+  at::Tensor segment_ids{};  // int32 […], 0 = void
+  std::vector<Segment> segments{};
+};
+
+// What a decoder has to fill in; the union of what metrics and writers need.
+struct Wanted {
+  bool labels = false;
+  bool scores = false;
+  bool instances = false;
+  bool segments = false;
+  bool overlapping = false;  // the label map's: sigmoid above 0.5 instead of argmax
+};
+
+// Scores over the whole padded picture [C, …], at any resolution, brought back to the file's size: up-sampled, padding
+// cut off, mapped by the geometry record. Linear; differentiable; on the tensor's device.
+SECTILE_EXPORT at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t index);
+SECTILE_EXPORT cv::Rect2f restore(const cv::Rect2f& box, const Batch& batch, std::size_t index);
+
+}  // namespace sectile

@@ -1,0 +1,49 @@
+// What a component may ask about the run that it is built for.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sectile/abi.h>
+
+namespace sectile {
+
+struct Component;
+
+enum class Task { semantic, instance, panoptic };
+
+struct LabelClass {
+  std::string name{};
+  std::array<std::uint8_t, 3> color = {};
+  bool thing = false;
+  std::int64_t category_id = 0;  // what files call it; only datasets and writers look
+};
+
+// The classes of a data set. A class number is an index into `classes`.
+struct LabelMap {
+  std::vector<LabelClass> classes{};
+  bool overlapping = false;  // a pixel may have several classes, or none: per-class labels, sigmoid. One class: binary
+};
+
+// Made by the host: datasets are built first, then the labels and the first training sample (after its transforms) fill
+// this in, then everything else is built. No component declares a number of classes or channels as an option.
+struct SECTILE_EXPORT BuildContext {
+  Task task = Task::semantic;
+  std::shared_ptr<const LabelMap> labels;  // null while datasets are built
+  int channels = 3;                        // of the pictures that the model will see
+  int dimensions = 2;                      // 3 for volumes
+  std::function<std::vector<std::int64_t>()>
+      count_pixels;  // per class over the training data; counted when first asked
+
+  // The host's: it sees each component right after it was built, also those inside others. `made` is an Interface*,
+  // `common` the Kind<Interface>::Common it was named with.
+  std::function<void(const Component& component, void* made, const void* common)> after_build;
+
+  int classes() const;  // how many labels, which is how many logits; throws PluginError while they are not known
+};
+
+}  // namespace sectile

@@ -1,0 +1,92 @@
+// The kinds of component: what a spec calls them, and the options that all components of a kind have in common.
+// On the ground floor, so that specs are read and checked without LibTorch.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include <sectile/abi.h>
+
+namespace sectile {
+
+class Options;
+class SECTILE_EXPORT Backbone;
+class SECTILE_EXPORT Dataset;
+class SECTILE_EXPORT Loss;
+class SECTILE_EXPORT Metric;
+class SECTILE_EXPORT Model;
+class SECTILE_EXPORT Optimizer;
+class SECTILE_EXPORT Schedule;
+class SECTILE_EXPORT Transform;
+
+// For a kind without common options, and a component without options of its own.
+struct NoOptions {
+  void declare(Options&) {}
+};
+
+template <class Interface>
+struct Kind;
+
+template <>
+struct Kind<Dataset> {
+  static constexpr const char* name = "dataset";
+  using Common = NoOptions;
+};
+template <>
+struct Kind<Transform> {
+  static constexpr const char* name = "transform";
+  using Common = NoOptions;
+};
+template <>
+struct Kind<Model> {
+  static constexpr const char* name = "model";
+  struct SECTILE_EXPORT Common {
+    std::filesystem::path weights;
+    void declare(Options& options);
+  };
+};
+template <>
+struct Kind<Backbone> {
+  static constexpr const char* name = "backbone";
+  struct SECTILE_EXPORT Common {
+    std::filesystem::path weights;
+    int freeze = 0;  // how many stages, by WeightRules::depth
+    void declare(Options& options);
+  };
+};
+template <>
+struct Kind<Loss> {
+  static constexpr const char* name = "loss";
+  struct SECTILE_EXPORT Common {
+    double weight = 1;       // of all its terms
+    double auxiliary = 0.4;  // of what it finds in Outputs::auxiliary
+    void declare(Options& options);
+  };
+};
+template <>
+struct Kind<Metric> {
+  static constexpr const char* name = "metric";
+  using Common = NoOptions;
+};
+
+template <>
+struct Kind<Optimizer> {
+  static constexpr const char* name = "optimizer";
+  struct SECTILE_EXPORT Common {
+    double lr = 1e-3;  // of the parameter groups whose scale is 1, before the schedule's factor
+    void declare(Options& options);
+  };
+};
+template <>
+struct Kind<Schedule> {
+  static constexpr const char* name = "schedule";
+  struct SECTILE_EXPORT Common {
+    std::int64_t warmup = 0;  // steps
+    void declare(Options& options);
+  };
+};
+
+constexpr const char* kKinds[] = {"dataset", "transform", "model",    "backbone",
+                                  "loss",    "optimizer", "schedule", "metric"};
+
+}  // namespace sectile

@@ -1,0 +1,222 @@
+// Samples to tensors, scores back to pictures, and the defaults of Model and DenseLoss.
+#include "batch.h"
+
+#include <ATen/ATen.h>
+#include <opencv2/core.hpp>
+
+#include <sectile/loss.h>
+#include <sectile/model.h>
+#include <sectile/transform.h>
+
+namespace sectile {
+namespace {
+
+std::vector<std::int64_t> spatial(const Extent& size, bool volume) {
+  if (volume) return {size.depth, size.height, size.width};
+  return {size.height, size.width};
+}
+
+at::ScalarType type_of(const cv::Mat& mat) {
+  switch (mat.depth()) {
+    case CV_8U:
+      return at::kByte;
+    case CV_16U:
+      return at::kUInt16;
+    case CV_16S:
+      return at::kShort;
+    case CV_32S:
+      return at::kInt;
+    default:
+      return at::kFloat;
+  }
+}
+
+// [..., channels] over the Mat's own memory.
+at::Tensor view(const cv::Mat& mat) {
+  auto sizes = spatial(extent(mat), mat.dims == 3);
+  sizes.push_back(mat.channels());
+  return at::from_blob(mat.data, sizes, type_of(mat));
+}
+
+at::Tensor channels_first(const at::Tensor& tensor) { return tensor.movedim(-1, 1); }
+
+// The part of [..., channels] (without the batch dimension) that is not padding.
+at::Tensor valid(at::Tensor tensor, const Extent& size, bool volume, int first) {
+  const auto sizes = spatial(size, volume);
+  for (std::size_t i = 0; i < sizes.size(); ++i) tensor = tensor.narrow(first + static_cast<int>(i), 0, sizes[i]);
+  return tensor;
+}
+
+at::Tensor interpolate(const at::Tensor& scores, at::IntArrayRef size) {  // [N, C, …]
+  if (scores.sizes().slice(2) == size) return scores;
+  return size.size() == 3 ? at::upsample_trilinear3d(scores, size, false)
+                          : at::upsample_bilinear2d(scores, size, false);
+}
+
+// One further map of every sample. `like` is any of them, `shape` is [N, …] with padding.
+at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, const cv::Mat& like,
+                   std::vector<std::int64_t> shape) {
+  const bool real = like.depth() == CV_32F, volume = like.dims == 3;
+  if (real) shape.push_back(like.channels());
+  const auto all = real ? at::zeros(shape) : at::full(shape, kIgnore, at::kLong);
+  for (std::size_t n = 0; n < samples.size(); ++n) {
+    const auto found = samples[n].targets.find(name);
+    if (found == samples[n].targets.end()) continue;
+    const auto size = extent(found->second);
+    if (size != extent(samples[n].image))
+      throw DataError(samples[n].id, "picture and target \"" + name + "\" differ in size");
+    if (found->second.type() != like.type())
+      throw DataError(samples[n].id, "target \"" + name + "\" has another type than in other samples");
+    valid(all[static_cast<std::int64_t>(n)], size, volume, 0)
+        .copy_(real ? view(found->second) : view(found->second).squeeze(-1));
+  }
+  return real ? channels_first(all) : all;
+}
+
+}  // namespace
+
+const at::Tensor& Outputs::at(const std::string& name) const {
+  const auto found = named.find(name);
+  if (found != named.end()) return found->second;
+  std::string there;
+  for (const auto& [known, unused] : named) there += (there.empty() ? "" : ", ") + known;
+  throw PluginError("outputs",
+                    "the model gives no \"" + name + "\"; it gives: " + (there.empty() ? "logits only" : there));
+}
+
+at::Tensor labels_tensor(const Sample& sample) {
+  if (sample.labels.empty()) return {};
+  const auto whole = view(sample.labels);
+  return sample.labels.type() == CV_16SC1 ? whole.squeeze(-1).to(at::kLong) : whole.movedim(-1, 0).contiguous();
+}
+
+Batch collate(std::vector<Sample> samples, int divisor, int classes) {
+  Batch batch;
+  Extent most;
+  bool any_labels = false, any_tags = false, per_class = false;
+  for (auto& sample : samples) {
+    const Extent size = extent(sample.image);
+    if (sample.image.dims != samples.front().image.dims || sample.image.channels() != samples.front().image.channels())
+      throw DataError(sample.id, "has other dimensions or channels than " + samples.front().id);
+    if (sample.support.size() != samples.front().support.size())
+      throw DataError(sample.id, "has another number of shots than " + samples.front().id);
+    if (sample.geometry.original.width == 0) sample.geometry.original = size;
+    most = {std::max(most.depth, size.depth), std::max(most.height, size.height), std::max(most.width, size.width)};
+    any_labels |= !sample.labels.empty();
+    any_tags |= !sample.tags.empty();
+    per_class |= sample.labels.depth() == CV_32F;
+    batch.sizes.push_back(size);
+  }
+  const bool volume = samples.front().image.dims == 3;
+  const auto up = [divisor](int size) { return (size + divisor - 1) / divisor * divisor; };
+  const auto padded = spatial({volume ? up(most.depth) : 1, up(most.height), up(most.width)}, volume);
+  const auto count = static_cast<std::int64_t>(samples.size());
+  auto shape = padded;  // [N, …, C]: permuted to [N, C, …] it is channels_last without a copy
+  shape.insert(shape.begin(), count);
+  auto label_shape = shape;
+  for (const auto& sample : samples)
+    for (const auto& [name, map] : sample.targets)
+      if (!batch.targets.count(name)) batch.targets[name] = stacked(samples, name, map, label_shape);
+  shape.push_back(samples.front().image.channels());
+  auto images = at::zeros(shape, at::kFloat);
+  if (per_class) label_shape.push_back(classes);
+  at::Tensor labels;
+  if (any_labels) labels = at::full(label_shape, kIgnore, per_class ? at::kFloat : at::kLong);
+  if (any_tags) batch.tags = at::zeros({count, classes});
+  for (std::int64_t n = 0; n < count; ++n) {
+    auto& sample = samples[static_cast<std::size_t>(n)];
+    auto target = valid(images[n], extent(sample.image), volume, 0);
+    target.copy_(view(sample.image));
+    if (!sample.mean.empty())
+      target.sub_(at::tensor(at::ArrayRef<float>(sample.mean))).div_(at::tensor(at::ArrayRef<float>(sample.deviation)));
+    if (!sample.labels.empty()) {
+      if (extent(sample.labels) != extent(sample.image))
+        throw DataError(sample.id, "picture and labels differ in size");
+      auto to = valid(labels[n], extent(sample.labels), volume, 0);
+      const bool soft = sample.labels.depth() == CV_32F;
+      if (per_class && !soft)
+        throw DataError(sample.id, "has class numbers where others of the batch have labels per class");
+      to.copy_(soft ? view(sample.labels) : view(sample.labels).squeeze(-1));
+    }
+    for (const int tag : sample.tags) batch.tags[n][tag] = 1;
+  }
+  batch.images = channels_first(images);
+  if (any_labels) batch.labels = per_class ? channels_first(labels) : labels;
+  for (std::size_t shot = 0; shot < samples.front().support.size(); ++shot) {
+    std::vector<Sample> one;
+    for (auto& sample : samples) one.push_back(std::move(sample.support[shot]));
+    batch.support.push_back(collate(std::move(one), divisor, classes));
+  }
+  for (auto& sample : samples) {
+    sample.image = cv::Mat(), sample.labels = cv::Mat(), sample.targets.clear();
+    batch.truth.push_back(std::move(sample));
+  }
+  return batch;
+}
+
+at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t index) {
+  const auto& geometry = batch.truth[index].geometry;
+  if (!geometry.invertible)
+    throw DataError(batch.truth[index].id, "was warped by a transform that cannot be undone; use it for training only");
+  const bool volume = batch.images.dim() == 5;
+  const Extent now = batch.sizes[index], then = geometry.original;
+  auto input = valid(interpolate(scores.unsqueeze(0), batch.images.sizes().slice(2)), now, volume, 2);
+  if (now == then && geometry.to_original == cv::Matx44d::eye()) return input.squeeze(0);
+  // original position → position here, both scaled to -1…1: what affine_grid calls theta.
+  const auto back = geometry.to_original.inv();
+  const double size_now[] = {double(now.width), double(now.height), double(now.depth)};
+  const double size_then[] = {double(then.width), double(then.height), double(then.depth)};
+  const int dims = volume ? 3 : 2;
+  auto theta = at::empty({1, dims, dims + 1}, at::kFloat);
+  for (int i = 0; i < dims; ++i) {
+    double shift = back(i, 3) * 2 / size_now[i] - 1;
+    for (int j = 0; j < dims; ++j) {
+      theta[0][i][j] = back(i, j) * size_then[j] / size_now[i];
+      shift += back(i, j) * size_then[j] / size_now[i];
+    }
+    theta[0][i][dims] = shift;
+  }
+  auto shape = spatial(then, volume);
+  shape.insert(shape.begin(), {1, scores.size(0)});
+  const auto grid = at::affine_grid_generator(theta.to(scores.options()), shape, false);
+  return at::grid_sampler(input, grid, 0, 1, false).squeeze(0);  // linear, border
+}
+
+cv::Rect2f restore(const cv::Rect2f& box, const Batch& batch, std::size_t index) {
+  Warp back;
+  back.to_input = batch.truth[index].geometry.to_original.inv();
+  back.size = batch.truth[index].geometry.original;
+  Sample carrier;
+  carrier.geometry.original = batch.sizes[index];
+  carrier.instances.push_back({.box = box});
+  apply(back, carrier);
+  return carrier.instances.empty() ? cv::Rect2f() : carrier.instances.front().box;
+}
+
+std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const {
+  std::vector<Prediction> predictions;
+  for (std::size_t n = 0; n < batch.sizes.size(); ++n) {
+    Prediction prediction;
+    prediction.id = batch.truth[n].id;
+    const auto scores = restore(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
+    if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);
+    if (wanted.scores) prediction.scores = wanted.overlapping ? scores.sigmoid() : scores.softmax(0);
+    predictions.push_back(std::move(prediction));
+  }
+  return predictions;
+}
+
+LossTerms DenseLoss::operator()(const Outputs& outputs, const Batch& batch) const {
+  if (!outputs.logits.defined()) throw PluginError("loss", "wants class scores, and the model gives no logits");
+  if (!batch.labels.defined()) throw PluginError("loss", "wants labels, and the batch has none");
+  const bool per_class = batch.labels.is_floating_point();
+  const auto logits = interpolate(outputs.logits.to(at::kFloat), batch.labels.sizes().slice(per_class ? 2 : 1));
+  return {{"", per_class ? forward_per_class(logits, batch.labels) : forward(logits, batch.labels)}};
+}
+
+at::Tensor DenseLoss::forward_per_class(const at::Tensor&, const at::Tensor&) const {
+  throw PluginError("loss",
+                    "cannot read labels per class (overlapping classes, soft labels); use one that does: bce, dice");
+}
+
+}  // namespace sectile

@@ -1,0 +1,31 @@
+// Everything the host does to the parameters of a model that it did not write.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <torch/nn/module.h>
+
+#include <sectile/optimizer.h>
+#include <sectile/roles.h>
+
+namespace sectile {
+
+using StateDict = std::map<std::string, at::Tensor>;
+
+struct LoadReport {
+  std::string dialect;  // empty: the model's own names
+  std::vector<std::string> loaded, missing, unexpected, reshaped;
+};
+
+StateDict state_dict(torch::nn::Module& module);  // without transient buffers
+LoadReport load_state(torch::nn::Module& module,
+                      const StateDict& file);  // throws DataError for a shape that no head rule covers
+std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, double layer_decay);
+void freeze(torch::nn::Module& module, int stages);
+int prepare_for_inference(torch::nn::Module& module);  // how many blocks changed
+int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks);
+void to_channels_last(torch::nn::Module& module);
+
+}  // namespace sectile
