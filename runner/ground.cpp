@@ -4,63 +4,80 @@
 #include <cstring>
 #include <filesystem>
 #include <iomanip>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <unistd.h>
+#include <boost/program_options/errors.hpp>
 
-#include "../framework/ground/spec/pipeline_spec.h"
+#include "../framework/ground/spec/suggestion.h"
+#include "commands.h"
 #include "report.h"
 
-namespace po = boost::program_options;
-using namespace sectile;
+namespace {
 
-// libgomp and glibc's malloc read their settings before main, so they are made here. The user's own choice stands.
-[[noreturn]] static void become_compute(char** arguments) {
-  setenv("OMP_WAIT_POLICY", "passive", 0);            // spinning threads starve other programs
-  setenv("MALLOC_MMAP_THRESHOLD_", "1073741824", 0);  // activations are reused instead of mapped anew
-  setenv("MALLOC_TRIM_THRESHOLD_", "2147483647", 0);
-  setenv("MALLOC_TOP_PAD_", "268435456", 0);
+struct Command {
+  const char* name;
+  const char* summary;
+  void (*run)(int count, char** words);  // null: sectile-compute does it
+};
+constexpr Command kCommands[] = {
+    {"train", "train the model that a spec describes", nullptr},
+    {"evaluate", "measure a trained model on annotated pictures", nullptr},
+    {"predict", "segment pictures with a trained model", nullptr},
+    {"check", "find every mistake of a spec, and print it with its defaults", sectile::check},
+    {"list", "the components that specs can name", sectile::list},
+    {"describe", "the options of one component", sectile::describe},
+    {"schema", "the JSON Schema of specs, for editors", sectile::schema},
+    {"doctor", "whether this installation computes correctly and at full speed", nullptr},
+};
+
+void print_help() {
+  std::cout
+      << "usage: sectile COMMAND [OPTION]...\n\n"
+         "Image segmentation: models, losses, data sets and transforms from plugins, composed by a JSON spec.\n\n";
+  for (const auto& command : kCommands)
+    std::cout << "  " << std::left << std::setw(10) << command.name << command.summary << "\n";
+  std::cout << "\nsectile COMMAND --help tells more. --version: what this is.\n";
+}
+
+void set_unless_chosen(const char* name, const char* value) { setenv(name, value, 0); }
+
+// libgomp, oneDNN and glibc's malloc read their settings when they start, so they are made here.
+[[noreturn]] void become_compute(char** words) {
+  set_unless_chosen("OMP_WAIT_POLICY", "passive");            // spinning threads starve other programs
+  set_unless_chosen("MALLOC_MMAP_THRESHOLD_", "1073741824");  // activations are reused instead of mapped anew
+  set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "2147483647");
+  set_unless_chosen("MALLOC_TOP_PAD_", "268435456");
+  set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per picture size: memory grows else
+  set_unless_chosen("LRU_CACHE_CAPACITY", "64");
   const auto program =
       std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib/sectile/sectile-compute";
-  execv(program.c_str(), arguments);
-  throw std::runtime_error(program.string() + ": " + std::strerror(errno));
+  execv(program.c_str(), words);
+  throw std::runtime_error(program.string() + ": " + std::strerror(errno) +
+                           "; it belongs to this program: install both together");
 }
 
-static void run(int count, char** words) {
-  const std::string command = count > 1 ? words[1] : "help";
-  if (command == "train" || command == "doctor") become_compute(words);
-
-  std::vector<std::string> names, changes;
-  po::options_description options;
-  options.add_options()("name", po::value(&names))("set", po::value(&changes))("resolved", "");
-  po::variables_map given;
-  po::store(po::command_line_parser(count, words)
-                .options(options)
-                .positional(po::positional_options_description().add("name", -1))
-                .run(),
-            given);
-  po::notify(given);
-  const PluginIndex index(plugin_folders());
-  if (command == "list" && names.size() <= 2) {
-    for (const auto& entry : index.all())
-      if (names.size() == 1 || names[1] == entry.kind)
-        std::cout << std::left << std::setw(10) << entry.kind << std::setw(16) << entry.name << std::setw(8)
-                  << entry.version << entry.summary << "\n";
-  } else if (command == "describe" && names.size() == 3) {
-    std::cout << describe_text(index, names[1], names[2]) << "\n";
-  } else if (command == "schema" && names.size() == 1) {
-    std::cout << schema_text(index) << "\n";
-  } else if (command == "check" && names.size() == 2) {
-    std::vector<std::string> dropped;
-    const auto spec = read_spec(index, names[1], changes, dropped);
-    for (const auto& pointer : dropped) std::cerr << pointer << ": dropped with the type that it belonged to\n";
-    if (given.count("resolved")) std::cout << resolved_text(spec) << "\n";
-  } else {
-    throw po::error(
-        "sectile list [KIND] | describe KIND NAME | schema | check SPEC [--resolved] [--set PTR=VALUE]... |\n"
-        "        train SPEC [--steps N] [--set PTR=VALUE]... | doctor");
+void run(int count, char** words) {
+  const std::string name = count > 1 ? words[1] : "--help";
+  if (name == "--help" || name == "-h" || name == "help") return print_help();
+  if (name == "--version") {
+    std::cout << "sectile " SECTILE_VERSION "\n";
+    return;
   }
+  std::vector<std::string> names;
+  for (const auto& command : kCommands) {
+    if (name == command.name) return command.run ? command.run(count, words) : become_compute(words);
+    names.emplace_back(command.name);
+  }
+  throw boost::program_options::error("unknown command \"" + name + "\"" + sectile::suggestion(name, names) +
+                                      "\nMore: sectile --help");
 }
+
+}  // namespace
 
 int main(int count, char** words) {
-  return report([&] { run(count, words); });
+  return sectile::report([&] { run(count, words); }, sectile::wants_backtraces(count, words));
 }

@@ -1,30 +1,24 @@
 // How both programs end: 0 done, 1 the run failed, 2 the spec, a plugin, the data or the usage is wrong.
 #pragma once
 
-#include <iostream>
+#include <exception>
+#include <functional>
+#include <string>
 
-#include <boost/program_options.hpp>
+namespace sectile {
 
-#include <sectile/error.h>
+constexpr int kDone = 0;
+constexpr int kRunFailed = 1;
+constexpr int kInputWrong = 2;
 
-template <class Command>
-int report(Command command) {
-  const auto say = [](const std::exception& error, int code) {
-    std::cerr << error.what() << "\n";
-    return code;
-  };
-  try {
-    command();
-    return 0;
-  } catch (const sectile::SpecError& error) {
-    return say(error, 2);
-  } catch (const sectile::PluginError& error) {
-    return say(error, 2);
-  } catch (const sectile::DataError& error) {
-    return say(error, 2);
-  } catch (const boost::program_options::error& error) {
-    return say(error, 2);
-  } catch (const std::exception& error) {
-    return say(error, 1);
-  }
-}
+// Runs a command and returns the exit code; an error is printed as "error: …", a SpecError as one such line per
+// problem. Without `verbose` a message of LibTorch's ends where its backtrace begins.
+int report(const std::function<void()>& command, bool verbose = false);
+
+// Whether --verbose is among the words, also where they cannot be parsed.
+bool wants_backtraces(int count, char** words);
+
+// LibTorch's message without the place in its sources and the backtrace.
+std::string without_backtrace(std::string message);
+
+}  // namespace sectile

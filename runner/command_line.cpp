@@ -1,0 +1,101 @@
+#include "command_line.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "../framework/ground/spec/spec_text.h"
+#include "../framework/ground/spec/suggestion.h"
+
+namespace sectile {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kOperand = "(operand)";  // program_options wants a name, even for what has none
+
+po::options_description common_options(CommonOptions& common, bool of_spec) {
+  po::options_description options("Common options");
+  auto add = options.add_options();
+  if (of_spec) {
+    add("set", po::value(&common.changes)->value_name("PTR=VALUE"),
+        "change one value of the spec, by JSON pointer: /train/epochs=3 (repeatable)");
+    add("no-spec-plugins", po::bool_switch(&common.no_spec_plugins), "do not search the spec's own plugin_path");
+  }
+  const auto keep_folders = [&common](const std::vector<std::string>& folders) {
+    common.plugin_path.assign(folders.begin(), folders.end());  // as text first: reading a path stops at a space
+  };
+  add("plugin-path", po::value<std::vector<std::string>>()->notifier(keep_folders)->value_name("DIR"),
+      "look for plugins in this folder first (repeatable)");
+  add("quiet", po::bool_switch(&common.quiet), "print results and errors only");
+  add("verbose", po::bool_switch(&common.verbose), "print errors with their backtraces");
+  add("help", "print this help");
+  return options;
+}
+
+po::error unknown_option(std::string name, const po::options_description& known) {
+  name.erase(0, name.find_first_not_of('-'));
+  std::vector<std::string> names;
+  for (const auto& option : known.options())
+    if (option->long_name() != kOperand) names.push_back("--" + option->long_name());
+  return po::error("unknown option \"--" + name + "\"" + suggestion("--" + name, names));
+}
+
+}  // namespace
+
+CommandLine parse(int count, char** words, const std::string& usage, const std::string& summary,
+                  const po::options_description& own, int least, int most) {
+  CommandLine line;
+  const std::string command = words[1];
+  const bool of_spec = usage.find("SPEC") != std::string::npos || usage.find("CHECKPOINT") != std::string::npos;
+  const auto shared = common_options(line.common, of_spec);
+  po::options_description all;
+  all.add(own).add(shared).add_options()(kOperand, po::value(&line.operands), "");
+  const auto wrong = [&](const std::string& what) {
+    return po::error(what + "\nusage: sectile " + usage + "\nMore: sectile " + command + " --help");
+  };
+  try {
+    const auto no_guessing = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    const auto parsed = po::command_line_parser(std::vector<std::string>(words + 2, words + count))
+                            .options(all)
+                            .positional(po::positional_options_description().add(kOperand, -1))
+                            .style(no_guessing)
+                            .run();
+    po::store(parsed, line.given);
+    if (line.given.count("help")) {
+      std::cout << "usage: sectile " << usage << "\n\n" << summary << "\n";
+      if (!own.options().empty()) std::cout << "\n" << own;
+      std::cout << "\n" << shared;
+      throw HelpShown();
+    }
+    po::notify(line.given);
+  } catch (const po::unknown_option& error) {
+    throw wrong(unknown_option(error.get_option_name(), all).what());
+  } catch (const po::error& error) {
+    throw wrong(error.what());
+  }
+  const auto found = static_cast<int>(line.operands.size());
+  if (found < least)
+    throw wrong("\"sectile " + command + "\" needs " +
+                (least == 1 ? "an operand" : std::to_string(least) + " operands") + ", found " +
+                (found == 0 ? "none" : std::to_string(found)));
+  if (most >= 0 && found > most)
+    throw wrong("\"sectile " + command + "\" takes " + (most == 0 ? "no operand" : "at most " + std::to_string(most)) +
+                ", found \"" + line.operands[static_cast<std::size_t>(most)] + "\"");
+  return line;
+}
+
+PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec) {
+  auto folders = options.plugin_path;
+  if (spec && !options.no_spec_plugins)
+    for (auto& folder : plugin_path(*spec)) folders.push_back(std::move(folder));
+  for (auto& folder : plugin_folders()) folders.push_back(std::move(folder));
+  return PluginIndex(folders);
+}
+
+void tell_dropped(const CommonOptions& options, const SpecFile& spec) {
+  if (options.quiet) return;
+  for (const auto& pointer : dropped_options(spec))
+    std::cerr << "note: " << pointer << ": dropped with the type that it belonged to\n";
+}
+
+}  // namespace sectile

@@ -1,0 +1,11 @@
+// The commands of the ground floor, one file each. Words are those of the program: words[1] is the command's name.
+#pragma once
+
+namespace sectile {
+
+void list(int count, char** words);
+void describe(int count, char** words);
+void schema(int count, char** words);
+void check(int count, char** words);
+
+}  // namespace sectile

@@ -1,0 +1,51 @@
+#include "report.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include <boost/program_options/errors.hpp>
+
+#include <sectile/error.h>
+
+#include "command_line.h"
+
+namespace sectile {
+
+std::string without_backtrace(std::string message) {
+  message.erase(std::min(message.find("\nException raised from "), message.size()));
+  return message;
+}
+
+bool wants_backtraces(int count, char** words) {
+  return std::any_of(words, words + count, [](const char* word) { return std::string(word) == "--verbose"; });
+}
+
+int report(const std::function<void()>& command, bool verbose) {
+  const auto say = [verbose](const std::string& message, int code) {
+    std::cout.flush();
+    std::cerr << "error: " << (verbose ? message : without_backtrace(message)) << "\n";
+    return code;
+  };
+  try {
+    command();
+    return kDone;
+  } catch (const HelpShown&) {
+    return kDone;
+  } catch (const SpecError& error) {
+    for (const auto& [pointer, message] : error.problems())
+      say(pointer.empty() ? message : pointer + ": " + message, 0);
+    return kInputWrong;
+  } catch (const PluginError& error) {
+    return say(error.what(), kInputWrong);
+  } catch (const DataError& error) {
+    return say(error.what(), kInputWrong);
+  } catch (const boost::program_options::error& error) {
+    return say(error.what(), kInputWrong);
+  } catch (const std::exception& error) {
+    return say(error.what(), kRunFailed);
+  } catch (...) {
+    return say("something was thrown that is no std::exception", kRunFailed);
+  }
+}
+
+}  // namespace sectile
