@@ -10,6 +10,14 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
   return std::make_shared<const SpecFile>(load_spec(file, changes));
 }
 
+std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes) {
+  auto spec = std::make_shared<SpecFile>();
+  spec->json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!spec->json.is_object()) throw SpecError("", "the spec inside the checkpoint is damaged: it is no JSON object");
+  for (const auto& text_of_change : changes) change(*spec, text_of_change, std::filesystem::current_path());
+  return spec;
+}
+
 std::vector<std::filesystem::path> plugin_path(const SpecFile& spec) {
   const auto found = spec.json.find("plugin_path");
   if (found == spec.json.end()) return {};
