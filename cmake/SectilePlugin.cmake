@@ -1,10 +1,10 @@
-# sectile_add_plugin(<kind>_<name> [GROUND] <source>...) builds libsectile_<kind>_<name>.so with the flags that a plugin needs.
-# GROUND: datasets, transforms and schedules, which link the ground floor only and see no LibTorch.
+# sectile_add_plugin(<kind>_<name> [GROUND] [NO_INSTALL] <source>...) builds libsectile_<kind>_<name>.so with the flags that a
+# plugin needs. GROUND: datasets, transforms and schedules, which link the ground floor only and see no LibTorch.
 set(SECTILE_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
 set(SECTILE_GROUND_KINDS dataset transform schedule)
 
 function(sectile_add_plugin name)
-  cmake_parse_arguments(PARSE_ARGV 1 plugin GROUND "" "")
+  cmake_parse_arguments(PARSE_ARGV 1 plugin "GROUND;NO_INSTALL" "" "")
   add_library(sectile_${name} MODULE ${plugin_UNPARSED_ARGUMENTS})
   target_link_libraries(sectile_${name} PRIVATE $<IF:$<BOOL:${plugin_GROUND}>,Sectile::sectile,Sectile::torch>)
   target_compile_features(sectile_${name} PRIVATE cxx_std_20)
@@ -16,7 +16,9 @@ function(sectile_add_plugin name)
     INSTALL_RPATH "$ORIGIN/../..")
   target_link_options(sectile_${name} PRIVATE -Wl,-z,defs -Wl,--version-script=${SECTILE_PLUGIN_MAP})
   set_property(TARGET sectile_${name} APPEND PROPERTY LINK_DEPENDS ${SECTILE_PLUGIN_MAP})
-  install(TARGETS sectile_${name} LIBRARY DESTINATION lib/sectile/plugins)
+  if(NOT plugin_NO_INSTALL)
+    install(TARGETS sectile_${name} LIBRARY DESTINATION lib/sectile/plugins)
+  endif()
 endfunction()
 
 # plugins/losses/dice → sectile_add_plugin(loss_dice …) of its sources; its *_test.cpp join the kind's test binary.

@@ -87,15 +87,14 @@ CommandLine parse(int count, char** words, const std::string& usage, const std::
 PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec) {
   auto folders = options.plugin_path;
   if (spec && !options.no_spec_plugins)
-    for (auto& folder : plugin_path(*spec)) folders.push_back(std::move(folder));
+    for (const auto& folder : plugin_path(*spec)) folders.push_back(folder);
   for (auto& folder : plugin_folders()) folders.push_back(std::move(folder));
   return PluginIndex(folders);
 }
 
-void tell_dropped(const CommonOptions& options, const SpecFile& spec) {
+void tell_notes(const CommonOptions& options, const SpecFile& spec) {
   if (options.quiet) return;
-  for (const auto& pointer : dropped_options(spec))
-    std::cerr << "note: " << pointer << ": dropped with the type that it belonged to\n";
+  for (const auto& [pointer, message] : notes(spec)) std::cerr << "note: " << pointer << ": " << message << "\n";
 }
 
 }  // namespace sectile

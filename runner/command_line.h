@@ -41,7 +41,7 @@ CommandLine parse(int count, char** words, const std::string& usage, const std::
 // SECTILE_PLUGIN_PATH, then `sectile/plugins` beside libsectile.so.
 PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec);
 
-// What the spec's merging dropped, one line each on the error stream, unless --quiet.
-void tell_dropped(const CommonOptions& options, const SpecFile& spec);
+// What reading the spec noticed that is no mistake, one line each on the error stream, unless --quiet.
+void tell_notes(const CommonOptions& options, const SpecFile& spec);
 
 }  // namespace sectile

@@ -1,18 +1,24 @@
-#include <iomanip>
 #include <iostream>
 
+#include "../framework/ground/spec/component_text.h"
 #include "command_line.h"
 #include "commands.h"
 
 namespace sectile {
 
 void list(int count, char** words) {
-  const auto line = parse(count, words, "list [KIND]", "Prints the components that specs can name.", {}, 0, 1);
+  boost::program_options::options_description own("Options of list");
+  own.add_options()("json", "print JSON");
+  const auto line = parse(count, words, "list [KIND] [--json]",
+                          "Prints the components that specs can name, and which plugin files are shadowed or skipped.\n"
+                          "Kinds: dataset, transform, model, backbone, loss, optimizer, schedule, metric.",
+                          own, 0, 1);
+  const auto kind = line.operands.empty() ? "" : line.operands[0];
   const auto index = open_plugins(line.common, nullptr);
-  for (const auto& entry : index.all())
-    if (line.operands.empty() || line.operands[0] == entry.kind)
-      std::cout << std::left << std::setw(10) << entry.kind << std::setw(16) << entry.name << std::setw(8)
-                << entry.version << entry.summary << "\n";
+  if (line.given.count("json"))
+    std::cout << list_json(index, kind) << "\n";
+  else
+    std::cout << list_text(index, kind);
 }
 
 }  // namespace sectile

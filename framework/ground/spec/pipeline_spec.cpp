@@ -1,7 +1,6 @@
 #include "pipeline_spec.h"
 
 #include "json_options.h"
-#include "suggestion.h"
 
 namespace sectile {
 
@@ -81,13 +80,5 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
 std::string resolved_text(PipelineSpec spec) { return resolved(&spec, kValueType<PipelineSpec>).dump(2); }
 
 std::string schema_text(const PluginIndex& index) { return json_schema(index, kValueType<PipelineSpec>).dump(2); }
-
-std::string describe_text(const PluginIndex& index, const std::string& kind, const std::string& name) {
-  const auto known = index.names(kind);
-  if (known.empty())
-    throw SpecError("", "unknown kind \"" + kind + "\"" + suggestion(kind, {std::begin(kKinds), std::end(kKinds)}));
-  if (!index.knows(kind, name)) throw SpecError("", "unknown " + kind + " \"" + name + "\"" + suggestion(name, known));
-  return json_schema(index.load(kind, name)).dump(2);
-}
 
 }  // namespace sectile

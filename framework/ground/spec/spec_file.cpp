@@ -1,7 +1,11 @@
 #include "spec_file.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
+#include <iterator>
 
 #include <sectile/error.h>
 
@@ -33,36 +37,94 @@ void merge_at(SpecFile& into, Json& base, const Json& patch, const Pointer& wher
   }
 }
 
-// Makes objects on the way, but no elements of arrays. Throws Json::exception.
+// The value below `parent` at the pointer's last token; makes objects on the way, but no elements of arrays.
 Json& place(Json& root, const Pointer& where) {
   if (where.empty()) return root;
   auto& parent = place(root, where.parent_pointer());
-  if (parent.is_array()) return parent.at(Pointer() / where.back());
-  return parent[where.back()];
+  const auto& token = where.back();
+  if (parent.is_array()) {
+    const bool number =
+        !token.empty() && token.size() < 9 && token.find_first_not_of("0123456789") == std::string::npos;
+    const auto index = number ? std::stoul(token) : parent.size();
+    if (index >= parent.size())
+      throw SpecError(where.to_string(), "has no place: the array has " + std::to_string(parent.size()) +
+                                             " elements, numbered from 0; --set changes elements and adds none");
+    return parent[index];
+  }
+  if (!parent.is_object() && !parent.is_null())
+    throw SpecError(where.to_string(),
+                    "has no place: " + where.parent_pointer().to_string() + " is " + quoted(parent) + " and no object");
+  return parent[token];
 }
 
-void load(SpecFile& into, const fs::path& file, int depth) {
-  const auto refuse = [&](const char* pointer, const std::string& what) {
-    throw SpecError(pointer, file.string() + ": " + what);
-  };
-  std::ifstream in(file);
-  if (!in) refuse("", "cannot be read");
-  if (depth > 16) refuse("/extends", "the files extend each other in a circle");
-  Json json;
-  try {
-    json = Json::parse(in);
-  } catch (const Json::parse_error& error) {
-    refuse("", error.what());
+std::string contents(const fs::path& file) {
+  std::error_code unknown;
+  if (fs::is_directory(file, unknown)) throw SpecError("", file.string() + ": is a folder; name the spec in it");
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw SpecError("", file.string() + ": cannot be read: " + std::strerror(errno));
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Absolute, so that a resolved spec means the same in whatever folder it is kept.
+fs::path folder_of(const fs::path& file) { return fs::absolute(file).parent_path(); }
+
+// `chain`: the files that led here, to end a circle.
+void load(SpecFile& into, const fs::path& file, std::vector<fs::path> chain) {
+  const auto real = fs::weakly_canonical(file);
+  const auto refuse = [&](const std::string& what) { throw SpecError("/extends", file.string() + ": " + what); };
+  if (std::count(chain.begin(), chain.end(), real)) {
+    std::string circle;
+    for (const auto& link : chain) circle += link.filename().string() + " → ";
+    refuse("the files extend each other in a circle: " + circle + real.filename().string());
   }
-  if (!json.is_object()) refuse("", "is not an object");
+  chain.push_back(real);
+  auto json = parse_json(contents(file), file.string(), into.problems);
+  if (!json.is_object()) throw SpecError("", file.string() + ": expected an object, found " + quoted(json));
   if (const auto base = json.find("extends"); base != json.end()) {
-    if (!base->is_string()) refuse("/extends", "expected string, found " + base->dump());
-    const auto path = located(base->get<std::string>(), file.parent_path());
-    if (!path) refuse("/extends", base->dump() + " begins with an environment variable that is not set");
-    load(into, *path, depth + 1);
+    if (!base->is_string()) refuse("expected the name of another spec, found " + quoted(*base));
+    const auto path = located(base->get<std::string>(), folder_of(file));
+    if (!path) refuse(quoted(*base) + " begins with an environment variable that is not set");
+    load(into, *path, chain);
   }
   json.erase("extends"), json.erase("$schema");
-  merge(into, json, file.parent_path());
+  merge(into, json, folder_of(file));
+}
+
+// The value of --set: JSON where it looks like it, else a plain string.
+Json value_of(const std::string& text, const std::string& pointer, std::vector<Problem>& problems) {
+  auto value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!value.is_discarded() && !value.is_structured()) return value;
+  if (value.is_discarded() && (text.empty() || std::strchr("{[\"", text[0]) == nullptr)) return text;
+  try {
+    std::vector<Problem> twice;  // pointers are those of the value
+    value = parse_json(text, "", twice);
+    for (const auto& problem : twice) problems.push_back({pointer + problem.pointer, problem.message});
+    return value;
+  } catch (const SpecError& error) {
+    throw SpecError(pointer, "--set: the value " + text + " is no JSON" +
+                                 "; quote it for the shell: --set '/pointer={\"key\": 1}'");
+  }
+}
+
+// Read here and not with the other options, because those need the plugins.
+void read_plugin_path(SpecFile& spec) {
+  const auto found = spec.json.find("plugin_path");
+  if (found == spec.json.end()) return;
+  const std::string pointer = "/plugin_path";
+  if (!found->is_array())
+    return spec.problems.push_back(
+        {pointer, "expected an array of folders, found " + quoted(*found) + "; put it in [ ]"});
+  for (std::size_t i = 0; i < found->size(); ++i) {
+    const auto& item = (*found)[i];
+    const auto below = pointer + "/" + std::to_string(i);
+    if (!item.is_string() || item.get<std::string>().empty()) {
+      spec.problems.push_back({below, "expected the name of a folder, found " + quoted(item)});
+    } else if (const auto path = located(item.get<std::string>(), spec.folder(below))) {
+      spec.plugin_path.push_back(*path);
+    } else {
+      spec.problems.push_back({below, quoted(item) + " begins with an environment variable that is not set"});
+    }
+  }
 }
 
 }  // namespace
@@ -77,8 +139,15 @@ const fs::path& SpecFile::folder(std::string pointer) const {
 
 SpecFile load_spec(const fs::path& file, const std::vector<std::string>& changes) {
   SpecFile result;
-  load(result, file, 0);
-  for (const auto& text : changes) change(result, text, file.parent_path());
+  load(result, file, {});
+  for (const auto& text : changes) {
+    try {
+      change(result, text, folder_of(file));
+    } catch (const SpecError& error) {
+      result.problems.insert(result.problems.end(), error.problems().begin(), error.problems().end());
+    }
+  }
+  read_plugin_path(result);
   return result;
 }
 
@@ -89,21 +158,21 @@ void merge(SpecFile& into, const Json& patch, const fs::path& folder) {
 void change(SpecFile& into, const std::string& text, const fs::path& folder) {
   const auto equals = text.find('=');
   if (text.empty() || text[0] != '/' || equals == std::string::npos)
-    throw SpecError(text, "is no change: write /pointer=value");
-  auto value = Json::parse(text.substr(equals + 1), nullptr, /*allow_exceptions=*/false);
-  if (value.is_discarded()) value = text.substr(equals + 1);
+    throw SpecError("", "--set " + text + ": expected /pointer=value, as in --set /train/epochs=3");
+  const auto pointer = text.substr(0, equals);
+  Pointer where;
   try {
-    const Pointer where(text.substr(0, equals));
-    auto& parent = place(into.json, where.parent_pointer());
-    if (parent.is_array()) return merge_at(into, place(into.json, where), value, where, folder);
-    if (!parent.is_object() && !parent.is_null())
-      throw SpecError(where.parent_pointer().to_string(), "is no object, so --set " + text + " has no place");
-    auto patch = Json::object();
-    patch[where.back()] = std::move(value);
-    merge_at(into, parent, patch, where.parent_pointer(), folder);
-  } catch (const Json::exception& error) {
-    throw SpecError(text.substr(0, equals), error.what());
+    where = Pointer(pointer);
+  } catch (const Json::exception&) {
+    throw SpecError("", "--set " + text + ": is no JSON pointer; write ~0 for ~ and ~1 for / in a key");
   }
+  auto value = value_of(text.substr(equals + 1), pointer, into.problems);
+  auto& parent = place(into.json, where.parent_pointer());
+  if (parent.is_array()) return merge_at(into, place(into.json, where), value, where, folder);
+  if (!parent.is_object() && !parent.is_null()) place(into.json, where);  // tells what is in the way
+  auto patch = Json::object();
+  patch[where.back()] = std::move(value);
+  merge_at(into, parent, patch, where.parent_pointer(), folder);
 }
 
 std::optional<fs::path> located(const std::string& path, const fs::path& folder) {

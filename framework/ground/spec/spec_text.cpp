@@ -1,7 +1,5 @@
 #include "spec_text.h"
 
-#include <sectile/error.h>
-
 #include "spec_file.h"
 
 namespace sectile {
@@ -18,30 +16,13 @@ std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std
   return spec;
 }
 
-std::vector<std::filesystem::path> plugin_path(const SpecFile& spec) {
-  const auto found = spec.json.find("plugin_path");
-  if (found == spec.json.end()) return {};
-  if (!found->is_array())
-    throw SpecError("/plugin_path", "expected an array of folders, found " + found->dump() + "; write [\"plugins\"]");
-  std::vector<Problem> problems;
-  std::vector<std::filesystem::path> folders;
-  for (std::size_t i = 0; i < found->size(); ++i) {
-    const auto& item = (*found)[i];
-    const auto pointer = "/plugin_path/" + std::to_string(i);
-    if (!item.is_string() || item.get<std::string>().empty()) {
-      problems.push_back({pointer, "expected the name of a folder, found " + item.dump()});
-      continue;
-    }
-    const auto folder = located(item.get<std::string>(), spec.folder(pointer));
-    if (folder)
-      folders.push_back(*folder);
-    else
-      problems.push_back({pointer, item.dump() + " begins with an environment variable that is not set"});
-  }
-  if (!problems.empty()) throw SpecError(std::move(problems));
-  return folders;
-}
+const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec) { return spec.plugin_path; }
 
-const std::vector<std::string>& dropped_options(const SpecFile& spec) { return spec.dropped; }
+std::vector<Problem> notes(const SpecFile& spec) {
+  std::vector<Problem> all;
+  for (const auto& pointer : spec.dropped) all.push_back({pointer, "is dropped with the type that it belonged to"});
+  all.insert(all.end(), spec.notes->begin(), spec.notes->end());
+  return all;
+}
 
 }  // namespace sectile

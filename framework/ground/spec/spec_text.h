@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <sectile/error.h>
+
 namespace sectile {
 
 struct SpecFile;
@@ -16,10 +18,11 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
 // A resolved spec, as checkpoints hold it, with changes whose paths are relative to the current directory.
 std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes);
 
-// Its "plugin_path", relative to the file that states it. Throws SpecError.
-std::vector<std::filesystem::path> plugin_path(const SpecFile& spec);
+// Its "plugin_path", each folder relative to the file that states it.
+const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec);
 
-// Options that went with an exchanged type, as JSON pointers.
-const std::vector<std::string>& dropped_options(const SpecFile& spec);
+// What is no mistake but should be known: options that went with an exchanged type, and, once the spec was read,
+// options by an old name.
+std::vector<Problem> notes(const SpecFile& spec);
 
 }  // namespace sectile

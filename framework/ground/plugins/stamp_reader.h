@@ -1,0 +1,28 @@
+// What a library says about itself, read from its bytes without loading it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <sectile/abi.h>
+
+namespace sectile {
+
+struct StampReading {
+  std::vector<Stamp> stamps;
+  std::string problem;  // why there are none: "is empty"
+};
+
+// Believes nothing that the file says: a damaged one gives a problem, never a crash.
+StampReading read_stamps(const std::filesystem::path& library);
+
+// A field's characters, up to the first zero.
+template <std::size_t N>
+std::string text(const char (&field)[N]) {
+  std::size_t length = 0;
+  while (length < N && field[length] != '\0') ++length;
+  return {field, length};
+}
+
+}  // namespace sectile

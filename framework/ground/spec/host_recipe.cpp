@@ -1,0 +1,27 @@
+#include "host_recipe.h"
+
+namespace sectile {
+
+HostRecipe::HostRecipe(const Component& part, std::string where)
+    : component(part), pointer(std::move(where)), options(part.options->make()), common_options(part.common->make()) {}
+
+std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
+  const auto place = [this] {
+    return pointer + ": " + component.kind + " \"" + component.name + "\" could not be built";
+  };
+  try {
+    auto made = component.create(options.get(), context);
+    if (context.after_build) context.after_build(component, made.get(), common_options.get());
+    return made;
+  } catch (const SpecError&) {
+    throw;
+  } catch (const DataError&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw PluginError(place(), error.what());
+  } catch (...) {
+    throw PluginError(place(), "it threw something that is no std::exception");
+  }
+}
+
+}  // namespace sectile

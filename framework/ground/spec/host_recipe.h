@@ -1,0 +1,25 @@
+// A component that a spec names, with its options filled in: held until it is built.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <sectile/component.h>
+
+namespace sectile {
+
+class HostRecipe final : public Recipe {
+ public:
+  HostRecipe(const Component& part, std::string where);
+  const void* common() const override { return common_options.get(); }
+
+  // A failure is told with the component's name and its place in the spec.
+  std::shared_ptr<void> build(const BuildContext& context) const override;
+
+  const Component& component;
+  const std::string pointer;
+  const std::shared_ptr<void> options;
+  const std::shared_ptr<void> common_options;
+};
+
+}  // namespace sectile

@@ -1,0 +1,70 @@
+#include "json_writer.h"
+
+#include "host_recipe.h"
+
+namespace sectile {
+namespace {
+
+Json write_reference(const AnyRef& reference) {
+  if (reference.type().empty()) return nullptr;
+  Json json{{"type", reference.type()}};
+  if (reference) {  // only named: a default that was not looked for
+    const auto& recipe = dynamic_cast<const HostRecipe&>(reference.recipe());
+    json.update(resolved(recipe.common_options.get(), *recipe.component.common));
+    json.update(resolved(recipe.options.get(), *recipe.component.options));
+  }
+  return json;
+}
+
+Json write_container(void* value, const ValueType& type, const Option& option) {
+  struct Into {
+    Json json;
+    const ValueType& element;
+    const Option& option;
+  };
+  const auto empty = type.shape == Shape::array ? Json::array() : type.shape == Shape::map ? Json::object() : Json();
+  Into into{empty, *type.element, option};
+  const auto add = [](const std::string& key, void* element, void* context) {
+    auto& [json, element_type, its_option] = *static_cast<Into*>(context);
+    auto item = write_value(element, element_type, its_option);
+    if (json.is_array())
+      json.push_back(std::move(item));
+    else if (json.is_object())
+      json[key] = std::move(item);
+    else
+      json = std::move(item);
+  };
+  type.visit(value, add, &into);
+  return into.json;
+}
+
+}  // namespace
+
+Json write_value(void* value, const ValueType& type, const Option& option) {
+  switch (type.shape) {
+    case Shape::group:
+      return resolved(value, type);
+    case Shape::component:
+      return write_reference(type.reference(value));
+    case Shape::array:
+    case Shape::map:
+    case Shape::optional:
+      return write_container(value, type, option);
+    case Shape::choice:
+      return option.choices.at(static_cast<std::size_t>(std::get<std::int64_t>(type.load(value))));
+    default:
+      return std::visit([](const auto& scalar) { return Json(scalar); }, type.load(value));
+  }
+}
+
+Json resolved(void* group, const ValueType& type) {
+  Options options;
+  type.declare(group, options);
+  Json json = Json::object();
+  for (const auto& option : options.all())
+    if (auto item = write_value(option->value, *option->type, *option); !item.is_null())
+      json[option->name] = std::move(item);
+  return json;
+}
+
+}  // namespace sectile

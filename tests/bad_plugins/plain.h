@@ -1,0 +1,13 @@
+// What most of the wrong libraries have in common: a schedule without options.
+#pragma once
+
+#include <sectile/schedule.h>
+
+namespace {
+
+class Constant final : public sectile::Schedule {
+ public:
+  double factor(std::int64_t, std::int64_t) const override { return 1; }
+};
+
+}  // namespace
