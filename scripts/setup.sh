@@ -17,6 +17,11 @@ packages=(
   nlohmann-json3-dev libspng-dev doctest-dev
 )
 
+make_deps_folder() {
+  mkdir -p .deps 2>/dev/null || true
+  [[ -w .deps ]] || fail "$PWD/.deps cannot be written by $(id -un); if it is another user's, make it yours:" "sudo chown -R $(id -un) $PWD/.deps"
+}
+
 install_packages() {
   local installed missing=() package
   installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true)
@@ -32,7 +37,7 @@ install_packages() {
     sudo true || fail "installing packages needs root rights, and sudo refused; have an administrator run:" "$install"
   fi
   echo "setup: installing ${missing[*]}"
-  mkdir -p .deps
+  make_deps_folder
   local log=.deps/packages.log
   "${as_root[@]}" apt-get update -q >"$log" 2>&1 || true # one broken source of several need not matter
   # shellcheck disable=SC2086
@@ -88,7 +93,7 @@ install_libtorch() {
     fi
   done
   [[ -n $found ]] || fail "pip, which fetches LibTorch, is missing; on Debian and Ubuntu:" "apt-get install python3-pip"
-  mkdir -p .deps
+  make_deps_folder
   local free
   free=$(df -Pm .deps | awk 'NR == 2 { print $4 }')
   ((free >= needed)) || fail "LibTorch needs $needed MB while it is installed, and $PWD/.deps has $free MB left; make room, or use one that you have:" \
