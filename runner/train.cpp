@@ -57,9 +57,8 @@ void train(int count, char** words) {
             "best.pth into the run's folder.",
             own, 1, 1);
   const auto text = open_spec(line.operands[0], line.common.changes);
-  tell_dropped(line.common, *text);
   const auto index = open_plugins(line.common, text.get());
-  auto spec = read_spec(index, *text);
+  auto spec = read_and_tell(line.common, index, *text);
   const auto device = open_device(line.given["device"].as<std::string>());
   auto pipeline = Pipeline::for_training(index, std::move(spec), device);
   const auto folder = run_folder(pipeline.spec, line);

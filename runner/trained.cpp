@@ -11,16 +11,14 @@ namespace fs = std::filesystem;
 Pipeline of_checkpoint(const fs::path& file, const CommandLine& line, const at::Device& device) {
   const auto checkpoint = load_checkpoint(file);
   const auto text = open_resolved(checkpoint.spec, line.common.changes);
-  tell_dropped(line.common, *text);
   const auto index = open_plugins(line.common, text.get());
-  return Pipeline::from_checkpoint(read_spec(index, *text), checkpoint, file, device);
+  return Pipeline::from_checkpoint(read_and_tell(line.common, index, *text), checkpoint, file, device);
 }
 
 Pipeline of_spec(const fs::path& file, const CommandLine& line, const at::Device& device) {
   const auto text = open_spec(file, line.common.changes);
-  tell_dropped(line.common, *text);
   const auto index = open_plugins(line.common, text.get());
-  auto spec = read_spec(index, *text);
+  auto spec = read_and_tell(line.common, index, *text);
   if (spec.output.empty())
     throw SpecError("/output", "is missing: name the run's folder there, or give its checkpoint instead of the spec");
   auto weights = spec.output / "best.pth";

@@ -9,11 +9,7 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
 }
 
 std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes) {
-  auto spec = std::make_shared<SpecFile>();
-  spec->json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (!spec->json.is_object()) throw SpecError("", "the spec inside the checkpoint is damaged: it is no JSON object");
-  for (const auto& text_of_change : changes) change(*spec, text_of_change, std::filesystem::current_path());
-  return spec;
+  return std::make_shared<const SpecFile>(load_resolved(text, changes));
 }
 
 const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec) { return spec.plugin_path; }
