@@ -308,6 +308,12 @@ std::string text(const Extent& size) {
          std::to_string(size.width);
 }
 
+// So that a transform left out by chance costs nothing, and loses nothing either.
+bool changes_nothing(const Warp& warp, const Sample& sample) {
+  return warp.displacement.empty() && warp.to_input == cv::Matx44d::eye() && !sample.image.empty() &&
+         warp.size == extent(sample.image);
+}
+
 // What a warp would move apart, or could not move.
 void check(const Warp& warp, const Sample& sample) {
   if (warp.size.depth < 1 || warp.size.height < 1 || warp.size.width < 1)
@@ -355,6 +361,7 @@ Warp Warp::flip(const Extent& size, int axis) {
 void apply(const Warp& warp, Sample& sample) {
   check(warp, sample);
   if (sample.geometry.original.width == 0) sample.geometry.original = extent(sample.image);
+  if (changes_nothing(warp, sample)) return;
   sample.image = warped(sample.image, warp, true, warp.image_fill);
   sample.labels = warped(sample.labels, warp, false, kIgnore);
   sample.segment_ids = warped(sample.segment_ids, warp, false, 0);
