@@ -222,8 +222,8 @@ void misspell_all() {
     const auto example = Json::parse(example_text(index(), Kind<Interface>::name, name));
     CHECK(problems_with<Interface>(example).empty());
     const auto schema = json_schema(index().load(Kind<Interface>::name, name));
-    for (const auto& [option, unused] : schema["properties"].items()) {
-      if (option == "type") continue;
+    for (const auto& [option, its_schema] : schema["properties"].items()) {
+      if (option == "type" || its_schema.contains("deprecated")) continue;
       auto misspelt = example;
       misspelt.erase(option);
       const auto wrong = option + "q";
