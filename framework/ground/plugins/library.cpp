@@ -57,8 +57,8 @@ const Plugin& table_of(const dll::shared_library& library, const fs::path& file)
   const auto home = dll::symbol_location(plugin);  // the loader also looks into what the library links
   std::error_code unknown;
   if (!fs::equivalent(home, file, unknown))
-    throw PluginError(file, "has no \"" + std::string(kSymbol) + "\" of its own: it is that of " + home.string() +
-                                "; plugins do not link each other");
+    throw PluginError(file, "has no \"" + std::string(kSymbol) + "\" of its own: it is that of " +
+                                fs::weakly_canonical(home).string() + "; plugins do not link each other");
   if (plugin.size != sizeof(Plugin))
     throw PluginError(file, "has a component table of " + std::to_string(plugin.size) + " bytes, wanted " +
                                 std::to_string(sizeof(Plugin)) +

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <istream>
 #include <optional>
 
 namespace sectile {
@@ -21,12 +22,12 @@ constexpr int kMachine = EM_AARCH64;
 #endif
 constexpr int kByteOrder = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB;
 
-class File {
+class Bytes {
  public:
-  explicit File(const std::filesystem::path& path) : in_(path, std::ios::binary | std::ios::ate) {
-    if (in_) size_ = static_cast<std::uint64_t>(std::max<std::streamoff>(in_.tellg(), 0));
+  explicit Bytes(std::istream& in) : in_(in) {
+    in_.seekg(0, std::ios::end);
+    size_ = static_cast<std::uint64_t>(std::max<std::streamoff>(in_.tellg(), 0));
   }
-  bool open() const { return in_.is_open(); }
   std::uint64_t size() const { return size_; }
 
   // None when any of it lies beyond the end. Never allocates more than the file is long.
@@ -41,7 +42,7 @@ class File {
   }
 
  private:
-  std::ifstream in_;
+  std::istream& in_;
   std::uint64_t size_ = 0;
 };
 
@@ -69,15 +70,21 @@ std::string wrong_stamp(const Stamp& stamp) {
   return whole && stamp.kind[0] && stamp.name[0] ? "" : "has a damaged stamp";
 }
 
+StampReading refuse(std::string problem) { return {{}, std::move(problem)}; }
+
 }  // namespace
 
 StampReading read_stamps(const std::filesystem::path& library) {
-  constexpr const char* kCutShort = "is cut short or damaged";
-  const auto refuse = [](std::string problem) { return StampReading{{}, std::move(problem)}; };
   std::error_code unknown;
   if (std::filesystem::is_directory(library, unknown)) return refuse("is a folder");
-  File file(library);
-  if (!file.open()) return refuse(std::string("cannot be read: ") + std::strerror(errno));
+  std::ifstream file(library, std::ios::binary);
+  if (!file) return refuse(std::string("cannot be read: ") + std::strerror(errno));
+  return read_stamps(file);
+}
+
+StampReading read_stamps(std::istream& library) {
+  constexpr const char* kCutShort = "is cut short or damaged";
+  Bytes file(library);
   if (file.size() == 0) return refuse("is empty");
 
   const auto magic = file.read<char>(0, SELFMAG);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ struct StampReading {
 
 // Believes nothing that the file says: a damaged one gives a problem, never a crash.
 StampReading read_stamps(const std::filesystem::path& library);
+StampReading read_stamps(std::istream& library);  // seekable; reads from its beginning
 
 // A field's characters, up to the first zero.
 template <std::size_t N>

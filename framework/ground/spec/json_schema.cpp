@@ -5,7 +5,17 @@
 namespace sectile {
 namespace {
 
-Json schema_of_group(const std::vector<const ValueType*>& groups, Json properties);
+// Whether an object is whole, or one that is merged over another and so may leave out what that has. Arrays are not
+// merged, so what stands in them is whole.
+enum class Extent { whole, part };
+
+Json schema_of_group(const std::vector<const ValueType*>& groups, Json properties, Extent extent);
+
+std::string definition(const std::string& name, Extent extent) {
+  return (extent == Extent::part ? "part." : "") + name;
+}
+
+Json reference_to(const std::string& name) { return {{"$ref", "#/definitions/" + name}}; }
 
 Json schema_of_scalar(Shape shape, const Option& option) {
   Json schema{{"type", json_type(shape)}};
@@ -16,26 +26,28 @@ Json schema_of_scalar(Shape shape, const Option& option) {
   return schema;
 }
 
-Json schema_of(const ValueType& type, const Option& option) {
+Json or_null(Json schema) { return {{"anyOf", {std::move(schema), {{"type", "null"}}}}}; }
+
+Json schema_of(const ValueType& type, const Option& option, Extent extent) {
   Json schema;
   switch (type.shape) {
     case Shape::optional:
-      return {{"anyOf", {schema_of(*type.element, option), {{"type", "null"}}}}};
+      return or_null(schema_of(*type.element, option, extent));
     case Shape::array:
-      schema = {{"type", "array"}, {"items", schema_of(*type.element, option)}};
+      schema = {{"type", "array"}, {"items", schema_of(*type.element, option, Extent::whole)}};
       if (type.fixed_size)
         schema["minItems"] = schema["maxItems"] = type.fixed_size;
       else if (option.must_not_be_empty)
         schema["minItems"] = 1;
       return schema;
     case Shape::map:
-      schema = {{"type", "object"}, {"additionalProperties", schema_of(*type.element, option)}};
-      if (option.must_not_be_empty) schema["minProperties"] = 1;
+      schema = {{"type", "object"}, {"additionalProperties", schema_of(*type.element, option, extent)}};
+      if (option.must_not_be_empty && extent == Extent::whole) schema["minProperties"] = 1;
       return schema;
     case Shape::group:
-      return schema_of_group({&type}, Json::object());
+      return schema_of_group({&type}, Json::object(), extent);
     case Shape::component:
-      return {{"$ref", std::string("#/definitions/") + type.kind}};
+      return reference_to(definition(type.kind, extent));
     default:
       return schema_of_scalar(type.shape, option);
   }
@@ -43,57 +55,79 @@ Json schema_of(const ValueType& type, const Option& option) {
 
 Json requires_key(const std::string& key) { return {{"required", Json::array({key})}}; }
 
-// What an option adds to the schema of its object.
-void add_option(const Option& option, Json& properties, Json& required, Json& rules) {
-  Json schema = schema_of(*option.type, option);
-  if (schema.contains("$ref")) schema = {{"allOf", {schema}}};  // draft 7 ignores what stands beside a $ref
-  schema["description"] = option.help;
-  if (auto value = write_value(option.value, *option.type, option); !value.is_null() && !option.is_required)
-    schema["default"] = value;
-  if (option.is_required && option.old_name.empty()) required.push_back(option.name);
-  if (!option.old_name.empty()) {  // either name, not both
-    properties[option.old_name] = schema;
-    Json either{{requires_key(option.name), requires_key(option.old_name)}};
-    if (option.is_required)
-      rules.push_back({{"oneOf", either[0]}});
-    else
-      rules.push_back({{"not", {{"required", {option.name, option.old_name}}}}});
-  }
-  properties[option.name] = std::move(schema);
+// The two names of a renamed option exclude each other.
+Json rule_of_names(const Option& option, Extent extent) {
+  if (option.is_required && extent == Extent::whole)
+    return {{"oneOf", Json::array({requires_key(option.name), requires_key(option.old_name)})}};
+  return {{"not", {{"required", {option.name, option.old_name}}}}};
 }
 
-Json schema_of_group(const std::vector<const ValueType*>& groups, Json properties) {
+Json schema_of_group(const std::vector<const ValueType*>& groups, Json properties, Extent extent) {
   Json required = Json::array(), rules = Json::array();
   for (const auto& [key, unused] : properties.items()) required.push_back(key);
   for (const auto* type : groups) {
     const auto values = type->make();
     Options options;
     type->declare(values.get(), options);
-    for (const auto& option : options.all()) add_option(*option, properties, required, rules);
+    for (const auto& option : options.all()) {
+      Json schema = schema_of(*option->type, *option, extent);
+      if (extent == Extent::part) schema = or_null(schema);         // null takes away what the other has
+      if (schema.contains("$ref")) schema = {{"allOf", {schema}}};  // draft 7 ignores what stands beside a $ref
+      schema["description"] = option->help;
+      if (auto value = write_value(option->value, *option->type, *option); !value.is_null() && !option->is_required)
+        schema["default"] = value;
+      if (!option->old_name.empty()) {
+        properties[option->old_name] = schema;
+        properties[option->old_name]["deprecated"] = true;
+        rules.push_back(rule_of_names(*option, extent));
+      } else if (option->is_required) {
+        required.push_back(option->name);
+      }
+      properties[option->name] = std::move(schema);
+    }
   }
   Json schema{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}};
-  if (!required.empty()) schema["required"] = required;
+  if (!required.empty() && extent == Extent::whole) schema["required"] = required;
   if (!rules.empty()) schema["allOf"] = rules;
   return schema;
 }
 
-// Any component of the kind, with the options of the one that its "type" names.
-Json schema_of_kind(const PluginIndex& index, const std::string& kind, Json& definitions) {
+Json schema_of_component(const Component& component, Extent extent) {
+  auto schema = schema_of_group({component.common, component.options}, {{"type", {{"const", component.name}}}}, extent);
+  schema["description"] = component.summary;
+  return schema;
+}
+
+// Any component of the kind, with the options of the one that its "type" names. A part may leave the type to what it is
+// merged over; then its options are not known here.
+void define_kind(const PluginIndex& index, const std::string& kind, Extent extent, Json& definitions) {
   Json choices = Json::array();
   for (const auto& name : index.names(kind)) {
-    const auto id = kind + "." + name;
+    const auto id = definition(kind + "." + name, extent);
     try {
-      definitions[id] = json_schema(index.load(kind, name));
+      definitions[id] = schema_of_component(index.load(kind, name), extent);
     } catch (const PluginError& error) {
       definitions[id] = {{"not", Json::object()}, {"description", error.what()}};
     }
-    choices.push_back(
-        {{"if", {{"properties", {{"type", {{"const", name}}}}}}}, {"then", {{"$ref", "#/definitions/" + id}}}});
+    const Json named{{"required", Json::array({"type"})}, {"properties", {{"type", {{"const", name}}}}}};
+    choices.push_back({{"if", named}, {"then", reference_to(id)}});
   }
-  Json schema{{"type", "object"},
-              {"required", Json::array({"type"})},
-              {"properties", {{"type", {{"enum", index.names(kind)}}}}}};
+  Json schema{{"type", "object"}, {"properties", {{"type", {{"enum", index.names(kind)}}}}}};
+  if (extent == Extent::whole) schema["required"] = Json::array({"type"});
   if (!choices.empty()) schema["allOf"] = choices;
+  definitions[definition(kind, extent)] = schema;
+}
+
+Json schema_of_spec(const ValueType& group, Extent extent) {
+  const Json text{{"type", "string"}};
+  Json schema = schema_of_group({&group}, Json::object(), extent);
+  auto& properties = schema["properties"];
+  properties["$schema"] = properties["extends"] = text;
+  properties["$schema"]["description"] = "This schema, for editors.";
+  properties["extends"]["description"] = "Another spec, merged underneath this one.";
+  properties["plugin_path"] = {{"type", "array"},
+                               {"items", {{"type", "string"}, {"minLength", 1}}},
+                               {"description", "Folders to look for plugins in, relative to this file."}};
   return schema;
 }
 
@@ -118,33 +152,21 @@ const char* json_type(Shape shape) {
   }
 }
 
-Json json_schema(const Component& component) {
-  auto schema = schema_of_group({component.common, component.options}, {{"type", {{"const", component.name}}}});
-  schema["description"] = component.summary;
-  return schema;
-}
+Json json_schema(const Component& component) { return schema_of_component(component, Extent::whole); }
 
 Json json_schema(const PluginIndex& index, const ValueType& group) {
-  Json properties{{"$schema", {{"type", "string"}, {"description", "This schema, for editors."}}},
-                  {"extends", {{"type", "string"}, {"description", "Another spec, merged underneath this one."}}},
-                  {"plugin_path",
-                   {{"type", "array"},
-                    {"items", {{"type", "string"}, {"minLength", 1}}},
-                    {"description", "Folders to look for plugins in, relative to this file."}}}};
-  Json schema{{"$schema", "http://json-schema.org/draft-07/schema#"}, {"title", "Sectile spec"}};
-  Json whole = schema_of_group({&group}, Json::object());
-  properties.update(whole["properties"]);
-  whole["properties"] = properties;
-  if (whole.contains("required")) {  // what is missing may be in the other file
-    whole["if"] = requires_key("extends");
-    whole["else"] = {{"required", whole["required"]}};
-    whole.erase("required");
-  }
-  schema.update(whole);
   Json definitions = Json::object();
-  for (const char* kind : kKinds) definitions[kind] = schema_of_kind(index, kind, definitions);
-  schema["definitions"] = definitions;
-  return schema;
+  for (const auto extent : {Extent::whole, Extent::part}) {
+    definitions[definition("spec", extent)] = schema_of_spec(group, extent);
+    for (const char* kind : kKinds) define_kind(index, kind, extent, definitions);
+  }
+  return {{"$schema", "http://json-schema.org/draft-07/schema#"},
+          {"title", "Sectile spec"},
+          {"type", "object"},
+          {"if", requires_key("extends")},
+          {"then", reference_to(definition("spec", Extent::part))},
+          {"else", reference_to(definition("spec", Extent::whole))},
+          {"definitions", definitions}};
 }
 
 }  // namespace sectile

@@ -1,0 +1,105 @@
+// Who may include and link whom.
+#include <regex>
+
+#include "support/scratch.h"
+#include "support/test.h"
+
+using sectile::test::contents;
+using sectile::test::run;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kSource = SECTILE_SOURCE_DIR;
+const fs::path kBuild = SECTILE_BUILD_DIR;
+
+std::vector<fs::path> sources(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const auto kind = entry.path().extension();
+    const auto name = entry.path().filename().string();
+    const bool is_test = name.size() > 9 && name.compare(name.size() - 9, 9, "_test.cpp") == 0;
+    if ((kind == ".h" || kind == ".cpp" || kind == ".cu") && !is_test) files.push_back(entry.path());
+  }
+  return files;
+}
+
+// The includes of a folder that match, as "file: what".
+std::string includes(const fs::path& folder, const std::string& pattern) {
+  const std::regex include("(?:^|\\n)[ \\t]*#[ \\t]*include[ \\t]*[<\"]((?:" + pattern + ")[^>\"]*)[>\"]");
+  std::string found;
+  for (const auto& file : sources(folder)) {
+    const auto text = contents(file);
+    for (std::sregex_iterator match(text.begin(), text.end(), include), end; match != end; ++match)
+      found += fs::relative(file, kSource).string() + ": " + (*match)[1].str() + "\n";
+  }
+  return found;
+}
+
+const std::string kTorch = "ATen/|c10/|torch/|caffe2/";
+
+std::vector<fs::path> libraries(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".so") found.push_back(entry.path());
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("public headers include neither JSON nor Boost nor the whole of LibTorch") {
+  CHECK(includes(kSource / "framework/include", "nlohmann/|boost/|torch/torch\\.h|ground/|upper/|\\.\\./") == "");
+}
+
+TEST_CASE("headers that data sets and transforms include know no LibTorch") {
+  for (const char* header : {"abi", "component", "context", "dataset", "error", "kind", "mask", "options", "random",
+                             "sample", "schedule", "transform"}) {
+    const auto text = contents(kSource / "framework/include/sectile" / (std::string(header) + ".h"));
+    CAPTURE(header);
+    CHECK(!std::regex_search(text, std::regex("#include <(" + kTorch + "|sectile/torch_abi\\.h)")));
+  }
+  CHECK(includes(kSource / "framework/include/sectile/data", kTorch) == "");
+}
+
+TEST_CASE("the ground floor includes no LibTorch, no upper floor and no runner") {
+  CHECK(includes(kSource / "framework/ground", kTorch + "|.*upper/|.*runner/") == "");
+}
+
+TEST_CASE("Boost is included in ground/plugins only, and JSON in ground/spec only") {
+  for (const char* folder : {"ground/data", "ground/spec"})
+    CHECK(includes(kSource / "framework" / folder, "boost/") == "");
+  for (const char* folder : {"ground/data", "ground/plugins"})
+    CHECK(includes(kSource / "framework" / folder, "nlohmann/") == "");
+  CHECK(includes(kSource / "framework/upper", "boost/dll|nlohmann/|.*runner/") == "");
+  CHECK(includes(kSource / "runner", "boost/dll|nlohmann/|.*plugins/(models|losses|datasets)") == "");
+}
+
+TEST_CASE("plugins include public headers, and not the inside of the framework") {
+  CHECK(includes(kSource / "plugins", "nlohmann/|boost/|torch/torch\\.h|.*ground/|.*upper/|\\.\\./") == "");
+  for (const char* kind : {"losses", "metrics"})
+    if (fs::exists(kSource / "plugins" / kind))
+      CHECK(includes(kSource / "plugins" / kind, "ATen/ATen\\.h|torch/types\\.h|torch/all\\.h") == "");
+  for (const char* kind : {"datasets", "transforms", "schedules"})
+    if (fs::exists(kSource / "plugins" / kind)) CHECK(includes(kSource / "plugins" / kind, kTorch) == "");
+}
+
+TEST_CASE("a plugin exports one symbol and shares the one libsectile.so") {
+  for (const auto& folder : {kBuild / "lib/sectile/plugins", kBuild / "tests/plugins"}) {
+    for (const auto& library : libraries(folder)) {
+      CAPTURE(library.string());
+      CHECK(run("nm -D --defined-only " + library.string() + " | awk '{print $NF}'").output == "sectile_plugin\n");
+      const auto needed = run("readelf -d " + library.string()).output;
+      CHECK(needed.find("[libsectile.so]") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("the front program and the ground floor do not link LibTorch") {
+  for (const char* file : {"bin/sectile", "lib/libsectile.so"}) {
+    const auto linked = run("ldd " + (kBuild / file).string()).output;
+    CAPTURE(file);
+    CHECK(linked.find("libopencv_core") != std::string::npos);
+    CHECK(linked.find("libtorch") == std::string::npos);
+    CHECK(linked.find("libc10") == std::string::npos);
+  }
+}

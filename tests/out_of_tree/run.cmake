@@ -1,0 +1,57 @@
+# Installs Sectile, moves the tree, builds the template outside of it, and finds the plugin through SECTILE_PLUGIN_PATH.
+# cmake -DBUILD=<build folder> -DSOURCE=<source folder> -DSCRATCH=<folder> -DLIBTORCH=<root> -DGENERATOR=… -P run.cmake
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(code)
+    list(JOIN ARGN " " command)
+    message(FATAL_ERROR "${command}\nended with ${code}:\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+function(expect text part)
+  string(FIND "${text}" "${part}" at)
+  if(at EQUAL -1)
+    message(FATAL_ERROR "expected \"${part}\" in:\n${text}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${SCRATCH})
+run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${SCRATCH}/installed)
+file(RENAME ${SCRATCH}/installed "${SCRATCH}/moved away")  # the tree is relocatable, also to a path with a space
+set(prefix "${SCRATCH}/moved away")
+foreach(file bin/sectile lib/libsectile.so lib/libsectile_torch.so lib/sectile/sectile-compute include/sectile/loss.h
+    lib/cmake/Sectile/SectilePlugin.cmake lib/cmake/Sectile/plugin.map share/sectile/templates/plugin/brier.cpp)
+  if(NOT EXISTS "${prefix}/${file}")
+    message(FATAL_ERROR "${file} is not installed")
+  endif()
+endforeach()
+set(sectile ${CMAKE_COMMAND} -E env --unset=SECTILE_PLUGIN_PATH "${prefix}/bin/sectile")
+run(${sectile} list --json)
+expect("${output}" "${prefix}/lib/sectile/plugins")
+string(FIND "${output}" "${BUILD}" at)
+if(NOT at EQUAL -1)
+  message(FATAL_ERROR "the installed program looks into the build tree:\n${output}")
+endif()
+
+# Written as an absolute path, LibTorch stays where it is: nothing else of the tree may.
+execute_process(COMMAND ldd "${prefix}/lib/sectile/sectile-compute" OUTPUT_VARIABLE linked)
+expect("${linked}" "${prefix}/lib/libsectile_torch.so")
+string(FIND "${linked}" "not found" at)
+if(NOT at EQUAL -1)
+  message(FATAL_ERROR "sectile-compute lacks libraries:\n${linked}")
+endif()
+
+file(COPY "${prefix}/share/sectile/templates/plugin" DESTINATION ${SCRATCH})
+run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SCRATCH}/plugin -B ${SCRATCH}/plugin/build "-DCMAKE_PREFIX_PATH=${prefix}"
+  -DLibTorch_ROOT=${LIBTORCH} "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
+run(${CMAKE_COMMAND} --build ${SCRATCH}/plugin/build)
+
+set(sectile ${CMAKE_COMMAND} -E env SECTILE_PLUGIN_PATH=${SCRATCH}/plugin/build/lib/sectile/plugins "${prefix}/bin/sectile")
+run(${sectile} list loss)
+expect("${output}" "brier")
+run(${sectile} describe brier)
+expect("${output}" "loss brier 1.0.0")
+expect("${output}" "label_smoothing: number, 0 to 1; default 0.0")
+expect("${output}" "${SCRATCH}/plugin/build/lib/sectile/plugins/libsectile_loss_brier.so")
+file(REMOVE_RECURSE ${SCRATCH})
