@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
-# Trains a small model on generated pictures and segments held-out ones: scripts/demo.sh [SPEC]. Builds only what it runs.
+# Trains a small model on generated pictures and segments held-out ones. Builds only what it runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
-spec=${1:-specs/demo.json}
+spec=specs/demo.json
 pictures=specs/demo_pictures
 run=runs/demo
-[[ -e $spec ]] || fail "there is no spec \"$spec\"; the one that comes along:" "scripts/demo.sh specs/demo.json"
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(compilers_at_once)}
 
 # The plugins that the spec names, as build targets: /model {"type": "unet"} is sectile_model_unet.
