@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include <c10/core/InferenceMode.h>
-#include <torch/nn/module.h>
 
 #include "../loading/batch.h"
 #include "../loading/loader.h"
@@ -45,8 +44,8 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
                     const std::function<void(std::size_t, std::size_t)>& progress) {
   const c10::InferenceMode no_gradients;
   const auto start = std::chrono::steady_clock::now();
-  const bool was_training = pipeline.model->module().is_training();
-  pipeline.model->module().eval();
+  const bool was_training = is_training(pipeline.model->module());
+  set_training(pipeline.model->module(), false);
   const auto metrics = pipeline.metrics();
   Wanted wanted;
   wanted.overlapping = pipeline.context.labels->overlapping;
@@ -77,7 +76,7 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
   for (std::size_t i = 0; i < metrics.size(); ++i)
     result.reports.emplace_back(pipeline.spec.metrics[i].type(), metrics[i]->compute());
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  pipeline.model->module().train(was_training);
+  set_training(pipeline.model->module(), was_training);
   return result;
 }
 

@@ -1,8 +1,8 @@
 #include "predictor.h"
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
-#include <torch/nn/module.h>
 #include <opencv2/imgproc.hpp>
 
 #include <sectile/data/image_io.h>
@@ -67,7 +67,7 @@ cv::Mat label_map(const at::Tensor& labels) {
 void predict(const Pipeline& pipeline, const std::vector<fs::path>& files,
              const std::function<void(const PredictedPicture&)>& use) {
   const c10::InferenceMode no_gradients;
-  pipeline.model->module().eval();
+  set_training(pipeline.model->module(), false);
   Wanted wanted;
   wanted.labels = true;
   wanted.overlapping = pipeline.context.labels->overlapping;

@@ -32,6 +32,12 @@ StateDict tensors(const PythonValue& from) {
   return state;
 }
 
+PythonDict dict_of(const StateDict& state) {
+  PythonDict dict;
+  for (const auto& [name, tensor] : state) dict.emplace_back(name, tensor);
+  return dict;
+}
+
 PythonList classes_of(const LabelMap& labels) {
   PythonList classes;
   for (const auto& label : labels.classes)
@@ -68,8 +74,6 @@ std::string names(const std::vector<std::string>& all) {
 }  // namespace
 
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
-  PythonDict model;
-  for (const auto& [name, tensor] : checkpoint.model) model.emplace_back(name, tensor);
   write_torch_file(file, PythonDict{{"format", kFormat},
                                     {"spec", checkpoint.spec},
                                     {"model_type", checkpoint.model_type},
@@ -81,7 +85,8 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
                                     {"step", checkpoint.step},
                                     {"metric_name", checkpoint.metric_name},
                                     {"metric", checkpoint.metric ? PythonValue(*checkpoint.metric) : PythonValue()},
-                                    {"model", std::move(model)}});
+                                    {"model", dict_of(checkpoint.model)},
+                                    {"optimizer", dict_of(checkpoint.optimizer)}});
 }
 
 Checkpoint load_checkpoint(const fs::path& file) {
@@ -106,6 +111,7 @@ Checkpoint load_checkpoint(const fs::path& file) {
   if (const auto* metric = content.find("metric"); metric && metric->as<double>())
     checkpoint.metric = *metric->as<double>();
   if (const auto* model = content.find("model")) checkpoint.model = tensors(*model);
+  if (const auto* optimizer = content.find("optimizer")) checkpoint.optimizer = tensors(*optimizer);
   return checkpoint;
 }
 

@@ -22,6 +22,7 @@ struct Checkpoint {
   std::string metric_name;  // what best.pth is chosen by; empty without evaluation
   std::optional<double> metric;
   StateDict model;
+  StateDict optimizer;  // what it remembers between steps; of last.pth only
 };
 
 // Readable by torch.load(weights_only=True): a dict of plain values, with the weights under "model".

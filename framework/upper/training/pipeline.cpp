@@ -5,7 +5,6 @@
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
-#include <torch/nn/module.h>
 
 #include <sectile/backbone.h>
 
@@ -112,7 +111,7 @@ void Pipeline::build_model(bool load_weights_files) {
   };
   model = spec.model.build(context);
   context.after_build = nullptr;
-  model->module().to(device);
+  to_device(model->module(), device);
   to_channels_last(model->module());
   std::vector<Problem> problems;  // what only shows when the model is there
   const auto tasks = model->traits().tasks;

@@ -7,7 +7,6 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
-#include <torch/nn/module.h>
 
 #include <sectile/optimizer.h>
 #include <sectile/schedule.h>
@@ -100,7 +99,7 @@ class Run {
   }
 
   TrainResult all() {
-    pipeline_.model->module().train();
+    set_training(pipeline_.model->module(), true);
     Loader<Sample, Batch> loader(
         {[this] { return steps_; }, [this](std::int64_t) { return plan_.batch; },
          [this](std::int64_t step, std::size_t part) {
@@ -179,8 +178,9 @@ class Run {
       listener_.evaluated(report_.epoch, evaluation, best);
       result_.last = evaluation;
     }
-    save_checkpoint(folder_ / "last.pth", checkpoint);
     if (best) save_checkpoint(folder_ / "best.pth", checkpoint);
+    checkpoint.optimizer = optimizer_->state();
+    save_checkpoint(folder_ / "last.pth", checkpoint);
   }
 
   Checkpoint pack(std::int64_t step) const {
