@@ -34,7 +34,9 @@ TEST_CASE("Fast-SCNN's three heads give the original's outputs") {
   const auto model = fast_scnn(19);
   fill_by_name(model->module());
   const c10::AutoGradMode no_grad(false);
-  for (const auto& one : expected("fast_scnn")["cases"]) {
+  const auto wanted = expected("fast_scnn");
+  REQUIRE(wanted["cases"].size() == 2);
+  for (const auto& one : wanted["cases"]) {
     const auto shape = one["input"].get<std::vector<std::int64_t>>();
     evaluate_with_auxiliaries(*model);
     const auto outputs = model->forward(batch_of(shape));
@@ -94,6 +96,7 @@ TEST_CASE("Fast-SCNN folded for inference answers the same") {
   const c10::AutoGradMode no_grad(false);
   const auto before = logits(*model, {2, 3, 75, 101});
   prepare_for_inference(model->module());
+  forget_statistics(model->module());
   CHECK(distance(before, logits(*model, {2, 3, 75, 101})) < 1e-5);
 }
 
