@@ -123,7 +123,8 @@ std::vector<std::string> broken_rules(const Subject& subject) {
   }
   Findings all;
   all.attempt("the contract of its kind", [&] {
-    for (const auto& finding : contract->second(subject).broken()) broken.push_back(finding);
+    const auto findings = contract->second(subject);
+    broken.insert(broken.end(), findings.broken().begin(), findings.broken().end());
   });
   broken.insert(broken.end(), all.broken().begin(), all.broken().end());
   return broken;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <opencv2/core.hpp>
 
 #include <sectile/backbone.h>
@@ -50,7 +51,7 @@ void tensors(const Outputs& outputs, std::vector<at::Tensor>& all) {
 }
 
 std::vector<at::Tensor> evaluate(Model& model, const Batch& input) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   model.module().eval();
   std::vector<at::Tensor> all;
   tensors(model.forward(input), all);
@@ -63,7 +64,7 @@ bool same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
 }
 
 void check_evaluation(Findings& findings, Model& model, const std::string& what, const Batch& input) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   model.module().eval();
   const auto outputs = model.forward(input);
   std::vector<at::Tensor> all;

@@ -1,5 +1,6 @@
 // Optimizers: downhill, and only what has a gradient moves.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <sectile/optimizer.h>
 
@@ -25,7 +26,7 @@ struct Quadratic {
   void step(Optimizer& optimizer, double lr) {
     moved.mutable_grad() = (moved - target).detach();
     wide.mutable_grad() = wide.detach().clone();
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     optimizer.step(groups, lr);
   }
 };
@@ -53,7 +54,7 @@ void check_resumed(Findings& findings, const Subject& subject) {
   const auto unbroken = build<Optimizer>(subject, {}), other = build<Optimizer>(subject, {});
   Quadratic first, second;
   for (int step = 0; step < 2; ++step) first.step(*unbroken, 1e-2);
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   second.moved.copy_(first.moved);
   second.wide.copy_(first.wide);
   auto saved = unbroken->state();

@@ -1,6 +1,7 @@
 #include <fstream>
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <nlohmann/json.hpp>
 
 #include <sectile/optimizer.h>
@@ -22,11 +23,11 @@ at::Tensor made(std::uint64_t stream, at::IntArrayRef shape, at::ScalarType type
 }
 
 // The problem of tests/parity/optimizers.py.
-struct Problem {
+struct Regression {
   at::Tensor weight, bias, x, target;
   std::vector<ParameterGroup> groups;
 
-  Problem(at::ScalarType type, double lr_scale)
+  Regression(at::ScalarType type, double lr_scale)
       : weight(made(0, {4, 5}, type).requires_grad_()),
         bias(made(1, {5}, type).requires_grad_()),
         x(made(2, {8, 4}, type)),
@@ -39,7 +40,7 @@ struct Problem {
     bias.mutable_grad().reset();
     (at::tanh(at::matmul(x, weight) + bias) - target).square().mean().backward();
     if (number == 7) bias.mutable_grad().reset();
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     optimizer.step(groups, 0.05);
   }
 };
@@ -64,7 +65,7 @@ TEST_CASE("20 steps of adamw give the parameters that torch.optim.AdamW gives") 
     CAPTURE(expected.dump());
     const bool wide = expected["type"] == "float64";
     const auto optimizer = adamw(expected["options"]);
-    Problem problem(wide ? at::kDouble : at::kFloat, expected["lr_scale"]);
+    Regression problem(wide ? at::kDouble : at::kFloat, expected["lr_scale"]);
     for (int step = 0; step < 20; ++step) problem.step(*optimizer, step);
     check_close(problem.weight, expected["weight"], wide ? 1e-12 : 2e-6);
     check_close(problem.bias, expected["bias"], wide ? 1e-12 : 2e-6);
@@ -74,9 +75,9 @@ TEST_CASE("20 steps of adamw give the parameters that torch.optim.AdamW gives") 
 TEST_CASE("adamw with its state loaded goes on as if it had never stopped") {
   for (const char* options : {R"({"amsgrad": false})", R"({"amsgrad": true})"}) {
     const auto unbroken = adamw(nlohmann::json::parse(options));
-    Problem problem(at::kFloat, 1);
+    Regression problem(at::kFloat, 1);
     for (int step = 0; step < 3; ++step) problem.step(*unbroken, step);
-    Problem resumed(at::kFloat, 1);
+    Regression resumed(at::kFloat, 1);
     resumed.weight.set_data(problem.weight.detach().clone());
     resumed.bias.set_data(problem.bias.detach().clone());
     const auto other = adamw(nlohmann::json::parse(options));
@@ -97,7 +98,7 @@ TEST_CASE("adamw treats a channels-last parameter as any other, whatever the lay
     auto parameter = start.clone(format).requires_grad_();
     parameter.mutable_grad() = gradient.clone();
     const std::vector<ParameterGroup> groups{{.names = {"p"}, .parameters = {parameter}}};
-    const at::NoGradGuard no_grad;
+    const c10::NoGradGuard no_grad;
     const auto first = adamw(), second = adamw();
     first->step(groups, 0.1);
     auto state = first->state();
@@ -110,7 +111,7 @@ TEST_CASE("adamw treats a channels-last parameter as any other, whatever the lay
 }
 
 TEST_CASE("adamw refuses a state that lacks a part or has another shape, and names it") {
-  Problem problem(at::kFloat, 1);
+  Regression problem(at::kFloat, 1);
   const auto optimizer = adamw();
   problem.step(*optimizer, 0);
   const auto with_amsgrad = adamw({{"amsgrad", true}});
