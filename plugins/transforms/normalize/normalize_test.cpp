@@ -13,7 +13,8 @@ namespace {
 Sample picture(int type) {
   Sample sample;
   sample.id = "picture";
-  sample.image = cv::Mat(2, 2, type, cv::Scalar::all(100));
+  sample.image = cv::Mat(2, 2, type);
+  std::fill_n(sample.image.data, sample.image.total() * sample.image.elemSize(), std::uint8_t{100});
   return sample;
 }
 std::vector<float> times(std::vector<float> values, float factor) {
