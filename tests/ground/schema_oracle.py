@@ -1,7 +1,8 @@
 """What an independent validator (python3-jsonschema) says about specs. Usage: schema_oracle.py SCHEMA SPEC...
 
 One line per spec: "NAME accepted", "NAME refused" or "NAME unreadable". An accepted one is also tried with each of its
-keys misspelt in its turn (those of maps are free); one that is accepted then is printed as "NAME KEY misspelt".
+keys misspelt in its turn; one that is accepted then is printed as "NAME accepted_without:KEY". Free are the keys of maps
+and, where the spec extends another, which may state it, "type".
 """
 import json
 import pathlib
@@ -15,7 +16,7 @@ FREE = {"factors"}  # maps from names of the author's choice
 def misspelt_and_accepted(part, spec, validator):
     """Yields the keys below `part` that may be misspelt."""
     for key in list(part) if isinstance(part, dict) else range(len(part)):
-        if isinstance(part, dict):
+        if isinstance(part, dict) and not (key == "type" and "extends" in spec):
             part[key + "q"] = part.pop(key)
             if validator.is_valid(spec):
                 yield key
@@ -37,4 +38,4 @@ for name in sys.argv[2:]:
     accepted = validator.is_valid(spec)
     print(path.stem, "accepted" if accepted else "refused")
     for key in misspelt_and_accepted(spec, spec, validator) if accepted else []:
-        print(path.stem, key, "misspelt")
+        print(path.stem, f"accepted_without:{key}")

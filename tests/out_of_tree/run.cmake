@@ -1,5 +1,13 @@
 # Installs Sectile, moves the tree, builds the template outside of it, and finds the plugin through SECTILE_PLUGIN_PATH.
-# cmake -DBUILD=<build folder> -DSOURCE=<source folder> -DSCRATCH=<folder> -DLIBTORCH=<root> -DGENERATOR=… -P run.cmake
+# cmake -DBUILD=<build folder> -DLIBTORCH=<root> -DGENERATOR=<generator> -DFLAGS=<of the compiler> -P run.cmake
+set(temporary /tmp)
+if(DEFINED ENV{TMPDIR})
+  set(temporary $ENV{TMPDIR})
+endif()
+string(SHA1 hash ${BUILD})  # two build trees do not meet
+string(SUBSTRING ${hash} 0 12 hash)
+set(SCRATCH ${temporary}/sectile-out-of-tree-${hash})
+
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE code OUTPUT_VARIABLE output ERROR_VARIABLE output)
   if(code)
@@ -34,17 +42,19 @@ if(NOT at EQUAL -1)
   message(FATAL_ERROR "the installed program looks into the build tree:\n${output}")
 endif()
 
-# Written as an absolute path, LibTorch stays where it is: nothing else of the tree may.
-execute_process(COMMAND ldd "${prefix}/lib/sectile/sectile-compute" OUTPUT_VARIABLE linked)
-expect("${linked}" "${prefix}/lib/libsectile_torch.so")
-string(FIND "${linked}" "not found" at)
-if(NOT at EQUAL -1)
-  message(FATAL_ERROR "sectile-compute lacks libraries:\n${linked}")
-endif()
+# A plugin that needs LibTorch finds it and both floors where the tree lies now.
+run(${sectile} describe loss dice)
+expect("${output}" "${prefix}/lib/sectile/plugins/libsectile_loss_dice.so")
+foreach(file lib/sectile/sectile-compute lib/libsectile_torch.so lib/sectile/plugins/libsectile_loss_dice.so)
+  run(ldd "${prefix}/${file}")
+  if(output MATCHES "not found" OR output MATCHES "${BUILD}")
+    message(FATAL_ERROR "${file} does not find its libraries, or finds them in the build tree:\n${output}")
+  endif()
+endforeach()
 
 file(COPY "${prefix}/share/sectile/templates/plugin" DESTINATION ${SCRATCH})
 run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SCRATCH}/plugin -B ${SCRATCH}/plugin/build "-DCMAKE_PREFIX_PATH=${prefix}"
-  -DLibTorch_ROOT=${LIBTORCH} "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}")
+  -DLibTorch_ROOT=${LIBTORCH} "-DCMAKE_CXX_FLAGS=${FLAGS}")
 run(${CMAKE_COMMAND} --build ${SCRATCH}/plugin/build)
 
 set(sectile ${CMAKE_COMMAND} -E env SECTILE_PLUGIN_PATH=${SCRATCH}/plugin/build/lib/sectile/plugins "${prefix}/bin/sectile")
