@@ -1,0 +1,179 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <torch/nn/modules/linear.h>
+
+#include "upper/training/checkpoint.h"
+#include "upper/weights/torch_file.h"
+#include "support/test.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Folder {
+  fs::path path = fs::temp_directory_path() / ("sectile_weights_" + std::to_string(getpid()));
+  Folder() { fs::create_directories(path); }
+  ~Folder() { fs::remove_all(path); }
+};
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
+
+Checkpoint small_checkpoint() {
+  Checkpoint checkpoint;
+  checkpoint.spec = "{}";
+  checkpoint.model_type = "linear";
+  checkpoint.labels.classes.resize(2);
+  checkpoint.labels.classes[0].name = "sky \"above\"";
+  checkpoint.labels.classes[1].name = "Straße";
+  checkpoint.labels.classes[1].color = {1, 2, 255};
+  checkpoint.epoch = 3;
+  checkpoint.step = std::int64_t{1} << 40;
+  checkpoint.metric_name = "iou/mIoU";
+  checkpoint.metric = 0.125;
+  checkpoint.model = {{"weight", at::arange(6, at::kFloat).view({2, 3}) / 7}, {"bias", at::ones({2})}, {"count", at::full({}, 5, at::kLong)}};
+  return checkpoint;
+}
+
+std::string message(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "no DataError";
+}
+
+}  // namespace
+
+TEST_CASE("values of every kind come back from a torch file as they went in") {
+  const Folder folder;
+  const auto file = folder.path / "values.pth";
+  const auto tensors = {at::arange(5, at::kDouble), at::arange(4).to(at::kBFloat16), at::arange(3).to(at::kHalf), at::arange(2).to(at::kInt),
+                        at::ones({2}, at::kBool),  at::arange(6).to(at::kByte),      at::empty({0, 3}),           at::full({}, 7, at::kLong)};
+  PythonList all;
+  for (const auto& tensor : tensors) all.push_back(tensor);
+  write_torch_file(file, PythonDict{{"tensors", all}, {"none", PythonValue()}, {"yes", true}, {"small", -5}, {"large", std::int64_t{1} << 40},
+                                    {"real", 0.1},    {"text", "häßlich"}});
+  const auto read = read_torch_file(file);
+  const auto& list = *read.find("tensors")->list();
+  REQUIRE(list.size() == tensors.size());
+  std::size_t i = 0;
+  for (const auto& tensor : tensors) {
+    const auto& back = *list[i++].as<at::Tensor>();
+    CHECK(back.scalar_type() == tensor.scalar_type());
+    CHECK(at::equal(back, tensor));
+  }
+  CHECK(read.find("none")->as<std::monostate>() != nullptr);
+  CHECK(*read.find("yes")->as<bool>());
+  CHECK(*read.find("small")->as<std::int64_t>() == -5);
+  CHECK(*read.find("large")->as<std::int64_t>() == std::int64_t{1} << 40);
+  CHECK(*read.find("real")->as<double>() == 0.1);
+  CHECK(*read.find("text")->as<std::string>() == "häßlich");
+}
+
+TEST_CASE("a checkpoint comes back as it was saved") {
+  const Folder folder;
+  const auto file = folder.path / "last.pth";
+  const auto saved = small_checkpoint();
+  save_checkpoint(file, saved);
+  const auto read = load_checkpoint(file);
+  CHECK(read.labels.classes[0].name == "sky \"above\"");
+  CHECK(read.labels.classes[1].color == saved.labels.classes[1].color);
+  CHECK(read.step == saved.step);
+  CHECK(read.metric == saved.metric);
+  REQUIRE(read.model.size() == 3);
+  for (const auto& [name, tensor] : saved.model) CHECK(at::equal(read.model.at(name), tensor));
+  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("Python's torch.load with weights_only reads a checkpoint, bit for bit") {
+  const char* python = std::getenv("SECTILE_PYTHON");
+  if (!python) {
+    MESSAGE("skipped: set SECTILE_PYTHON to a Python that has torch");
+    return;
+  }
+  const Folder folder;
+  const auto file = folder.path / "last.pth";
+  save_checkpoint(file, small_checkpoint());
+  const std::string program =
+      "import sys, torch; c = torch.load(sys.argv[1], weights_only=True); "
+      "assert torch.equal(c['model']['weight'], torch.arange(6, dtype=torch.float32).view(2, 3) / 7); "
+      "assert c['model']['count'].item() == 5 and c['step'] == 1 << 40 and c['metric'] == 0.125; "
+      "assert c['classes'][1]['name'] == 'Stra\\u00dfe' and c['classes'][1]['color'] == [1, 2, 255]";
+  CHECK(std::system((std::string(python) + " -c \"" + program + "\" " + file.string()).c_str()) == 0);
+}
+
+TEST_CASE("a torch file that was cut short anywhere is refused by name") {
+  const Folder folder;
+  const auto whole = folder.path / "whole.pth", cut = folder.path / "cut.pth";
+  save_checkpoint(whole, small_checkpoint());
+  const auto bytes = bytes_of(whole);
+  for (std::size_t size = 0; size < bytes.size(); size += 37) {
+    write(cut, bytes.substr(0, size));
+    CAPTURE(size);
+    CHECK(message([&] { load_checkpoint(cut); }).find(cut.string()) == 0);
+  }
+}
+
+TEST_CASE("a torch file with any byte changed is read or refused, never worse") {
+  const Folder folder;
+  const auto whole = folder.path / "whole.pth", changed = folder.path / "changed.pth";
+  save_checkpoint(whole, small_checkpoint());
+  const auto bytes = bytes_of(whole);
+  int refused = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += 11) {
+    auto copy = bytes;
+    copy[at] = static_cast<char>(copy[at] ^ 0x55);
+    write(changed, copy);
+    try {
+      load_checkpoint(changed);
+    } catch (const DataError&) {
+      ++refused;
+    }
+  }
+  CHECK(refused > 0);
+}
+
+TEST_CASE("what is no checkpoint is told apart") {
+  const Folder folder;
+  const auto file = folder.path / "x.pth";
+  CHECK(message([&] { load_checkpoint(file); }) == file.string() + ": is no file");
+  write_torch_file(file, PythonDict{{"weight", at::ones({2})}});
+  CHECK(message([&] { load_checkpoint(file); }).find("is no checkpoint of Sectile") != std::string::npos);
+  CHECK(load_weights(file).count("weight") == 1);
+  write_torch_file(file, PythonDict{{"format", "sectile-99"}});
+  CHECK(message([&] { load_checkpoint(file); }).find("has format \"sectile-99\"") != std::string::npos);
+}
+
+TEST_CASE("weights of another network are refused with the names that differ") {
+  torch::nn::Linear linear(3, 4);
+  auto checkpoint = small_checkpoint();
+  checkpoint.model.erase("count");
+  CHECK(message([&] { load_into(*linear, checkpoint, "best.pth"); }).find("missing or of another shape: bias, weight") != std::string::npos);
+  checkpoint.model["extra.weight"] = at::ones({1});
+  CHECK(message([&] { load_into(*linear, checkpoint, "best.pth"); }).find("not known to it: extra.weight") != std::string::npos);
+}
+
+TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it") {
+  const Folder folder;
+  const auto file = folder.path / "last.pth";
+  save_checkpoint(file, small_checkpoint());
+  const auto before = bytes_of(file);
+  auto broken = small_checkpoint();
+  broken.model["strange"] = at::ones({1}, at::kComplexFloat);
+  CHECK(message([&] { save_checkpoint(file, broken); }).find("cannot hold tensors") != std::string::npos);
+  CHECK(bytes_of(file) == before);
+  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+  CHECK(message([&] { save_checkpoint(folder.path / "no/such/folder.pth", small_checkpoint()); }).find("cannot be written") != std::string::npos);
+}
