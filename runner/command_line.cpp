@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iostream>
 
+#include "../framework/ground/spec/pipeline_spec.h"
 #include "../framework/ground/spec/spec_text.h"
 #include "../framework/ground/spec/suggestion.h"
 
@@ -95,6 +96,17 @@ PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec) {
 void tell_notes(const CommonOptions& options, const SpecFile& spec) {
   if (options.quiet) return;
   for (const auto& [pointer, message] : notes(spec)) std::cerr << "note: " << pointer << ": " << message << "\n";
+}
+
+PipelineSpec read_and_tell(const CommonOptions& options, const PluginIndex& index, const SpecFile& text) {
+  try {
+    auto spec = read_spec(index, text);
+    tell_notes(options, text);
+    return spec;
+  } catch (...) {
+    tell_notes(options, text);
+    throw;
+  }
 }
 
 }  // namespace sectile

@@ -11,6 +11,7 @@
 
 namespace sectile {
 
+struct PipelineSpec;
 struct SpecFile;
 
 struct CommonOptions {
@@ -43,5 +44,8 @@ PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec);
 
 // What reading the spec noticed that is no mistake, one line each on the error stream, unless --quiet.
 void tell_notes(const CommonOptions& options, const SpecFile& spec);
+
+// The whole spec, checked; says its notes also where it is wrong, since a dropped option may explain the mistake.
+PipelineSpec read_and_tell(const CommonOptions& options, const PluginIndex& index, const SpecFile& text);
 
 }  // namespace sectile

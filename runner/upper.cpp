@@ -1,1 +1,34 @@
-int main() { return 0; }
+// lib/sectile/sectile-compute: what needs LibTorch. Started by bin/sectile, which sets its environment.
+#include <cstring>
+
+#include <boost/program_options/errors.hpp>
+#include <opencv2/core/utility.hpp>
+
+#include "../framework/upper/inference/device.h"
+#include "report.h"
+#include "upper_commands.h"
+
+namespace {
+
+struct Command {
+  const char* name;
+  void (*run)(int count, char** words);
+};
+constexpr Command kCommands[] = {{"train", sectile::train},
+                                 {"evaluate", sectile::evaluate},
+                                 {"predict", sectile::predict},
+                                 {"doctor", sectile::doctor}};
+
+void run(int count, char** words) {
+  cv::setNumThreads(0);  // the threads are ours: loaders beside the network's
+  sectile::check_blas();
+  for (const auto& command : kCommands)
+    if (count > 1 && std::strcmp(words[1], command.name) == 0) return command.run(count, words);
+  throw boost::program_options::error("this program is started by sectile; use that");
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  return sectile::report([&] { run(count, words); }, sectile::wants_backtraces(count, words));
+}

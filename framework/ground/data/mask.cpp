@@ -1,11 +1,26 @@
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include <opencv2/core.hpp>
 
+#include <sectile/error.h>
 #include <sectile/sample.h>
 
 namespace sectile {
+namespace {
+
+// Run lengths come out of files: they must not lead beyond the picture.
+void check(const Rle& rle) {
+  const auto pixels = std::int64_t{rle.size.width} * rle.size.height;
+  std::int64_t covered = 0;
+  for (const auto count : rle.counts) covered += count;
+  if (rle.size.width < 0 || rle.size.height < 0 || (covered != pixels && covered != 0))
+    throw DataError("mask", "run lengths cover " + std::to_string(covered) + " pixels of a picture of " +
+                                std::to_string(rle.size.height) + " x " + std::to_string(rle.size.width));
+}
+
+}  // namespace
 
 Mask::Mask(Rle rle) : form_(std::move(rle)) {}
 Mask::Mask(Polygons polygons) : form_(std::move(polygons)) {}
@@ -14,6 +29,7 @@ bool Mask::empty() const { return form_.index() == 0; }
 
 cv::Mat Mask::bitmap() const {
   if (const auto* rle = std::get_if<Rle>(&form_)) {
+    check(*rle);
     cv::Mat columns(rle->size.width, rle->size.height, CV_8U, cv::Scalar(0));
     std::size_t at = 0;
     for (std::size_t i = 0; i < rle->counts.size(); at += rle->counts[i++])
@@ -43,6 +59,7 @@ cv::Mat Mask::bitmap() const {
 Rle Mask::rle() const {
   if (const auto* rle = std::get_if<Rle>(&form_)) return *rle;
   const cv::Mat bits = bitmap();
+  if (bits.dims > 2) throw DataError("mask", "of a volume has no run lengths: they are of pictures");
   Rle result{bits.size(), {0}};
   bool inside = false;
   for (int x = 0; x < bits.cols; ++x)
@@ -54,6 +71,11 @@ Rle Mask::rle() const {
 }
 
 std::int64_t Mask::area() const {
+  if (const auto* rle = std::get_if<Rle>(&form_)) {
+    std::int64_t sum = 0;
+    for (std::size_t i = 1; i < rle->counts.size(); i += 2) sum += rle->counts[i];
+    return sum;
+  }
   const cv::Mat bits = bitmap();
   std::int64_t sum = 0;
   for (auto it = bits.begin<std::uint8_t>(); it != bits.end<std::uint8_t>(); ++it) sum += *it != 0;

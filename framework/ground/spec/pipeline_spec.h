@@ -10,8 +10,9 @@ namespace sectile {
 // An options struct like any other: one reader, one schema, one kind of message.
 struct PipelineSpec {
   enum class EvaluateAt { original, input };
+  enum class Precision { fp32, bf16 };
   struct Data {
-    Ref<Dataset> train, val;
+    Ref<Dataset> train, val, test;
     void declare(Options& options);
   };
   struct Transforms {
@@ -24,24 +25,37 @@ struct PipelineSpec {
     void declare(Options& options);
     void check(Problems& problems) const;
   };
+  struct Train {
+    int epochs = 10;
+    int batch_size = 4;
+    Precision precision = Precision::fp32;
+    std::int64_t seed = 1;
+    int workers = 2;
+    int validate_every = 1;
+    double clip_gradient = 0;
+    void declare(Options& options);
+  };
   Task task = Task::semantic;
+  std::vector<std::filesystem::path> plugin_path;
   Data data;
   Transforms transforms;
   Ref<Model> model;
   std::vector<Ref<Loss>> loss;
+  Ref<Optimizer> optimizer{"adamw"};
+  Ref<Schedule> schedule{"constant"};
   std::vector<Ref<Metric>> metrics;
   Inference inference;
   EvaluateAt evaluate_at = EvaluateAt::original;
-  std::int64_t seed = 1;
+  Train train;
+  std::filesystem::path output;
   void declare(Options& options);
 };
 
 struct SpecFile;
 PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file);  // throws SpecError with every problem
-PipelineSpec read_spec(const PluginIndex& index, const std::filesystem::path& file,
-                       const std::vector<std::string>& changes, std::vector<std::string>& dropped);
 std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name);  // with its defaults
 
+// With every default filled in and every path absolute: reading it again gives the same spec anywhere on this machine.
 std::string resolved_text(PipelineSpec spec);
 std::string schema_text(const PluginIndex& index);
 std::string describe_text(const PluginIndex& index, const std::string& kind, const std::string& name);

@@ -127,6 +127,17 @@ void read_plugin_path(SpecFile& spec) {
   }
 }
 
+void finish(SpecFile& spec, const std::vector<std::string>& changes, const fs::path& folder) {
+  for (const auto& text : changes) {
+    try {
+      change(spec, text, folder);
+    } catch (const SpecError& error) {
+      spec.problems.insert(spec.problems.end(), error.problems().begin(), error.problems().end());
+    }
+  }
+  read_plugin_path(spec);
+}
+
 }  // namespace
 
 const fs::path& SpecFile::folder(std::string pointer) const {
@@ -140,14 +151,16 @@ const fs::path& SpecFile::folder(std::string pointer) const {
 SpecFile load_spec(const fs::path& file, const std::vector<std::string>& changes) {
   SpecFile result;
   load(result, file, {});
-  for (const auto& text : changes) {
-    try {
-      change(result, text, folder_of(file));
-    } catch (const SpecError& error) {
-      result.problems.insert(result.problems.end(), error.problems().begin(), error.problems().end());
-    }
-  }
-  read_plugin_path(result);
+  finish(result, changes, folder_of(file));
+  return result;
+}
+
+SpecFile load_resolved(const std::string& text, const std::vector<std::string>& changes) {
+  SpecFile result;
+  result.json = parse_json(text, "the spec inside the checkpoint", result.problems);
+  if (!result.json.is_object())
+    throw SpecError("", "the spec inside the checkpoint is no JSON object: the file is damaged");
+  finish(result, changes, fs::current_path());
   return result;
 }
 

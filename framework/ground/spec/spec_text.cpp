@@ -8,6 +8,10 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
   return std::make_shared<const SpecFile>(load_spec(file, changes));
 }
 
+std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes) {
+  return std::make_shared<const SpecFile>(load_resolved(text, changes));
+}
+
 const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec) { return spec.plugin_path; }
 
 std::vector<Problem> notes(const SpecFile& spec) {

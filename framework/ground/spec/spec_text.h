@@ -15,6 +15,9 @@ struct SpecFile;
 // The file, what it extends, and the changes on top of it. Throws SpecError.
 std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, const std::vector<std::string>& changes);
 
+// A resolved spec, as checkpoints hold it, with changes whose paths are relative to the current directory.
+std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes);
+
 // Its "plugin_path", each folder relative to the file that states it.
 const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec);
 

@@ -1,6 +1,7 @@
 // What turns gradients into new parameters.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,11 @@ class SECTILE_EXPORT Optimizer {
   // One step on the gradients that are there; a parameter without one stays as it is. Called outside autograd, each
   // time with the same groups. lr: the learning rate of this step; a group's is lr * lr_scale.
   virtual void step(const std::vector<ParameterGroup>& groups, double lr) = 0;
+
+  // What it remembers between steps, for a checkpoint: "exp_avg.encoder.conv.weight". Shared with the optimizer, which
+  // changes it in its next step. Loading comes before the first step; nothing to remember, nothing to override.
+  virtual std::map<std::string, at::Tensor> state() const { return {}; }
+  virtual void load(const std::map<std::string, at::Tensor>& /*state*/) {}
 };
 
 template <class T, class OwnOptions = NoOptions>

@@ -63,7 +63,7 @@ struct Sample {
   std::vector<int> tags{};                   // classes known to be present, when that is all that is known
   std::map<std::string, cv::Mat> targets{};  // further maps that move with the picture: edges, distances, border
                                              // weights; 32F moves linearly, 16S (one channel, kIgnore) by nearest pixel
-  std::vector<float> mean{};  // set by `normalize`: applied once, while the batch is made; empty: none
+  std::vector<float> mean{};                 // set by `normalize`: applied once, while the batch is made; empty: none
   std::vector<float> deviation{};
   std::vector<Sample> support{};  // of a few-shot episode: annotated examples; the sample itself is the query
   Geometry geometry{};

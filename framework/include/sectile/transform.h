@@ -45,7 +45,11 @@ struct SECTILE_EXPORT Warp {
 };
 
 // Moves pixels, labels (nearest), targets, instance masks and boxes, segment ids and the geometry record together.
-// Instances of which nothing is left are dropped. Pictures and volumes.
+// Instances of which nothing is left are dropped. Pictures and volumes. A warp that changes nothing leaves all as it
+// is. Throws DataError for a size of 0 and for annotation of another size than the picture.
+//
+// Pixels are interpolated between the centres of the nearest ones, two along each axis, with the edge repeated. Nothing
+// is averaged when a picture shrinks: the convention of OpenCV's INTER_LINEAR, not that of an antialiased resize.
 SECTILE_EXPORT void apply(const Warp& warp, Sample& sample);
 
 // All a geometric transform has to say is its warp.

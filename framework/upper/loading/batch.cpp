@@ -73,6 +73,51 @@ at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, 
   return real ? channels_first(all) : all;
 }
 
+// One row of pixels as float, normalised: (x - mean) / deviation per channel.
+template <class T>
+void write_row(const T* from, float* to, int width, const std::vector<float>& shift, const std::vector<float>& scale) {
+  const auto channels = shift.size();
+  for (int x = 0; x < width; ++x)
+    for (std::size_t c = 0; c < channels; ++c) *to++ = (static_cast<float>(*from++) - shift[c]) * scale[c];
+}
+
+// Straight from the picture's own type into the batch's memory: the only pass over the pixels after the transforms.
+void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [..., C], the picture's part of the batch
+  const auto& image = sample.image;
+  const auto channels = static_cast<std::size_t>(image.channels());
+  std::vector<float> shift(channels, 0), scale(channels, 1);
+  if (!sample.mean.empty()) {
+    if (sample.mean.size() != channels || sample.deviation.size() != channels)
+      throw DataError(sample.id, "is normalised with " + std::to_string(sample.mean.size()) + " means and has " +
+                                     std::to_string(channels) + " channels");
+    shift = sample.mean;
+    for (std::size_t c = 0; c < channels; ++c) scale[c] = 1 / sample.deviation[c];
+  }
+  const Extent size = extent(image);
+  const bool volume = image.dims == 3;
+  for (int z = 0; z < size.depth; ++z)
+    for (int y = 0; y < size.height; ++y) {
+      const auto* from = volume ? image.ptr(z, y) : image.ptr(y);
+      auto* row = (volume ? to.select(0, z).select(0, y) : to.select(0, y)).mutable_data_ptr<float>();
+      switch (image.depth()) {
+        case CV_8U:
+          write_row(from, row, size.width, shift, scale);
+          break;
+        case CV_16U:
+          write_row(reinterpret_cast<const std::uint16_t*>(from), row, size.width, shift, scale);
+          break;
+        case CV_16S:
+          write_row(reinterpret_cast<const std::int16_t*>(from), row, size.width, shift, scale);
+          break;
+        case CV_32F:
+          write_row(reinterpret_cast<const float*>(from), row, size.width, shift, scale);
+          break;
+        default:
+          throw DataError(sample.id, "has pixels that are neither 8U, 16U, 16S nor 32F");
+      }
+    }
+}
+
 }  // namespace
 
 const at::Tensor& Outputs::at(const std::string& name) const {
@@ -125,10 +170,7 @@ Batch collate(std::vector<Sample> samples, int divisor, int classes) {
   if (any_tags) batch.tags = at::zeros({count, classes});
   for (std::int64_t n = 0; n < count; ++n) {
     auto& sample = samples[static_cast<std::size_t>(n)];
-    auto target = valid(images[n], extent(sample.image), volume, 0);
-    target.copy_(view(sample.image));
-    if (!sample.mean.empty())
-      target.sub_(at::tensor(at::ArrayRef<float>(sample.mean))).div_(at::tensor(at::ArrayRef<float>(sample.deviation)));
+    write_pixels(sample, valid(images[n], extent(sample.image), volume, 0));
     if (!sample.labels.empty()) {
       if (extent(sample.labels) != extent(sample.image))
         throw DataError(sample.id, "picture and labels differ in size");

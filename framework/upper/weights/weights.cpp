@@ -7,6 +7,8 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <torch/nn/module.h>
+
 #include <sectile/error.h>
 
 namespace sectile {
@@ -160,5 +162,9 @@ void to_channels_last(torch::nn::Module& module) {
   for (auto& parameter : module.parameters())
     if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
 }
+
+void to_device(torch::nn::Module& module, const at::Device& device) { module.to(device); }
+bool is_training(const torch::nn::Module& module) { return module.is_training(); }
+void set_training(torch::nn::Module& module, bool on) { module.train(on); }
 
 }  // namespace sectile

@@ -5,10 +5,14 @@
 #include <string>
 #include <vector>
 
-#include <torch/nn/module.h>
+#include <ATen/core/Tensor.h>
 
 #include <sectile/optimizer.h>
 #include <sectile/roles.h>
+
+namespace torch::nn {
+class Module;
+}
 
 namespace sectile {
 
@@ -27,5 +31,10 @@ void freeze(torch::nn::Module& module, int stages);
 int prepare_for_inference(torch::nn::Module& module);  // how many blocks changed
 int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks);
 void to_channels_last(torch::nn::Module& module);
+void to_device(torch::nn::Module& module, const at::Device& device);
+
+// Whether batch norms and dropout behave as in training.
+bool is_training(const torch::nn::Module& module);
+void set_training(torch::nn::Module& module, bool on);
 
 }  // namespace sectile

@@ -1,53 +1,136 @@
-// Soft Dice loss: the smallest complete plugin of use, and one whose statistics span the whole batch of all ranks.
+// Soft Dice loss (Milletari et al. 2016, "V-Net"): the overlap of predicted and true areas, class by class. Its sums
+// span the whole batch of all ranks unless every sample is asked to stand for itself.
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/one_hot.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/zeros.h>
 
 #include <sectile/loss.h>
 #include <sectile/roles.h>
 
 namespace {
 
-enum class Reduction { mean, sum };
+enum class Activation { automatic, softmax, sigmoid };
+enum class Over { batch, sample };
+enum class Absent { count, skip };
 
 struct DiceOptions {
+  Activation activation = Activation::automatic;
   double smooth = 1.0;
-  Reduction reduction = Reduction::mean;
+  Over over = Over::batch;
+  Absent absent = Absent::count;
+  std::vector<std::string> include;
 
   void declare(sectile::Options& options) {
-    options.add("smooth", &smooth, "Added to both terms, so that an absent class does not divide by zero.").at_least(0);
-    options.add("reduction", &reduction, "How the classes are combined.").one_of({"mean", "sum"});
+    options
+        .add("activation", &activation,
+             "Makes probabilities of logits: softmax over the classes, or sigmoid for each class by itself. auto: "
+             "sigmoid "
+             "where classes overlap, else softmax.")
+        .one_of({"auto", "softmax", "sigmoid"});
+    options
+        .add(
+            "smooth", &smooth,
+            "Added to numerator and denominator of 2 * overlap / (predicted + true), in pixels: the larger, the less a "
+            "small or absent class weighs.")
+        .at_least(0);
+    options
+        .add("over", &over,
+             "Whether areas are summed over the whole batch (all ranks together) or in each sample, whose losses are "
+             "then averaged.")
+        .one_of({"batch", "sample"});
+    options
+        .add(
+            "absent", &absent,
+            "A class without a true pixel (in the batch or the sample) either counts like any other, so that its false "
+            "positives cost, or is skipped: left out of the mean.")
+        .one_of({"count", "skip"});
+    options.add("include", &include, "Names of the classes that the loss is averaged over. Empty: all.");
   }
+};
+
+// Of each sample and class: [N, C], float64, because a volume's pixels are too many for a float32 sum.
+struct Areas {
+  at::Tensor overlap, predicted, wanted;
 };
 
 class Dice final : public sectile::DenseLoss, public sectile::AcrossRanks {
  public:
-  explicit Dice(const DiceOptions& options) : options_(options) {}
+  Dice(const DiceOptions& options, const sectile::BuildContext& context)
+      : options_(options), sigmoid_(options.activation == Activation::sigmoid) {
+    const bool overlapping = context.labels && context.labels->overlapping;
+    if (overlapping && options.activation == Activation::softmax)
+      throw sectile::PluginError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
+    sigmoid_ |= overlapping;
+    for (const auto& name : options.include) included_.push_back(class_number(name, context));
+  }
 
   void use(std::shared_ptr<const sectile::Ranks> ranks) override { ranks_ = std::move(ranks); }
 
  protected:
   at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
-    const auto counts = (labels != sectile::kIgnore).unsqueeze(1);
-    const auto wanted = at::one_hot(labels.clamp_min(0), logits.size(1)).movedim(-1, 1);
-    return dice(logits.softmax(1) * counts, wanted * counts);
+    const auto probability = probabilities(logits);  // [N, C, pixels]
+    const auto truth = labels.flatten(1);            // [N, pixels]
+    const auto counted = (truth != sectile::kIgnore).to(at::kFloat);
+    const auto number = truth.clamp_min(0);
+    const auto hit = probability.gather(1, number.unsqueeze(1)).squeeze(1) * counted;
+    const auto per_class = [&](const at::Tensor& values) {
+      return at::zeros({logits.size(0), logits.size(1)}, logits.options().dtype(at::kDouble))
+          .scatter_add(1, number, values.to(at::kDouble));
+    };
+    const auto predicted = at::matmul(probability, counted.unsqueeze(2)).squeeze(2);
+    return dice({per_class(hit), predicted.to(at::kDouble), per_class(counted)});
   }
+
   at::Tensor forward_per_class(const at::Tensor& logits, const at::Tensor& labels) const override {
-    const auto counts = labels >= 0;
-    return dice(logits.sigmoid() * counts, labels * counts);
+    const auto truth = labels.flatten(2);
+    const auto counted = (truth >= 0).to(at::kFloat);
+    const auto probability = probabilities(logits) * counted;
+    const auto wanted = truth * counted;
+    const auto sum = [](const at::Tensor& values) { return values.sum(2, /*keepdim=*/false, at::kDouble); };
+    return dice({sum(probability * wanted), sum(probability), sum(wanted)});
   }
 
  private:
-  at::Tensor dice(const at::Tensor& predicted, const at::Tensor& wanted) const {
-    const auto total = [this](const at::Tensor& values) {  // [N, C, …] → [C]
-      const auto sum = values.transpose(0, 1).flatten(1).sum(1);
-      return ranks_ ? ranks_->sum(sum) : sum;
-    };
-    const auto loss =
-        1 - (2 * total(predicted * wanted) + options_.smooth) / (total(predicted) + total(wanted) + options_.smooth);
-    return options_.reduction == Reduction::mean ? loss.mean() : loss.sum();
+  static std::int64_t class_number(const std::string& name, const sectile::BuildContext& context) {
+    const auto count = context.classes();
+    std::string known;
+    for (int number = 0; number < count; ++number) {
+      const auto& candidate = context.labels->classes[static_cast<std::size_t>(number)].name;
+      if (candidate == name) return number;
+      known += (known.empty() ? "" : ", ") + candidate;
+    }
+    throw sectile::PluginError("include",
+                               "names the class \"" + name + "\", which the data set does not have; it has: " + known);
+  }
+
+  at::Tensor probabilities(const at::Tensor& logits) const {
+    const auto flat = logits.flatten(2);
+    return sigmoid_ ? flat.sigmoid() : flat.softmax(1);
+  }
+
+  at::Tensor dice(Areas areas) const {
+    if (options_.over == Over::batch) {
+      const auto total = [this](at::Tensor& area) {
+        area = area.sum(0, /*keepdim=*/true);
+        if (ranks_) area = ranks_->sum(area);
+      };
+      total(areas.overlap), total(areas.predicted), total(areas.wanted);
+    }
+    const auto size = areas.predicted + areas.wanted + options_.smooth;
+    const auto nothing = size == 0;  // neither predicted nor true: a perfect match
+    const auto loss = 1 - (2 * areas.overlap + options_.smooth + nothing) / (size + nothing);
+    auto kept = (options_.absent == Absent::skip ? areas.wanted > 0 : areas.wanted >= 0).to(at::kDouble);
+    if (!included_.empty()) {
+      auto mask = at::zeros({kept.size(1)}, kept.options());
+      for (const auto number : included_) mask[number].fill_(1);
+      kept = kept * mask;
+    }
+    return ((loss * kept).sum() / kept.sum().clamp_min(1)).to(at::kFloat);
   }
 
   DiceOptions options_;
+  bool sigmoid_;
+  std::vector<std::int64_t> included_;
   std::shared_ptr<const sectile::Ranks> ranks_;
 };
 

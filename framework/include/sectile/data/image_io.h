@@ -19,7 +19,9 @@ struct Picture {
   Palette palette{};  // not empty: pixels are 8U indexes into it
 };
 
-// As the file has it; grey of 1, 2 and 4 bits becomes 8U with the stored values (masks keep their numbers).
+// As the file has it; grey of 1, 2 and 4 bits becomes 8U with the stored values (masks keep their numbers). PNG only. A
+// transparent colour or palette entry (tRNS) and a gamma are not applied. What a file states is checked before memory
+// is asked for.
 // Throws DataError naming the file and what is wrong with it; called from several threads at once.
 SECTILE_EXPORT Picture read_picture(const std::filesystem::path& file);
 

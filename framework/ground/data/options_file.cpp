@@ -1,0 +1,22 @@
+#include <string>
+
+#include <sectile/data/options_file.h>
+#include <sectile/error.h>
+
+#include "../spec/json_options.h"
+
+namespace sectile {
+
+void read_options(const std::filesystem::path& file, void* group, const ValueType& type) {
+  try {
+    const SpecFile text = load_spec(file);
+    SpecReader{PluginIndex({}), text}.read(group, type);
+  } catch (const SpecError& error) {
+    std::string all;
+    for (const auto& problem : error.problems())
+      all += (all.empty() ? "" : "\n") + (problem.pointer.empty() ? "" : problem.pointer + ": ") + problem.message;
+    throw DataError(file.string(), all);
+  }
+}
+
+}  // namespace sectile

@@ -1,0 +1,17 @@
+// Label maps as people look at them.
+#pragma once
+
+#include <opencv2/core/mat.hpp>
+
+#include <sectile/context.h>
+#include <sectile/data/image_io.h>
+
+namespace sectile {
+
+Palette palette_of(const LabelMap& labels);
+
+// picture: 8U, 16U or 32F, 1 or 3 channels, in its file's range. labels: 16S class numbers and kIgnore, of the same
+// size. Returns 8U RGB: the picture under its classes' colours, with a darker line where classes meet.
+cv::Mat overlay(const cv::Mat& picture, const cv::Mat& labels, const LabelMap& classes);
+
+}  // namespace sectile

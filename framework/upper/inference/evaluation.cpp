@@ -1,0 +1,83 @@
+#include "evaluation.h"
+
+#include <chrono>
+
+#include <c10/core/InferenceMode.h>
+
+#include "../loading/batch.h"
+#include "../loading/loader.h"
+#include "device.h"
+
+namespace sectile {
+namespace {
+
+struct Exam {  // one picture and its truth
+  Batch batch;
+  Truth truth;
+};
+
+// What is compared with the prediction, apart from its tensor: the file's own annotation, or what the transforms made
+// of it.
+Exam exam(const Pipeline& pipeline, const SampleSource& source, std::size_t index) {
+  Exam made;
+  auto sample = source.read(index);
+  const bool at_input = pipeline.spec.evaluate_at == PipelineSpec::EvaluateAt::input;
+  if (!at_input) {
+    made.truth.sample = sample;
+    made.truth.sample.labels = sample.labels.clone();  // a transform may write in place
+  }
+  sample = source.transformed(std::move(sample), 0, index);
+  if (at_input) {
+    sample.geometry = {};
+    sample.geometry.original = extent(sample.image);
+    made.truth.sample = sample;
+  }
+  made.truth.labels = labels_tensor(made.truth.sample);
+  std::vector<Sample> one{std::move(sample)};
+  made.batch = pipeline.collate(std::move(one));
+  return made;
+}
+
+}  // namespace
+
+Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
+                    const std::function<void(std::size_t, std::size_t)>& progress) {
+  const c10::InferenceMode no_gradients;
+  const auto start = std::chrono::steady_clock::now();
+  const bool was_training = is_training(pipeline.model->module());
+  set_training(pipeline.model->module(), false);
+  const auto metrics = pipeline.metrics();
+  Wanted wanted;
+  wanted.overlapping = pipeline.context.labels->overlapping;
+  for (const auto& metric : metrics) {
+    const auto theirs = metric->wanted();
+    wanted.labels |= theirs.labels, wanted.scores |= theirs.scores;
+    wanted.instances |= theirs.instances, wanted.segments |= theirs.segments;
+  }
+  const auto count = source.data->size();
+  Loader<Exam, Exam> loader(
+      {[&] { return static_cast<std::int64_t>(count); }, [](std::int64_t) { return std::size_t{1}; },
+       [&](std::int64_t index, std::size_t) {
+         const c10::InferenceMode here;
+         return exam(pipeline, source, static_cast<std::size_t>(index));
+       },
+       [](std::int64_t, std::vector<Exam> parts) { return std::move(parts.front()); }},
+      pipeline.spec.train.workers);
+  for (std::size_t done = 0; done < count; ++done) {
+    auto one = loader.next();
+    one.batch = to_device(std::move(one.batch), pipeline.device);
+    if (one.truth.labels.defined()) one.truth.labels = one.truth.labels.to(pipeline.device);
+    const auto predictions = pipeline.model->decode(pipeline.infer(one.batch), one.batch, wanted);
+    for (const auto& metric : metrics) metric->update(predictions.at(0), one.truth);
+    if (progress) progress(done + 1, count);
+  }
+  Evaluation result;
+  result.pictures = count;
+  for (std::size_t i = 0; i < metrics.size(); ++i)
+    result.reports.emplace_back(pipeline.spec.metrics[i].type(), metrics[i]->compute());
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  set_training(pipeline.model->module(), was_training);
+  return result;
+}
+
+}  // namespace sectile

@@ -1,0 +1,12 @@
+#include <sectile/nn/resize.h>
+
+#include <ATen/ops/upsample_bilinear2d.h>
+
+namespace sectile::nn {
+
+at::Tensor resize_like(const at::Tensor& input, const at::Tensor& reference, bool align_corners) {
+  const auto size = reference.sizes().slice(2);
+  return input.sizes().slice(2) == size ? input : at::upsample_bilinear2d(input, size, align_corners);
+}
+
+}  // namespace sectile::nn

@@ -1,0 +1,38 @@
+// log.jsonl: one JSON object a line, for whoever plots or compares runs.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <string>
+
+namespace sectile {
+
+// One line, built member by member. Numbers keep every digit; those that JSON has no word for become null.
+class JsonLine {
+ public:
+  JsonLine& add(const std::string& name, double value);
+  JsonLine& add(const std::string& name, std::int64_t value);
+  JsonLine& add(const std::string& name, const std::string& value);
+  JsonLine& add(const std::string& name, const JsonLine& value);
+  std::string text() const { return "{" + members_ + "}"; }
+
+ private:
+  JsonLine& member(const std::string& name, const std::string& json);
+  std::string members_;
+};
+
+class EventLog {
+ public:
+  explicit EventLog(const std::filesystem::path& file);  // begins anew; throws DataError
+  ~EventLog();
+  EventLog(const EventLog&) = delete;
+  EventLog& operator=(const EventLog&) = delete;
+  void write(const JsonLine& line);  // on disk when it returns, as far as the system goes; throws DataError
+
+ private:
+  const std::filesystem::path file_;
+  std::FILE* out_;
+};
+
+}  // namespace sectile

@@ -1,0 +1,146 @@
+#include "checkpoint.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <sectile/error.h>
+
+#include "../weights/torch_file.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFormat = "sectile-1";
+
+// A member of the checkpoint's dict; throws where it is missing or of another type.
+template <class T>
+const T& member(const PythonValue& from, const char* name, const fs::path& file) {
+  const auto* found = from.find(name);
+  const auto* value = found ? found->as<T>() : nullptr;
+  if (!value)
+    throw DataError(file, std::string("is a damaged checkpoint: \"") + name + "\" is missing or of another type");
+  return *value;
+}
+
+StateDict tensors(const PythonValue& from) {
+  StateDict state;
+  if (const auto* items = from.dict())
+    for (const auto& [name, item] : *items)
+      if (const auto* text = name.as<std::string>(); text && item.as<at::Tensor>())
+        state[*text] = *item.as<at::Tensor>();
+  return state;
+}
+
+PythonDict dict_of(const StateDict& state) {
+  PythonDict dict;
+  for (const auto& [name, tensor] : state) dict.emplace_back(name, tensor);
+  return dict;
+}
+
+PythonList classes_of(const LabelMap& labels) {
+  PythonList classes;
+  for (const auto& label : labels.classes)
+    classes.push_back(PythonDict{{"name", label.name},
+                                 {"color", PythonList{label.color[0], label.color[1], label.color[2]}},
+                                 {"thing", label.thing},
+                                 {"category_id", label.category_id}});
+  return classes;
+}
+
+LabelMap labels_of(const PythonValue& from, const fs::path& file) {
+  LabelMap labels;
+  labels.overlapping = member<bool>(from, "overlapping", file);
+  for (const auto& item : *member<std::shared_ptr<PythonList>>(from, "classes", file)) {
+    LabelClass label;
+    label.name = member<std::string>(item, "name", file);
+    label.thing = member<bool>(item, "thing", file);
+    label.category_id = member<std::int64_t>(item, "category_id", file);
+    const auto& color = *member<std::shared_ptr<PythonList>>(item, "color", file);
+    for (std::size_t i = 0; i < label.color.size() && i < color.size(); ++i)
+      if (const auto* value = color[i].as<std::int64_t>()) label.color[i] = static_cast<std::uint8_t>(*value);
+    labels.classes.push_back(std::move(label));
+  }
+  if (labels.classes.empty()) throw DataError(file, "is a damaged checkpoint: it has no classes");
+  return labels;
+}
+
+std::string names(const std::vector<std::string>& all) {
+  std::string text;
+  for (std::size_t i = 0; i < all.size() && i < 3; ++i) text += (i ? ", " : "") + all[i];
+  return all.size() > 3 ? text + " and " + std::to_string(all.size() - 3) + " more" : text;
+}
+
+}  // namespace
+
+void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
+  write_torch_file(file, PythonDict{{"format", kFormat},
+                                    {"spec", checkpoint.spec},
+                                    {"model_type", checkpoint.model_type},
+                                    {"classes", classes_of(checkpoint.labels)},
+                                    {"overlapping", checkpoint.labels.overlapping},
+                                    {"channels", checkpoint.channels},
+                                    {"dimensions", checkpoint.dimensions},
+                                    {"epoch", checkpoint.epoch},
+                                    {"step", checkpoint.step},
+                                    {"metric_name", checkpoint.metric_name},
+                                    {"metric", checkpoint.metric ? PythonValue(*checkpoint.metric) : PythonValue()},
+                                    {"model", dict_of(checkpoint.model)},
+                                    {"optimizer", dict_of(checkpoint.optimizer)}});
+}
+
+Checkpoint load_checkpoint(const fs::path& file) {
+  const auto content = read_torch_file(file);
+  const auto* format = content.find("format");
+  const auto* text = format ? format->as<std::string>() : nullptr;
+  if (!text)
+    throw DataError(
+        file,
+        "is no checkpoint of Sectile, though torch.save's format; weights alone go into a model's option \"weights\"");
+  if (*text != kFormat)
+    throw DataError(file, "has format \"" + *text + "\", and this version reads \"" + kFormat + "\"");
+  Checkpoint checkpoint;
+  checkpoint.spec = member<std::string>(content, "spec", file);
+  checkpoint.model_type = member<std::string>(content, "model_type", file);
+  checkpoint.labels = labels_of(content, file);
+  checkpoint.channels = static_cast<int>(member<std::int64_t>(content, "channels", file));
+  checkpoint.dimensions = static_cast<int>(member<std::int64_t>(content, "dimensions", file));
+  checkpoint.epoch = member<std::int64_t>(content, "epoch", file);
+  checkpoint.step = member<std::int64_t>(content, "step", file);
+  checkpoint.metric_name = member<std::string>(content, "metric_name", file);
+  if (const auto* metric = content.find("metric"); metric && metric->as<double>())
+    checkpoint.metric = *metric->as<double>();
+  if (const auto* model = content.find("model")) checkpoint.model = tensors(*model);
+  if (const auto* optimizer = content.find("optimizer")) checkpoint.optimizer = tensors(*optimizer);
+  return checkpoint;
+}
+
+StateDict load_weights(const fs::path& file) {
+  const auto content = read_torch_file(file);
+  auto state = tensors(content);
+  for (const char* usual : {"model", "state_dict", "model_state_dict"})
+    if (const auto* inner = content.find(usual); inner && state.empty()) state = tensors(*inner);
+  if (state.empty())
+    throw DataError(file, "holds no tensors by name, neither at the top nor under \"model\" or \"state_dict\"");
+  return state;
+}
+
+void load_into(torch::nn::Module& module, const Checkpoint& checkpoint, const fs::path& file) {
+  std::vector<std::string> different;
+  const auto ours = state_dict(module);
+  for (const auto& [name, tensor] : ours)
+    if (const auto found = checkpoint.model.find(name);
+        found == checkpoint.model.end() || found->second.sizes() != tensor.sizes())
+      different.push_back(name);
+  std::vector<std::string> over;
+  for (const auto& [name, tensor] : checkpoint.model)
+    if (!ours.count(name)) over.push_back(name);
+  if (!different.empty() || !over.empty())
+    throw DataError(file, "holds weights of another network than this \"" + checkpoint.model_type + "\"" +
+                              (different.empty() ? "" : "; missing or of another shape: " + names(different)) +
+                              (over.empty() ? "" : "; not known to it: " + names(over)) +
+                              ". Use the spec that it was trained with, or the checkpoint alone");
+  load_state(module, checkpoint.model);
+}
+
+}  // namespace sectile

@@ -1,0 +1,179 @@
+// PythonValue → protocol 2 pickle, in the words that torch.load(weights_only=True) accepts.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include <ATen/Functions.h>
+#include <caffe2/serialize/inline_container.h>
+
+#include <sectile/error.h>
+
+#include "torch_file.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* storage_name(at::ScalarType type) {
+  switch (type) {
+    case at::kFloat:
+      return "FloatStorage";
+    case at::kDouble:
+      return "DoubleStorage";
+    case at::kHalf:
+      return "HalfStorage";
+    case at::kBFloat16:
+      return "BFloat16Storage";
+    case at::kLong:
+      return "LongStorage";
+    case at::kInt:
+      return "IntStorage";
+    case at::kShort:
+      return "ShortStorage";
+    case at::kChar:
+      return "CharStorage";
+    case at::kByte:
+      return "ByteStorage";
+    case at::kBool:
+      return "BoolStorage";
+    default:
+      throw DataError("checkpoint", std::string("cannot hold tensors of type ") + c10::toString(type));
+  }
+}
+
+class PickleWriter {
+ public:
+  std::string bytes = "\x80\x02";
+  std::vector<at::Tensor> tensors;  // one storage each, in the order of their keys
+
+  void value(const PythonValue& item) {
+    std::visit([this](const auto& held) { write(held); }, item.held);
+  }
+
+ private:
+  void write(std::monostate) { bytes += 'N'; }
+  void write(bool item) { bytes += item ? '\x88' : '\x89'; }
+  void write(std::int64_t item) {
+    if (item >= std::numeric_limits<std::int32_t>::min() && item <= std::numeric_limits<std::int32_t>::max()) {
+      bytes += 'J';
+      raw(static_cast<std::int32_t>(item));
+    } else {
+      bytes += "\x8a\x08";
+      raw(item);
+    }
+  }
+  void write(double item) {
+    char text[sizeof item];
+    std::memcpy(text, &item, sizeof item);
+    std::reverse(text, text + sizeof item);  // big-endian
+    bytes += 'G';
+    bytes.append(text, sizeof item);
+  }
+  void write(const std::string& item) {
+    bytes += 'X';
+    raw(static_cast<std::uint32_t>(item.size()));
+    bytes += item;
+  }
+  void write(const std::shared_ptr<PythonList>& items) {
+    bytes += "](";
+    for (const auto& item : *items) value(item);
+    bytes += 'e';
+  }
+  void write(const std::shared_ptr<PythonDict>& items) {
+    global("collections", "OrderedDict");
+    bytes += ")R(";
+    for (const auto& [key, item] : *items) value(key), value(item);
+    bytes += 'u';
+  }
+  void write(const PythonObject& item) { throw DataError("checkpoint", "cannot hold an object of class " + item.name); }
+  void write(const at::Tensor& item) {
+    const auto tensor = item.detach().cpu().contiguous();
+    global("torch._utils", "_rebuild_tensor_v2");
+    bytes += "((";
+    write(std::string("storage"));
+    global("torch", storage_name(tensor.scalar_type()));
+    write(std::to_string(tensors.size()));
+    write(std::string("cpu"));
+    write(tensor.numel());
+    bytes += "tQ";
+    write(std::int64_t{0});
+    tuple(tensor.sizes());
+    tuple(tensor.strides());
+    write(false);
+    global("collections", "OrderedDict");
+    bytes += ")RtR";
+    tensors.push_back(tensor);
+  }
+
+  template <class T>
+  void raw(T number) {
+    char text[sizeof number];
+    std::memcpy(text, &number, sizeof number);
+    bytes.append(text, sizeof number);
+  }
+  void global(const char* module, const char* name) { bytes += std::string("c") + module + "\n" + name + "\n"; }
+  void tuple(at::IntArrayRef numbers) {
+    bytes += '(';
+    for (const auto number : numbers) write(number);
+    bytes += 't';
+  }
+};
+
+void flush_to_disk(const fs::path& file) {
+  const int descriptor = open(file.c_str(), O_RDONLY);
+  if (descriptor < 0 || fsync(descriptor) != 0) {
+    const int reason = errno;
+    if (descriptor >= 0) close(descriptor);
+    throw DataError(file, std::strerror(reason));
+  }
+  close(descriptor);
+}
+
+void write_zip(const fs::path& file, const PickleWriter& pickle) {
+  std::FILE* out = std::fopen(file.c_str(), "wb");
+  if (!out) throw DataError(file, std::string("cannot be written: ") + std::strerror(errno));
+  int failure = 0;
+  {
+    caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t size) {
+      const auto written = std::fwrite(data, 1, size, out);
+      if (written != size && failure == 0) failure = errno;
+      return size;  // reported below, once the archive is closed: its writer must not throw out of a destructor
+    });
+    zip.writeRecord("data.pkl", pickle.bytes.data(), pickle.bytes.size());
+    zip.writeRecord("byteorder", "little", 6);
+    for (std::size_t i = 0; i < pickle.tensors.size(); ++i)
+      zip.writeRecord("data/" + std::to_string(i), pickle.tensors[i].const_data_ptr(), pickle.tensors[i].nbytes());
+    zip.writeEndOfFile();
+  }
+  if (std::fclose(out) != 0 && failure == 0) failure = errno;
+  if (failure) throw DataError(file, std::string("cannot be written: ") + std::strerror(failure));
+  flush_to_disk(file);
+}
+
+}  // namespace
+
+void write_torch_file(const fs::path& file, const PythonValue& value) {
+  PickleWriter pickle;
+  pickle.value(value);
+  pickle.bytes += '.';
+  auto beside = file;
+  beside += ".part" + std::to_string(getpid());
+  try {
+    write_zip(beside, pickle);
+    fs::rename(beside, file);
+  } catch (const fs::filesystem_error& error) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw DataError(file, "cannot be written: " + error.code().message());
+  } catch (...) {
+    std::error_code ignored;
+    fs::remove(beside, ignored);
+    throw;
+  }
+}
+
+}  // namespace sectile

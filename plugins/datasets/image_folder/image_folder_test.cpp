@@ -1,0 +1,324 @@
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include <sectile/data/image_io.h>
+#include <sectile/dataset.h>
+#include <sectile/error.h>
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+
+#include "support/component.h"
+#include "support/test.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using sectile::DataError;
+using sectile::Dataset;
+using sectile::kIgnore;
+
+namespace {
+
+// A data set in a folder that is gone after the test.
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("sectile_image_folder_" + std::to_string(getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  const fs::path& path() const { return path_; }
+
+  void picture(const std::string& name, const cv::Mat& pixels, const sectile::Palette& palette = {}) const {
+    fs::create_directories((path_ / name).parent_path());
+    sectile::write_png(path_ / name, pixels, palette);
+  }
+  void pair(const std::string& name, const cv::Mat& mask) const {
+    picture("images/" + name + ".png", cv::Mat(mask.rows, mask.cols, CV_8UC3, cv::Scalar(10, 20, 30)));
+    picture("masks/" + name + ".png", mask);
+  }
+  void text(const std::string& name, const std::string& content) const { std::ofstream(path_ / name) << content; }
+
+  json spec(const json& more = json::object()) const {
+    json spec = {{"type", "image_folder"},
+                 {"root", path_.string()},
+                 {"masks", "masks"},
+                 {"classes", {{{"name", "ground"}}, {{"name", "cat"}}}}};
+    spec.merge_patch(more);
+    return spec;
+  }
+
+ private:
+  fs::path path_;
+};
+
+std::shared_ptr<Dataset> open(const json& spec) { return sectile::test::make<Dataset>(spec.dump()); }
+
+std::string problem(const json& spec, bool and_read = false) {
+  try {
+    const auto dataset = open(spec);
+    if (and_read) dataset->read(0);
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+cv::Mat mask(std::initializer_list<int> values, int type = CV_8U) {  // two rows
+  cv::Mat made(2, static_cast<int>(values.size()) / 2, type);
+  std::size_t i = 0;
+  for (const int value : values) {
+    if (type == CV_8U)
+      made.data[i] = static_cast<std::uint8_t>(value);
+    else
+      made.ptr<std::uint16_t>()[i] = static_cast<std::uint16_t>(value);
+    ++i;
+  }
+  return made;
+}
+std::vector<int> labels(const sectile::Sample& sample) {
+  return {sample.labels.begin<std::int16_t>(), sample.labels.end<std::int16_t>()};
+}
+
+const json kColors = {
+    {"classes", {{{"name", "ground"}, {"color", {0, 0, 0}}}, {{"name", "cat"}, {"color", {255, 128, 0}}}}}};
+
+}  // namespace
+
+TEST_CASE("pictures and masks are paired by name, and numbers in names are ordered as numbers") {
+  const Folder folder;
+  for (const char* name : {"10", "9", "2", "part/1", "02"}) folder.pair(name, mask({0, 1, 1, 0}));
+  folder.picture("masks/left_over.png", mask({0, 1, 1, 0}));
+  const auto dataset = open(folder.spec());
+  REQUIRE(dataset->size() == 5);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < 5; ++i) names.push_back(dataset->read(i).id);
+  CHECK(names == std::vector<std::string>{"02", "2", "9", "10", "part/1"});
+  const auto sample = dataset->read(1);
+  CHECK(labels(sample) == std::vector<int>{0, 1, 1, 0});
+  CHECK(sample.image.at<cv::Vec3b>(1, 1) == cv::Vec3b(10, 20, 30));
+}
+
+TEST_CASE("skip and limit choose a part by name") {
+  const Folder folder;
+  for (int i = 0; i < 12; ++i) folder.pair(std::to_string(i), mask({0, 1, 1, 0}));
+  const auto dataset = open(folder.spec({{"skip", 8}, {"limit", 3}}));
+  REQUIRE(dataset->size() == 3);
+  CHECK(dataset->read(0).id == "8");
+  CHECK(dataset->read(2).id == "10");
+  CHECK(open(folder.spec({{"skip", 8}, {"limit", 100}}))->size() == 4);
+  CHECK(has(problem(folder.spec({{"skip", 12}})), "holds 12 pictures, and \"skip\" leaves out 12"));
+}
+
+TEST_CASE("suffixes name the two files of a pair, also within one folder") {
+  const Folder folder;
+  folder.picture("all/a.png", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.picture("all/a_mask.png", mask({0, 1, 1, 0}));
+  folder.picture("all/b_photo.png", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.picture("all/b_mask.png", mask({1, 1, 1, 0}));
+  const auto one = open(folder.spec({{"images", "all"}, {"masks", "all"}, {"mask_suffix", "_mask.png"}, {"limit", 1}}));
+  CHECK(one->size() == 1);
+  CHECK(one->read(0).id == "a");
+  const auto other = open(
+      folder.spec({{"images", "all"}, {"masks", "all"}, {"mask_suffix", "_mask.png"}, {"image_suffix", "_photo.png"}}));
+  CHECK(other->size() == 1);
+  CHECK(labels(other->read(0)) == std::vector<int>{1, 1, 1, 0});
+}
+
+TEST_CASE("without masks the pictures are unlabelled, and need no classes") {
+  const Folder folder;
+  folder.picture("images/a.png", cv::Mat(2, 2, CV_16U, 500.0));
+  const auto dataset = open({{"type", "image_folder"}, {"root", folder.path().string()}});
+  CHECK(dataset->read(0).labels.empty());
+  CHECK(dataset->read(0).image.type() == CV_16UC1);
+  CHECK(dataset->classes_of(0).empty());
+  CHECK(dataset->labels().classes.empty());
+}
+
+TEST_CASE("values of classes are free, and ignored ones do not count") {
+  const Folder folder;
+  folder.pair("a", mask({0, 255, 7, 0}));
+  folder.pair("b", mask({300, 40000, 300, 300}, CV_16U));
+  const auto dataset = open(folder.spec(
+      {{"classes", {{{"name", "membrane"}}, {{"name", "cell"}, {"value", 255}}}}, {"ignore", {7}}, {"limit", 1}}));
+  CHECK(labels(dataset->read(0)) == std::vector<int>{0, 1, kIgnore, 0});
+  CHECK(dataset->classes_of(0) == std::vector<int>{0, 1});
+  CHECK(dataset->labels().classes[1].category_id == 255);
+  const auto wide = open(
+      folder.spec({{"classes", {{{"name", "x"}, {"value", 40000}}, {{"name", "y"}, {"value", 300}}}}, {"skip", 1}}));
+  CHECK(labels(wide->read(0)) == std::vector<int>{1, 0, 1, 1});
+}
+
+TEST_CASE("a value that no class owns is an error with the place, the value and the way out") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0, 9, 0}));
+  const std::string message = problem(folder.spec({{"ignore", {255}}}), true);
+  CAPTURE(message);
+  CHECK(has(message, "masks/a.png: pixel (1, 1) has value 9, which is no class"));
+  CHECK(has(message, "the classes have 0, 1, ignored are 255"));
+  CHECK(has(message, "\"unknown\""));
+  CHECK(labels(open(folder.spec({{"unknown", "ignore"}}))->read(0)) == std::vector<int>{0, 1, 1, 0, kIgnore, 0});
+}
+
+TEST_CASE("colour masks are read by the classes' colours, palette masks by index or colour") {
+  const Folder folder;
+  folder.pair("a", (cv::Mat_<cv::Vec3b>(1, 3) << cv::Vec3b(255, 128, 0), cv::Vec3b(0, 0, 0), cv::Vec3b(1, 1, 1)));
+  folder.picture("images/b.png", cv::Mat(1, 3, CV_8U, 0.0));
+  folder.picture("masks/b.png", (cv::Mat_<std::uint8_t>(1, 3) << 1, 0, 1), {{255, 128, 0}, {0, 0, 0}});
+  json spec = folder.spec(kColors);
+  spec["ignore_colors"] = {{1, 1, 1}};
+  const auto dataset = open(spec);
+  CHECK(labels(dataset->read(0)) == std::vector<int>{1, 0, kIgnore});
+  CHECK(labels(dataset->read(1)) == std::vector<int>{1, 0, 1});
+  spec["encoding"] = "color";
+  CHECK(labels(open(spec)->read(1)) == std::vector<int>{0, 1, 0});
+  CHECK(has(problem(folder.spec(kColors), true),
+            "pixel (2, 0) has colour (1, 1, 1), which is no class: ground (0, 0, 0)"));
+  CHECK(has(problem(folder.spec(), true), "not every class states its \"color\""));
+}
+
+TEST_CASE("a grey mask saved in three channels is read by value when that is asked for") {
+  const Folder folder;
+  folder.pair("a", (cv::Mat_<cv::Vec3b>(1, 2) << cv::Vec3b(1, 1, 1), cv::Vec3b(0, 0, 0)));
+  folder.pair("b", (cv::Mat_<cv::Vec3b>(1, 2) << cv::Vec3b(1, 2, 1), cv::Vec3b(0, 0, 0)));
+  const auto dataset = open(folder.spec({{"encoding", "value"}}));
+  CHECK(labels(dataset->read(0)) == std::vector<int>{1, 0});
+  CHECK_THROWS_WITH_AS(dataset->read(1), doctest::Contains("three channels that differ"), DataError);
+}
+
+TEST_CASE("channels turns pictures into grey or RGB") {
+  const Folder folder;
+  folder.picture("images/a.png", cv::Mat(1, 1, CV_8UC4, cv::Scalar(200, 100, 50, 7)));
+  folder.picture("images/b.png", cv::Mat(1, 1, CV_16U, 1000.0));
+  const json plain = {{"type", "image_folder"}, {"root", folder.path().string()}};
+  json grey = plain, color = plain;
+  grey["channels"] = 1, color["channels"] = 3;
+  CHECK(open(plain)->read(0).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(200, 100, 50));
+  CHECK(open(grey)->read(0).image.at<std::uint8_t>(0, 0) == 124);  // 0.299 R + 0.587 G + 0.114 B
+  CHECK(open(color)->read(1).image.at<cv::Vec<std::uint16_t, 3>>(0, 0) == cv::Vec<std::uint16_t, 3>(1000, 1000, 1000));
+}
+
+TEST_CASE("classes may stand in a file of their own, which is read by the same rules") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 3}));
+  folder.text("classes.json", R"({"classes": [{"name": "ground"}, {"name": "cat"}], "ignore": [3]})");
+  folder.text("wrong.json", R"({"classes": [{"name": "ground", "colour": [1, 2, 3]}, {"value": 700000}]})");
+  const auto spec = [&](const char* file) {
+    json made = folder.spec({{"classes_file", (folder.path() / file).string()}});
+    made.erase("classes");
+    return made;
+  };
+  const auto dataset = open(spec("classes.json"));
+  CHECK(labels(dataset->read(0)) == std::vector<int>{0, 1, 1, kIgnore});
+  CHECK(dataset->labels().classes[1].name == "cat");
+  const std::string message = problem(spec("wrong.json"));
+  CAPTURE(message);
+  CHECK(has(message, "wrong.json: "));
+  CHECK(has(message, "/classes/0/colour: unknown option, did you mean \"color\"?"));
+  CHECK(has(message, "/classes/1"));
+  CHECK(has(problem(spec("none.json")), "none.json"));
+}
+
+TEST_CASE("classes without a colour get distinct ones, and the background black") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0}));
+  json classes = json::array({{{"name", "background"}}});
+  for (int i = 1; i < 40; ++i) classes.push_back({{"name", std::to_string(i)}});
+  const auto dataset = open(folder.spec({{"classes", classes}}));
+  std::set<std::array<std::uint8_t, 3>> colors;
+  for (const auto& entry : dataset->labels().classes) colors.insert(entry.color);
+  CHECK(colors.size() == 40);
+  CHECK(dataset->labels().classes[0].color == std::array<std::uint8_t, 3>{0, 0, 0});
+}
+
+TEST_CASE("what is missing is named, with what is there instead") {
+  const Folder folder;
+  for (int i = 0; i < 7; ++i) folder.picture("pictures/" + std::to_string(i) + ".png", cv::Mat(2, 2, CV_8U, 0.0));
+  folder.picture("masks/3.png", mask({0, 0, 0, 0}));
+  fs::create_directories(folder.path() / "empty");
+  folder.text("empty/a.jpg", "");
+  CHECK(has(problem(folder.spec()), "images: is no folder; option \"images\" names it; in "));
+  CHECK(has(problem(folder.spec()), "there is: empty, masks, pictures"));
+  CHECK(has(problem(folder.spec({{"root", (folder.path() / "no").string()}})), "option \"root\" names it"));
+  const std::string missing = problem(folder.spec({{"images", "pictures"}}));
+  CAPTURE(missing);
+  CHECK(has(missing, "has no mask for 6 of 7 pictures"));
+  CHECK(has(missing, "0.png, 1.png, 2.png, 4.png, 5.png and 1 more not found"));
+  const std::string empty = problem(folder.spec({{"images", "empty"}}));
+  CAPTURE(empty);
+  CHECK(has(empty, "holds no picture: no file name there ends with \".png\"; there are 1 of \".jpg\""));
+}
+
+TEST_CASE("a mask of another size and a damaged picture are errors that name the files") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0}));
+  folder.picture("images/a.png", cv::Mat(4, 5, CV_8U, 0.0));
+  CHECK(has(problem(folder.spec(), true), "masks/a.png: is 2 x 2 pixels, and its picture "));
+  CHECK(has(problem(folder.spec(), true), "images/a.png is 5 x 4 (width x height)"));
+  fs::resize_file(folder.path() / "images/a.png", 40);
+  CHECK(has(problem(folder.spec(), true), "images/a.png: is damaged or cut short"));
+}
+
+TEST_CASE("options that contradict each other are problems of the spec") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0}));
+  const auto pointers = [&](const json& more) {
+    std::vector<std::string> found;
+    try {
+      open(folder.spec(more));
+    } catch (const sectile::SpecError& error) {
+      for (const auto& one : error.problems()) found.push_back(one.pointer);
+    }
+    return found;
+  };
+  using Pointers = std::vector<std::string>;
+  CHECK(pointers({{"classes", nullptr}}) == Pointers{"/part/classes"});
+  CHECK(pointers({{"classes_file", "c.json"}}) == Pointers{"/part/classes_file"});
+  CHECK(pointers({{"channels", 2}}) == Pointers{"/part/channels"});
+  CHECK(pointers({{"ignore", {1}}}) == Pointers{"/part/ignore/0"});
+  CHECK(pointers({{"classes", {{{"name", "a"}, {"value", 1}}, {{"name", "a"}}}}}) ==
+        Pointers{"/part/classes/1/name", "/part/classes/1/value"});
+}
+
+TEST_CASE("CamVid and ISBI 2012 are read in their own layouts, with the counts that Pillow finds") {
+  const char* data = std::getenv("SECTILE_DATA");
+  if (!data || !fs::exists(fs::path(data) / "camvid")) {
+    MESSAGE("skipped: set SECTILE_DATA to a folder with camvid/ and isbi2012/");
+    return;
+  }
+  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/datasets/image_folder/expected.json");
+  const json expected = json::parse(file);
+  json classes;
+  for (const char* name :
+       {"sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"})
+    classes.push_back({{"name", name}});
+  json camvid = {
+      {"type", "image_folder"}, {"root", std::string(data) + "/camvid"}, {"classes", classes}, {"ignore", {11}}};
+  for (const auto& [split, count] : {std::pair("train", 120u), {"val", 30u}, {"test", 60u}}) {
+    camvid["images"] = split, camvid["masks"] = std::string(split) + "annot";
+    CHECK(open(camvid)->size() == count);
+  }
+  const auto test = open(camvid);
+  std::vector<std::int64_t> counts(12);
+  for (std::size_t i = 0; i < test->size(); ++i)
+    for (const int label : labels(test->read(i))) ++counts[label < 0 ? 11u : static_cast<std::size_t>(label)];
+  CHECK(counts == expected["camvid_test"].get<std::vector<std::int64_t>>());
+  const cv::Scalar mean = cv::mean(test->read(0).image);
+  for (int c = 0; c < 3; ++c) CHECK(mean[c] == doctest::Approx(expected["camvid_test_first_mean"][c].get<double>()));
+
+  const auto isbi = open({{"type", "image_folder"},
+                          {"root", std::string(data) + "/isbi2012"},
+                          {"images", "image"},
+                          {"masks", "label"},
+                          {"classes", {{{"name", "membrane"}, {"value", 0}}, {{"name", "cell"}, {"value", 255}}}},
+                          {"skip", 20}});
+  REQUIRE(isbi->size() == 10);
+  CHECK(isbi->read(9).id == "29");
+  std::vector<std::int64_t> pair(2);
+  for (std::size_t i = 0; i < 10; ++i)
+    for (const int label : labels(isbi->read(i))) ++pair[static_cast<std::size_t>(label)];
+  CHECK(pair == expected["isbi_last_ten"].get<std::vector<std::int64_t>>());
+}

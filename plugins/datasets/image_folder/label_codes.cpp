@@ -1,0 +1,193 @@
+#include "label_codes.h"
+
+#include <algorithm>
+#include <set>
+
+#include <sectile/data/colors.h>
+#include <sectile/error.h>
+#include <sectile/sample.h>
+#include <opencv2/core.hpp>
+
+namespace image_folder {
+namespace {
+
+using sectile::DataError;
+using sectile::kIgnore;
+
+constexpr std::int16_t kNobody = -2;  // no class owns it
+constexpr int kLargestValue = 65535;
+
+std::uint32_t code(int red, int green, int blue) {
+  return static_cast<std::uint32_t>(red) << 16 | static_cast<std::uint32_t>(green) << 8 |
+         static_cast<std::uint32_t>(blue);
+}
+std::uint32_t code(const Color& color) { return code(color[0], color[1], color[2]); }
+
+std::string text(std::uint32_t color) {
+  return "(" + std::to_string(color >> 16) + ", " + std::to_string(color >> 8 & 255) + ", " +
+         std::to_string(color & 255) + ")";
+}
+std::string pixel(int x, int y) { return "pixel (" + std::to_string(x) + ", " + std::to_string(y) + ")"; }
+
+// "0 to 10, 255"
+std::string ranges(const std::set<int>& values) {
+  std::string all;
+  for (auto it = values.begin(); it != values.end();) {
+    const int first = *it;
+    int last = first;
+    while (++it != values.end() && *it == last + 1) ++last;
+    all += (all.empty() ? "" : ", ") + std::to_string(first);
+    if (last != first) all += (last == first + 1 ? ", " : " to ") + std::to_string(last);
+  }
+  return all.empty() ? "none" : all;
+}
+
+int value_of(const ClassTable& table, std::size_t i) { return table.classes[i].value.value_or(static_cast<int>(i)); }
+
+}  // namespace
+
+void ClassEntry::declare(sectile::Options& options) {
+  options.add("name", &name, "What the class is called in reports.").required().not_empty();
+  options
+      .add("value", &value,
+           "The number of its pixels in grey and palette masks. Left out: the place of the class in the list, from 0.")
+      .at_least(0)
+      .at_most(kLargestValue);
+  options
+      .add("color", &color,
+           "[red, green, blue], 0 to 255: the colour of its pixels in colour masks, and in the pictures that are "
+           "written. Left out: one is chosen, and black for a class named background.")
+      .at_least(0)
+      .at_most(255);
+}
+
+void ClassTable::declare(sectile::Options& options) {
+  options.add("classes", &classes, "The classes in the order of their numbers, each {\"name\", \"value\", \"color\"}.");
+  options
+      .add("ignore", &ignore,
+           "Values of grey and palette masks whose pixels do not count, neither in training nor in evaluation.")
+      .at_least(0)
+      .at_most(kLargestValue);
+  options
+      .add("ignore_colors", &ignore_colors, "Colours of colour masks, [red, green, blue], whose pixels do not count.")
+      .at_least(0)
+      .at_most(255);
+}
+
+void ClassTable::check(sectile::Problems& problems) const {
+  std::set<std::string> names;
+  std::set<int> values;
+  std::set<std::uint32_t> colors;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const std::string at = "classes/" + std::to_string(i);
+    if (!names.insert(classes[i].name).second)
+      problems.add(at + "/name", "\"" + classes[i].name + "\" is the name of an earlier class");
+    if (!values.insert(value_of(*this, i)).second)
+      problems.add(at + "/value", std::to_string(value_of(*this, i)) + " is the value of an earlier class");
+    if (classes[i].color && !colors.insert(code(*classes[i].color)).second)
+      problems.add(at + "/color", text(code(*classes[i].color)) + " is the colour of an earlier class");
+  }
+  for (std::size_t i = 0; i < ignore.size(); ++i)
+    if (values.count(ignore[i]))
+      problems.add("ignore/" + std::to_string(i), std::to_string(ignore[i]) + " is the value of a class");
+  for (std::size_t i = 0; i < ignore_colors.size(); ++i)
+    if (colors.count(code(ignore_colors[i])))
+      problems.add("ignore_colors/" + std::to_string(i), text(code(ignore_colors[i])) + " is the colour of a class");
+}
+
+LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unknown)
+    : encoding_(encoding), unknown_(unknown), by_value_(kLargestValue + 1, kNobody) {
+  std::set<int> values;
+  for (std::size_t i = 0; i < table.classes.size(); ++i) {
+    const ClassEntry& entry = table.classes[i];
+    sectile::LabelClass made;
+    made.name = entry.name;
+    made.category_id = value_of(table, i);
+    if (entry.color)
+      std::transform(entry.color->begin(), entry.color->end(), made.color.begin(),
+                     [](int level) { return static_cast<std::uint8_t>(level); });
+    else if (entry.name != "background")
+      made.color = sectile::distinct_color(static_cast<int>(i));
+    labels_.classes.push_back(made);
+    values.insert(value_of(table, i));
+    by_value_[static_cast<std::size_t>(value_of(table, i))] = static_cast<std::int16_t>(i);
+    colors_given_ = colors_given_ && entry.color.has_value();
+    if (!entry.color) continue;
+    by_color_[code(*entry.color)] = static_cast<std::int16_t>(i);
+    known_colors_ += (known_colors_.empty() ? "" : ", ") + entry.name + " " + text(code(*entry.color));
+  }
+  for (const int value : table.ignore) by_value_[static_cast<std::size_t>(value)] = kIgnore;
+  for (const Color& color : table.ignore_colors) by_color_[code(color)] = kIgnore;
+  known_values_ = "the classes have " + ranges(values) + ", ignored are " +
+                  ranges(std::set<int>(table.ignore.begin(), table.ignore.end()));
+}
+
+cv::Mat LabelCodes::by_value(const std::filesystem::path& mask, const cv::Mat& values) const {
+  cv::Mat labels(values.size(), CV_16S);
+  for (int y = 0; y < labels.rows; ++y) {
+    auto* to = labels.ptr<std::int16_t>(y);
+    for (int x = 0; x < labels.cols; ++x) {
+      const int value = values.depth() == CV_8U ? values.ptr<std::uint8_t>(y)[x] : values.ptr<std::uint16_t>(y)[x];
+      to[x] = by_value_[static_cast<std::size_t>(value)];
+      if (to[x] != kNobody) continue;
+      if (unknown_ == Unknown::error)
+        throw DataError(mask, pixel(x, y) + " has value " + std::to_string(value) +
+                                  ", which is no class: " + known_values_ +
+                                  ". Give a class that \"value\", or list it in "
+                                  "\"ignore\", or set \"unknown\" to \"ignore\"");
+      to[x] = kIgnore;
+    }
+  }
+  return labels;
+}
+
+cv::Mat LabelCodes::by_color(const std::filesystem::path& mask, const cv::Mat& colors) const {
+  if (!colors_given_)
+    throw DataError(mask,
+                    "is a colour mask, and not every class states its \"color\". State them, or, where all three "
+                    "channels hold the class's number, set \"encoding\" to \"value\"");
+  if (colors.depth() != CV_8U) throw DataError(mask, "is a colour mask of 16 bits; 8 are wanted");
+  cv::Mat labels(colors.size(), CV_16S);
+  std::uint32_t last = ~0u;  // neighbours are mostly alike
+  std::int16_t label = kNobody;
+  for (int y = 0; y < labels.rows; ++y) {
+    const auto* from = colors.ptr<cv::Vec3b>(y);
+    auto* to = labels.ptr<std::int16_t>(y);
+    for (int x = 0; x < labels.cols; ++x) {
+      const std::uint32_t here = code(from[x][0], from[x][1], from[x][2]);
+      if (here != last) {
+        const auto found = by_color_.find(here);
+        if (found == by_color_.end() && unknown_ == Unknown::error)
+          throw DataError(mask, pixel(x, y) + " has colour " + text(here) + ", which is no class: " + known_colors_ +
+                                    ". Give a class that \"color\", or list it in \"ignore_colors\", or "
+                                    "set \"unknown\" to \"ignore\"");
+        label = found == by_color_.end() ? kIgnore : found->second;
+        last = here;
+      }
+      to[x] = label;
+    }
+  }
+  return labels;
+}
+
+cv::Mat LabelCodes::read(const std::filesystem::path& mask) const {
+  if (encoding_ == Encoding::color) {
+    const cv::Mat colors = sectile::read_image(mask);
+    if (colors.channels() != 3) throw DataError(mask, "is a grey mask, and \"encoding\" asks for colours");
+    return by_color(mask, colors);
+  }
+  const cv::Mat pixels = sectile::read_picture(mask).pixels;
+  cv::Mat planes[4];
+  cv::split(pixels, planes);
+  if (pixels.channels() <= 2) return by_value(mask, planes[0]);
+  if (encoding_ == Encoding::automatic) {
+    cv::Mat colors;
+    cv::merge(planes, 3, colors);
+    return by_color(mask, colors);
+  }
+  if (cv::norm(planes[0], planes[1], cv::NORM_INF) != 0 || cv::norm(planes[0], planes[2], cv::NORM_INF) != 0)
+    throw DataError(mask, "has three channels that differ, and \"encoding\" asks for values: is it a colour mask?");
+  return by_value(mask, planes[0]);
+}
+
+}  // namespace image_folder

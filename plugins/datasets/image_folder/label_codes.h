@@ -1,0 +1,64 @@
+// What the numbers or colours of a mask file mean.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <sectile/context.h>
+#include <sectile/data/image_io.h>
+#include <sectile/options.h>
+#include <opencv2/core/mat.hpp>
+
+namespace image_folder {
+
+using Color = std::array<int, 3>;
+
+struct ClassEntry {
+  std::string name;
+  std::optional<int> value;
+  std::optional<Color> color;
+
+  void declare(sectile::Options& options);
+};
+
+// Stands in the spec, or in a file of its own.
+struct ClassTable {
+  std::vector<ClassEntry> classes;
+  std::vector<int> ignore;
+  std::vector<Color> ignore_colors;
+
+  void declare(sectile::Options& options);
+  void check(sectile::Problems& problems) const;
+};
+
+enum class Encoding { automatic, value, color };
+enum class Unknown { error, ignore };
+
+class LabelCodes {
+ public:
+  LabelCodes(const ClassTable& table, Encoding encoding, Unknown unknown);
+
+  // CV_16S class numbers and kIgnore. Throws DataError for what no class owns.
+  cv::Mat read(const std::filesystem::path& mask) const;
+  const sectile::LabelMap& labels() const { return labels_; }
+
+ private:
+  cv::Mat by_value(const std::filesystem::path& mask, const cv::Mat& values) const;
+  cv::Mat by_color(const std::filesystem::path& mask, const cv::Mat& colors) const;
+
+  sectile::LabelMap labels_;
+  Encoding encoding_;
+  Unknown unknown_;
+  bool colors_given_ = true;                                  // by every class
+  std::vector<std::int16_t> by_value_;                        // indexed by 16 bits
+  std::unordered_map<std::uint32_t, std::int16_t> by_color_;  // of 0xRRGGBB
+  std::string known_values_;                                  // for messages
+  std::string known_colors_;
+};
+
+}  // namespace image_folder

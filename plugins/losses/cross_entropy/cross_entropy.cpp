@@ -1,0 +1,118 @@
+// Cross entropy per pixel; binary cross entropy per class where classes overlap.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/ones.h>
+#include <ATen/ops/tensor.h>
+
+#include <sectile/loss.h>
+
+namespace {
+
+struct CrossEntropyOptions {
+  std::vector<double> class_weights;
+  double label_smoothing = 0;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("class_weights", &class_weights,
+             "One factor per class, in the order of the label map; the loss is the mean weighted by them over all "
+             "pixels "
+             "that count (over all pixels and classes that count where classes overlap). Empty: all are 1.")
+        .at_least(0);
+    options
+        .add("label_smoothing", &label_smoothing,
+             "This share of each pixel's target is spread evenly over all classes (over yes and no where classes "
+             "overlap). With every pixel ignored the loss is 0.")
+        .at_least(0)
+        .at_most(1);
+  }
+};
+
+// Where classes lie: [N, C, pixels], or [N, pixels, C] for many classes that lie last in memory. Softmax copies such
+// logits otherwise, which is the faster way only while the classes are few.
+struct Scores {
+  at::Tensor values;
+  int dim;
+};
+Scores scores(const at::Tensor& logits) {
+  constexpr int kManyClasses = 16;
+  const auto last = logits.movedim(1, -1);
+  if (logits.size(1) >= kManyClasses && last.is_contiguous()) return {last.flatten(1, -2), 2};
+  return {logits.flatten(2), 1};
+}
+
+// 0 / 0 is 0, with a gradient: nothing counted.
+at::Tensor mean(const at::Tensor& sum, const at::Tensor& total) { return sum / (total + (total == 0)); }
+
+class CrossEntropy final : public sectile::DenseLoss {
+ public:
+  CrossEntropy(const CrossEntropyOptions& options, const sectile::BuildContext& context)
+      : smoothing_(options.label_smoothing), overlapping_(context.labels && context.labels->overlapping) {
+    const auto& weights = options.class_weights;
+    if (weights.empty()) return;
+    if (weights.size() != static_cast<std::size_t>(context.classes()))
+      throw sectile::PluginError("class_weights", "has " + std::to_string(weights.size()) +
+                                                      " values, and the data set has " +
+                                                      std::to_string(context.classes()) +
+                                                      " classes: give one value per class, or leave it out");
+    weights_ = at::tensor(weights, at::kFloat);
+  }
+
+ protected:
+  at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
+    const auto [values, dim] = scores(logits);
+    const auto truth = labels.flatten(1).unsqueeze(dim);  // [N, 1, pixels] or [N, pixels, 1]
+    const auto counted = truth != sectile::kIgnore;
+    const auto number = truth.clamp_min(0);
+    const auto weights = weights_for(logits);
+    const auto factor = counted * weights.index({number});
+    const auto log_probability = values.log_softmax(dim);
+    auto sum = -(log_probability.gather(dim, number) * factor).sum();
+    if (smoothing_ > 0) {
+      const auto over_classes =
+          (dim == 1 ? at::matmul(weights, log_probability) : at::matmul(log_probability, weights)).unsqueeze(dim);
+      const auto share = smoothing_ / static_cast<double>(logits.size(1));
+      sum = (1 - smoothing_) * sum - share * (over_classes * counted).sum();
+    }
+    return mean(sum, factor.sum());
+  }
+
+  at::Tensor forward_per_class(const at::Tensor& logits, const at::Tensor& labels) const override {
+    return overlapping_ ? binary(logits, labels) : soft(logits, labels);
+  }
+
+ private:
+  at::Tensor weights_for(const at::Tensor& logits) const {
+    return weights_.defined() ? weights_.to(logits.device()) : at::ones({logits.size(1)}, logits.options());
+  }
+  at::Tensor weights_per_class(const at::Tensor& logits) const {  // [C, 1, …], which goes with [N, C, …]
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(logits.dim() - 1), 1);
+    shape[0] = -1;
+    return weights_for(logits).view(shape);
+  }
+
+  at::Tensor binary(const at::Tensor& logits, const at::Tensor& labels) const {
+    const auto factor = (labels >= 0) * weights_per_class(logits);
+    const auto target = labels.clamp_min(0) * (1 - smoothing_) + smoothing_ / 2;
+    const auto sum = at::binary_cross_entropy_with_logits(logits, target, factor, {}, at::Reduction::Sum);
+    return mean(sum, factor.sum());
+  }
+
+  // Each pixel has a distribution over classes, as mixing transforms leave it.
+  at::Tensor soft(const at::Tensor& logits, const at::Tensor& labels) const {
+    const auto counted = (labels >= 0).all(1, /*keepdim=*/true);
+    const auto target = labels * (1 - smoothing_) + smoothing_ / static_cast<double>(logits.size(1));
+    const auto sum = -(logits.log_softmax(1) * target * weights_per_class(logits) * counted).sum();
+    return mean(sum, counted.sum());
+  }
+
+  double smoothing_;
+  bool overlapping_;
+  at::Tensor weights_;  // [C]; undefined: all 1
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::loss<CrossEntropy, CrossEntropyOptions>(
+                            "cross_entropy", "Cross entropy per pixel; binary per class where classes overlap."))

@@ -1,0 +1,113 @@
+// Focal loss (Lin et al. 2017, "Focal Loss for Dense Object Detection"): cross entropy in which pixels that are already
+// right weigh little.
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <sectile/loss.h>
+
+namespace {
+
+enum class Activation { automatic, softmax, sigmoid };
+
+struct FocalOptions {
+  Activation activation = Activation::automatic;
+  double gamma = 2;
+  std::vector<double> alpha;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("activation", &activation,
+             "Makes probabilities of logits: softmax over the classes, or sigmoid for each class by itself. auto: "
+             "sigmoid "
+             "where classes overlap, else softmax. The loss is the mean over all pixels that count (softmax), or over "
+             "all pixels and classes that count (sigmoid); 0 when none does.")
+        .one_of({"auto", "softmax", "sigmoid"});
+    options
+        .add("gamma", &gamma,
+             "A pixel whose class has the probability p weighs (1 - p) to this power. 0: plain cross entropy.")
+        .at_least(0);
+    options
+        .add("alpha", &alpha,
+             "Balances classes: one value per class, or one for all. A pixel of the class is multiplied with it; with "
+             "sigmoid, a pixel outside the class with 1 - alpha. Empty: no balancing.")
+        .at_least(0)
+        .at_most(1);
+  }
+};
+
+// (1 - p)^gamma. The lower limit keeps the gradient finite where p is 1 and gamma below 1.
+at::Tensor modulation(const at::Tensor& missing, double gamma) { return missing.clamp_min(1e-12).pow(gamma); }
+
+at::Tensor mean(const at::Tensor& loss, const at::Tensor& counted) {
+  return (loss * counted).sum() / counted.sum().clamp_min(1);
+}
+
+class Focal final : public sectile::DenseLoss {
+ public:
+  Focal(const FocalOptions& options, const sectile::BuildContext& context)
+      : gamma_(options.gamma), sigmoid_(options.activation == Activation::sigmoid) {
+    const bool overlapping = context.labels && context.labels->overlapping;
+    if (overlapping && options.activation == Activation::softmax)
+      throw sectile::PluginError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
+    sigmoid_ |= overlapping;
+    auto alpha = options.alpha;
+    if (alpha.empty()) return;
+    const auto classes = static_cast<std::size_t>(context.classes());
+    if (alpha.size() == 1) alpha.assign(classes, alpha.front());
+    if (alpha.size() != classes)
+      throw sectile::PluginError("alpha", "has " + std::to_string(alpha.size()) + " values, and the data set has " +
+                                              std::to_string(classes) +
+                                              " classes: give one value per class, or one for all");
+    alpha_ = at::tensor(alpha, at::kFloat);
+  }
+
+ protected:
+  at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
+    const auto counted = (labels != sectile::kIgnore).unsqueeze(1);
+    const auto number = labels.clamp_min(0).unsqueeze(1);  // [N, 1, …]
+    if (sigmoid_) {
+      const auto target = at::zeros_like(logits).scatter_(1, number, 1);
+      return mean(binary(logits, target), counted.expand_as(logits));
+    }
+    const auto log_probability = logits.log_softmax(1).gather(1, number);
+    auto loss = -modulation(-log_probability.expm1(), gamma_) * log_probability;
+    if (alpha_.defined()) loss = loss * alpha_.to(logits.device()).index({number});
+    return mean(loss, counted);
+  }
+
+  at::Tensor forward_per_class(const at::Tensor& logits, const at::Tensor& labels) const override {
+    const auto target = labels.clamp_min(0);
+    if (sigmoid_) return mean(binary(logits, target), labels >= 0);
+    const auto log_probability = logits.log_softmax(1);
+    auto loss = -modulation(-log_probability.expm1(), gamma_) * log_probability * target;
+    if (alpha_.defined()) loss = loss * alpha_per_class(logits);
+    return mean(loss.sum(1, /*keepdim=*/true), (labels >= 0).all(1, /*keepdim=*/true));
+  }
+
+ private:
+  at::Tensor alpha_per_class(const at::Tensor& logits) const {  // [C, 1, …], which goes with [N, C, …]
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(logits.dim() - 1), 1);
+    shape[0] = -1;
+    return alpha_.to(logits.device()).view(shape);
+  }
+
+  // target: float [N, C, …] of 0..1.
+  at::Tensor binary(const at::Tensor& logits, const at::Tensor& target) const {
+    const auto entropy = at::binary_cross_entropy_with_logits(logits, target, {}, {}, at::Reduction::None);
+    const auto missing = logits.sigmoid() * (1 - target) + logits.neg().sigmoid() * target;
+    const auto loss = modulation(missing, gamma_) * entropy;
+    if (!alpha_.defined()) return loss;
+    const auto alpha = alpha_per_class(logits);
+    return loss * (alpha * target + (1 - alpha) * (1 - target));
+  }
+
+  double gamma_;
+  bool sigmoid_;
+  at::Tensor alpha_;  // [C]; undefined: no balancing
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::loss<Focal, FocalOptions>("focal", "Focal loss over softmax or per-class sigmoid."))

@@ -1,0 +1,23 @@
+#include "parity/loss_cases.h"
+
+using namespace sectile;
+using namespace sectile::test;
+
+TEST_CASE("focal loss equals its formula, with softmax and sigmoid") { compare_with_reference("focal"); }
+
+TEST_CASE("focal loss of a pixel that is certainly right has a finite gradient for gamma below 1") {
+  const auto logits = at::tensor({1e4, -1e4}, at::kFloat).view({1, 2, 1, 1});
+  for (const char* activation : {"softmax", "sigmoid"}) {
+    CAPTURE(activation);
+    const auto loss =
+        make<Loss>(std::string(R"({"type": "focal", "gamma": 0.5, "activation": ")") + activation + "\"}", context(2));
+    const auto [value, gradient] = evaluate(*loss, logits, at::zeros({1, 1, 1}, at::kLong));
+    CHECK(value == 0);
+    CHECK(gradient.isfinite().all().item<bool>());
+  }
+}
+
+TEST_CASE("focal loss refuses an alpha of another number than the classes with both numbers") {
+  CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "focal", "alpha": [0.1, 0.2]})", context(3)),
+                       doctest::Contains("alpha: has 2 values, and the data set has 3 classes"), PluginError);
+}

@@ -1,0 +1,13 @@
+// The learning rate stays as it is.
+#include <sectile/schedule.h>
+
+namespace {
+
+class Constant final : public sectile::Schedule {
+ public:
+  double factor(std::int64_t, std::int64_t) const override { return 1; }
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::schedule<Constant>("constant", "Keeps the learning rate as it is."))

@@ -1,0 +1,28 @@
+// The learning rate falls to zero as a power of the steps that are left.
+#include <cmath>
+
+#include <sectile/schedule.h>
+
+namespace {
+
+struct PolyOptions {
+  double power = 0.9;
+  void declare(sectile::Options& options) {
+    options.add("power", &power, "The factor is (1 - step / total) to this power; 1 is a straight line.").at_least(0);
+  }
+};
+
+class Poly final : public sectile::Schedule {
+ public:
+  explicit Poly(const PolyOptions& options) : power_(options.power) {}
+  double factor(std::int64_t step, std::int64_t total) const override {
+    return std::pow(1 - static_cast<double>(step) / static_cast<double>(total), power_);
+  }
+
+ private:
+  double power_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::schedule<Poly, PolyOptions>("poly", "Falls to zero as a power of the steps left."))

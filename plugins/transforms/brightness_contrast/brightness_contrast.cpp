@@ -1,0 +1,106 @@
+// Random brightness and contrast by the formula of albumentations' RandomBrightnessContrast: x * alpha + beta.
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <vector>
+
+#include <opencv2/core.hpp>
+
+#include <sectile/error.h>
+#include <sectile/transform.h>
+
+namespace {
+
+struct BrightnessContrastOptions {
+  std::array<double, 2> brightness_limit = {-0.2, 0.2};
+  std::array<double, 2> contrast_limit = {-0.2, 0.2};
+  bool brightness_by_max = true;
+  double probability = 0.5;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("brightness_limit", &brightness_limit,
+             "[least, most] that is added, as a share of the largest value (8-bit 255, 16-bit 65535, float 1).")
+        .at_least(-1)
+        .at_most(1);
+    options
+        .add("contrast_limit", &contrast_limit,
+             "[least, most] by which the factor of all pixel values differs from 1: -0.2 makes it 0.8.")
+        .at_least(-1);
+    options.add("brightness_by_max", &brightness_by_max,
+                "false: brightness is a share of the picture's mean instead of the largest value.");
+    options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+  }
+  void check(sectile::Problems& problems) const {
+    if (brightness_limit[0] > brightness_limit[1]) problems.add("brightness_limit", "the least is more than the most");
+    if (contrast_limit[0] > contrast_limit[1]) problems.add("contrast_limit", "the least is more than the most");
+  }
+};
+
+// Whole numbers are cut off, not rounded, and what leaves the range is set to its end, as in albumentations.
+template <class T>
+void adjust_by_table(cv::Mat& image, float alpha, float beta) {
+  constexpr int kLargest = std::numeric_limits<T>::max();
+  std::vector<T> table(kLargest + 1);
+  for (int i = 0; i <= kLargest; ++i)
+    table[static_cast<std::size_t>(i)] =
+        static_cast<T>(std::clamp(static_cast<float>(i) * alpha + beta, 0.f, static_cast<float>(kLargest)));
+  image = image.clone();
+  auto* values = image.ptr<T>();
+  std::transform(values, values + image.total() * static_cast<std::size_t>(image.channels()), values,
+                 [&](T value) { return table[value]; });
+}
+
+void adjust_float(cv::Mat& image, double alpha, double beta) {  // whose range is not known: nothing is cut off
+  cv::Mat adjusted;
+  image.convertTo(adjusted, -1, alpha, beta);
+  image = adjusted;
+}
+
+double largest(const sectile::Sample& sample) {
+  switch (sample.image.depth()) {
+    case CV_8U:
+      return 255;
+    case CV_16U:
+      return 65535;
+    case CV_32F:
+      return 1;
+    default:
+      throw sectile::DataError(sample.id, "brightness_contrast knows no largest value of a picture of " +
+                                              cv::typeToString(sample.image.type()) + ": 8U, 16U or 32F are wanted");
+  }
+}
+
+double mean(const cv::Mat& image) {
+  const cv::Mat whole = image.isContinuous() ? image : image.clone();
+  return cv::mean(cv::Mat(1, static_cast<int>(whole.total()) * whole.channels(), whole.depth(), whole.data))[0];
+}
+
+class BrightnessContrast final : public sectile::Transform {
+ public:
+  explicit BrightnessContrast(const BrightnessContrastOptions& options) : options_(options) {}
+
+  void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
+    if (!draw.random.chance(options_.probability)) return;
+    const auto& contrast = options_.contrast_limit;
+    const auto& brightness = options_.brightness_limit;
+    const double alpha = 1 + draw.random.uniform(contrast[0], contrast[1]);
+    const double share = draw.random.uniform(brightness[0], brightness[1]);
+    const double top = largest(sample);
+    const double beta = share * (options_.brightness_by_max ? top : mean(sample.image));
+    if (sample.image.depth() == CV_8U)
+      adjust_by_table<std::uint8_t>(sample.image, static_cast<float>(alpha), static_cast<float>(beta));
+    else if (sample.image.depth() == CV_16U)
+      adjust_by_table<std::uint16_t>(sample.image, static_cast<float>(alpha), static_cast<float>(beta));
+    else
+      adjust_float(sample.image, alpha, beta);
+  }
+
+ private:
+  BrightnessContrastOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::transform<BrightnessContrast, BrightnessContrastOptions>(
+                            "brightness_contrast", "Changes brightness and contrast at random."))

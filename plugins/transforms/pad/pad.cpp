@@ -1,0 +1,77 @@
+// Adds a border until a size, or a multiple of a number, is reached. Never cuts.
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <sectile/error.h>
+#include <sectile/transform.h>
+
+namespace {
+
+enum class Position { start, center, end };
+
+struct PadOptions {
+  std::vector<int> size;
+  int divisor = 1;
+  Position position = Position::start;
+  double fill = 0;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("size", &size,
+             "The least [height, width] in pixels; of volumes also [depth, height, width]. Larger pictures stay as "
+             "they are. Left out: no least size.")
+        .at_least(1);
+    options.add("divisor", &divisor, "Height and width (of volumes also depth) become multiples of this.").at_least(1);
+    options
+        .add("position", &position,
+             "Where the picture stands in the result: start = top left, so that the border is right and below; "
+             "center; end = bottom right.")
+        .one_of({"start", "center", "end"});
+    options.add("fill", &fill, "The pixel value of the border; labels are ignored there.");
+  }
+  void check(sectile::Problems& problems) const {
+    if (size.empty() && divisor == 1) problems.add("size", "is missing, and so is \"divisor\": one of them is needed");
+    if (!size.empty() && size.size() != 2 && size.size() != 3)
+      problems.add("size", "has " + std::to_string(size.size()) +
+                               " values; [height, width] are wanted, or [depth, "
+                               "height, width]");
+  }
+};
+
+class Pad final : public sectile::GeometricTransform {
+ public:
+  explicit Pad(const PadOptions& options) : options_(options) {}
+
+ protected:
+  sectile::Warp warp(const sectile::Sample& sample, sectile::Draw&) const override {
+    const sectile::Extent from = sectile::extent(sample.image);
+    const auto& size = options_.size;
+    const bool volume = sample.image.dims == 3;
+    if (size.size() == 3 && !volume)
+      throw sectile::DataError(sample.id, "is a picture, and pad's \"size\" has a depth: give [height, width]");
+    const sectile::Extent to{volume ? padded(from.depth, size.size() == 3 ? size[0] : 0) : 1,
+                             padded(from.height, size.empty() ? 0 : size.end()[-2]),
+                             padded(from.width, size.empty() ? 0 : size.end()[-1])};
+    sectile::Warp warp = sectile::Warp::crop(before(from.width, to.width), before(from.height, to.height),
+                                             before(from.depth, to.depth), to);
+    warp.image_fill = options_.fill;
+    return warp;
+  }
+
+ private:
+  int padded(int length, int least) const {
+    const int wanted = std::max(length, least);
+    return (wanted + options_.divisor - 1) / options_.divisor * options_.divisor;
+  }
+  int before(int length, int padded) const {  // negative: the result begins outside the picture
+    const int border = padded - length;
+    return options_.position == Position::start ? 0 : options_.position == Position::center ? -(border / 2) : -border;
+  }
+
+  PadOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::transform<Pad, PadOptions>("pad", "Adds a border up to a size or a multiple."))

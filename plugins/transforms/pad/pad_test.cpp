@@ -1,0 +1,37 @@
+#include <sectile/error.h>
+
+#include "support/annotated.h"
+#include "support/component.h"
+
+using sectile::Transform;
+using sectile::test::annotated;
+using sectile::test::applied;
+using sectile::test::check_moved_together;
+using sectile::test::make;
+
+TEST_CASE("pad reaches a least size and a multiple, where it is told to, with all annotation") {
+  const auto before = annotated();
+  struct Expected {
+    const char* json;
+    cv::Size size;
+    cv::Point corner;  // of the picture in the result
+  };
+  for (const auto& [json, size, corner] :
+       {Expected{R"({"type": "pad", "divisor": 8, "fill": 3})", {24, 24}, {0, 0}},
+        Expected{R"({"type": "pad", "size": [40, 10], "position": "end"})", {23, 40}, {0, 23}},
+        Expected{R"({"type": "pad", "size": [18, 30], "divisor": 16, "position": "center"})", {32, 32}, {4, 7}}}) {
+    CAPTURE(std::string(json));
+    const auto after = applied(*make<Transform>(json), before);
+    CHECK(after.image.size() == size);
+    CHECK(sectile::test::source(after, 0, 0) == -corner);
+    CHECK(cv::countNonZero(after.labels == sectile::kIgnore) == size.area() - 23 * 17);
+    check_moved_together(before, after);
+  }
+  CHECK(applied(*make<Transform>(R"({"type": "pad", "divisor": 8, "fill": 3})"), before).image.at<cv::Vec3b>(23, 23) ==
+        cv::Vec3b(3, 3, 3));
+}
+
+TEST_CASE("pad needs to be told a size or a divisor") {
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "pad"})"), doctest::Contains("one of them is needed"),
+                       sectile::SpecError);
+}

@@ -1,0 +1,89 @@
+// Cuts a window of fixed size at a random place, so that pictures of any size make batches.
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include <sectile/error.h>
+#include <sectile/transform.h>
+
+namespace {
+
+constexpr int kTries = 10;  // as in mmsegmentation, whose RandomCrop has the rule of cat_max_ratio
+
+struct RandomCropOptions {
+  std::vector<int> size;
+  double fill = 0;
+  double category_max_ratio = 1;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("size", &size,
+             "[height, width] of the window in pixels; of volumes [depth, height, width], or without depth all of it.")
+        .required()
+        .at_least(1);
+    options.add("fill", &fill,
+                "The pixel value around a picture that is smaller than the window, whose place in it is then random; "
+                "labels are ignored there.");
+    options
+        .add("category_max_ratio", &category_max_ratio,
+             "The largest share of the labelled pixels that one class may have; while it has more, another window is "
+             "drawn, up to ten times. 1: any window will do.")
+        .at_least(0)
+        .at_most(1);
+  }
+  void check(sectile::Problems& problems) const {
+    if (size.size() != 2 && size.size() != 3)
+      problems.add("size", "has " + std::to_string(size.size()) +
+                               " values; [height, width] are wanted, or [depth, "
+                               "height, width]");
+  }
+};
+
+class RandomCrop final : public sectile::GeometricTransform {
+ public:
+  explicit RandomCrop(const RandomCropOptions& options) : options_(options) {}
+
+ protected:
+  sectile::Warp warp(const sectile::Sample& sample, sectile::Draw& draw) const override {
+    const sectile::Extent from = sectile::extent(sample.image);
+    if (options_.size.size() == 3 && sample.image.dims != 3)
+      throw sectile::DataError(sample.id, "is a picture, and random_crop's \"size\" has a depth: give [height, width]");
+    sectile::Extent size{from.depth, options_.size.end()[-2], options_.size.end()[-1]};
+    if (options_.size.size() == 3) size.depth = options_.size[0];
+    for (int tries = 1;; ++tries) {
+      const int z = place(from.depth, size.depth, draw), y = place(from.height, size.height, draw),
+                x = place(from.width, size.width, draw);
+      if (tries < kTries && options_.category_max_ratio < 1 && one_sided(sample, {x, y, size.width, size.height}))
+        continue;
+      sectile::Warp warp = sectile::Warp::crop(x, y, z, size);
+      warp.image_fill = options_.fill;
+      return warp;
+    }
+  }
+
+ private:
+  // Where the window begins: inside the picture, or, where the window is larger, so that the picture is inside it.
+  static int place(int length, int window, sectile::Draw& draw) {
+    const int lowest = std::min(0, length - window), highest = std::max(0, length - window);
+    return lowest == highest ? lowest : lowest + static_cast<int>(draw.random.below(highest - lowest + 1));
+  }
+
+  bool one_sided(const sectile::Sample& sample, cv::Rect window) const {
+    if (sample.labels.dims != 2 || sample.labels.type() != CV_16SC1) return false;
+    window &= cv::Rect(0, 0, sample.labels.cols, sample.labels.rows);
+    std::map<int, int> counts;
+    for (int y = window.y; y < window.y + window.height; ++y)
+      for (int x = window.x; x < window.x + window.width; ++x) ++counts[sample.labels.at<std::int16_t>(y, x)];
+    counts.erase(sectile::kIgnore);
+    int all = 0, most = 0;
+    for (const auto& [category, count] : counts) all += count, most = std::max(most, count);
+    return most >= options_.category_max_ratio * all;
+  }
+
+  RandomCropOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::transform<RandomCrop, RandomCropOptions>(
+                            "random_crop", "Cuts a window of fixed size at a random place, padding what is smaller."))

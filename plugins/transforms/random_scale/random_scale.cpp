@@ -1,0 +1,44 @@
+// Makes the picture larger or smaller by a random factor: the scale jitter of semantic segmentation, before a crop.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <sectile/transform.h>
+
+namespace {
+
+struct RandomScaleOptions {
+  std::array<double, 2> range = {0.5, 2.0};
+  double probability = 1;
+
+  void declare(sectile::Options& options) {
+    options.add("range", &range, "[smallest, largest] factor; each between them is equally likely.").at_least(0.01);
+    options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+  }
+  void check(sectile::Problems& problems) const {
+    if (range[0] > range[1]) problems.add("range", "the smallest factor is larger than the largest");
+  }
+};
+
+class RandomScale final : public sectile::GeometricTransform {
+ public:
+  explicit RandomScale(const RandomScaleOptions& options) : options_(options) {}
+
+ protected:
+  sectile::Warp warp(const sectile::Sample& sample, sectile::Draw& draw) const override {
+    const sectile::Extent from = sectile::extent(sample.image);
+    if (!draw.random.chance(options_.probability)) return sectile::Warp::resize(from, from);
+    const double factor = draw.random.uniform(options_.range[0], options_.range[1]);
+    const auto scaled = [factor](int size) { return std::max(1, static_cast<int>(std::lround(size * factor))); };
+    const int depth = from.depth == 1 ? 1 : scaled(from.depth);
+    return sectile::Warp::resize(from, {depth, scaled(from.height), scaled(from.width)});
+  }
+
+ private:
+  RandomScaleOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::transform<RandomScale, RandomScaleOptions>(
+                            "random_scale", "Resizes by a random factor that is the same for height and width."))

@@ -1,0 +1,37 @@
+#include <sectile/error.h>
+
+#include "support/annotated.h"
+#include "support/component.h"
+
+using sectile::Transform;
+using sectile::test::annotated;
+using sectile::test::applied;
+using sectile::test::check_moved_together;
+using sectile::test::make;
+
+TEST_CASE("random_scale keeps the aspect, stays in its range and moves all annotation") {
+  const auto scale = make<Transform>(R"({"type": "random_scale", "range": [0.5, 2]})");
+  const auto before = annotated();
+  double least = 9, most = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const auto after = applied(*scale, before, seed);
+    const double factor = after.image.cols / 23.0;
+    least = std::min(least, factor), most = std::max(most, factor);
+    CHECK(std::abs(after.image.rows - factor * 17) < 1);
+    if (seed < 10) check_moved_together(before, after, true);
+    const cv::Vec4d corner = after.geometry.to_original * cv::Vec4d(after.image.cols, after.image.rows, 0.5, 1);
+    CHECK(corner[0] == doctest::Approx(23));
+    CHECK(corner[1] == doctest::Approx(17));
+  }
+  CHECK(least >= 11 / 23.0);
+  CHECK(least < 0.6);
+  CHECK(most <= 2);
+  CHECK(most > 1.85);
+}
+
+TEST_CASE("random_scale never makes a picture vanish, and refuses a range upside down") {
+  const auto scale = make<Transform>(R"({"type": "random_scale", "range": [0.01, 0.01]})");
+  CHECK(applied(*scale, annotated()).image.size() == cv::Size(1, 1));
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "random_scale", "range": [2, 1]})"),
+                       doctest::Contains("/part/range: the smallest"), sectile::SpecError);
+}

@@ -1,0 +1,30 @@
+// How far a command is: one live line on a terminal, a plain line now and then in a pipe, nothing with --quiet.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+namespace sectile {
+
+class Progress {
+ public:
+  explicit Progress(bool quiet);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(const std::string& line,
+            bool last = false);       // replaces the live line; in a pipe every ten seconds, and the last one
+  void clear();                       // before other output
+  void say(const std::string& line);  // stays
+
+ private:
+  const bool quiet_;
+  const bool live_;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point next_;
+};
+
+std::string duration(double seconds);  // "45 s", "3:20 min", "2:05:00 h"
+
+}  // namespace sectile

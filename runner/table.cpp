@@ -1,0 +1,59 @@
+#include "table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace sectile {
+namespace {
+
+std::string number(double value) {
+  if (std::isnan(value)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, value == std::floor(value) && std::abs(value) > 1 ? "%.0f" : "%.4f", value);
+  return text;
+}
+
+std::string padded(const std::string& text, std::size_t width, bool right) {
+  std::size_t letters = 0;
+  for (const char c : text) letters += (c & 0xc0) != 0x80;  // UTF-8: not the bytes that continue a letter
+  const std::string space(width > letters ? width - letters : 0, ' ');
+  return right ? space + text : text + space;
+}
+
+}  // namespace
+
+std::string headline(const Evaluation& evaluation) {
+  std::string text;
+  for (const auto& [metric, report] : evaluation.reports)
+    for (const auto& value : report.values) text += (text.empty() ? "" : ", ") + value.name + " " + number(value.value);
+  return text;
+}
+
+std::string table(const Evaluation& evaluation, const LabelMap& labels) {
+  std::vector<std::vector<std::string>> rows(labels.classes.size() + 1);
+  rows[0].push_back("class");
+  for (std::size_t c = 0; c < labels.classes.size(); ++c) rows[c + 1].push_back(labels.classes[c].name);
+  std::string conventions;
+  for (const auto& [metric, report] : evaluation.reports) {
+    if (!report.convention.empty()) conventions += metric + ": " + report.convention + "\n";
+    if (report.per_class.size() != labels.classes.size()) continue;
+    rows[0].insert(rows[0].end(), report.columns.begin(), report.columns.end());
+    for (std::size_t c = 0; c < labels.classes.size(); ++c)
+      for (const double value : report.per_class[c]) rows[c + 1].push_back(number(value));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      std::size_t width = 0;
+      for (const auto& other : rows) width = std::max(width, i < other.size() ? other[i].size() : 0);
+      line += (i ? "  " : "") + padded(row[i], width, i > 0);
+    }
+    text += line + "\n";
+  }
+  return text + "\n" + headline(evaluation) + "  (" + std::to_string(evaluation.pictures) + " pictures)\n" +
+         conventions;
+}
+
+}  // namespace sectile

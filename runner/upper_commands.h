@@ -1,0 +1,11 @@
+// The commands that compute: sectile-compute's.
+#pragma once
+
+namespace sectile {
+
+void train(int count, char** words);
+void evaluate(int count, char** words);
+void predict(int count, char** words);
+void doctor(int count, char** words);
+
+}  // namespace sectile

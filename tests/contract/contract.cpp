@@ -1,0 +1,133 @@
+#include "contract.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace sectile::contract {
+namespace {
+
+std::optional<Json> made_up(const ValueType& type, const Option& option, const PluginIndex& index);
+
+std::optional<Json> made_up_group(const ValueType& type, const PluginIndex& index) {
+  const auto values = type.make();
+  Options options;
+  type.declare(values.get(), options);
+  Json json = Json::object();
+  for (const auto& option : options.all()) {
+    if (!option->is_required) continue;
+    auto value = made_up(*option->type, *option, index);
+    if (!value) return {};
+    json[option->name] = std::move(*value);
+  }
+  return json;
+}
+
+std::optional<Json> made_up(const ValueType& type, const Option& option, const PluginIndex& index) {
+  const double low = option.minimum.value_or(0), high = option.maximum.value_or(std::max(low, 0.0) + 64);
+  switch (type.shape) {
+    case Shape::boolean:
+      return true;
+    case Shape::integer:
+      return static_cast<std::int64_t>(std::clamp(16.0, low, high));
+    case Shape::number:
+      return std::clamp(0.5, low, high);
+    case Shape::choice:
+    case Shape::string:
+      return option.choices.empty() ? std::nullopt : std::optional<Json>(option.choices.front());
+    case Shape::optional:
+      return made_up(*type.element, option, index);
+    case Shape::array: {
+      const auto item = made_up(*type.element, option, index);
+      if (!item) return {};
+      return Json(std::vector<Json>(type.fixed_size ? type.fixed_size : 2, *item));
+    }
+    case Shape::group:
+      return made_up_group(type, index);
+    case Shape::component: {
+      const auto names = index.names(type.kind);
+      return names.empty() ? std::nullopt : std::optional<Json>(Json{{"type", names.front()}});
+    }
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+void Findings::attempt(const std::string& what, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const std::exception& error) {
+    broken_.push_back(what + ": throws " + error.what());
+  }
+}
+
+void Findings::attempt_or_refuse(const std::string& what, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const PluginError& error) {
+    expect(error.what()[0] != '\0', what + ": refused without a reason");
+  } catch (const DataError& error) {
+    expect(error.what()[0] != '\0', what + ": refused without a reason");
+  } catch (const std::exception& error) {
+    broken_.push_back(what + ": is neither done nor refused with a PluginError or DataError: " + error.what());
+  }
+}
+
+std::optional<Json> required_options(const Subject& subject) {
+  return made_up_group(*subject.component.options, subject.index);
+}
+
+std::shared_ptr<void> read_options(const Subject& subject, const Json& json) {
+  SpecFile file;
+  file.json = json;
+  auto options = subject.component.options->make();
+  SpecReader{subject.index, file}.read(options.get(), *subject.component.options);
+  return options;
+}
+
+std::shared_ptr<void> build(const Subject& subject, const BuildContext& context) {
+  const auto json = required_options(subject);
+  if (!json) return nullptr;
+  const auto options = read_options(subject, *json);
+  const auto made = subject.component.create(options.get(), context);
+  return {made.get(), [made, options](void*) {}};  // what a constructor keeps of its options stays alive
+}
+
+BuildContext context(int classes, bool overlapping, int dimensions) {
+  BuildContext context;
+  auto labels = std::make_shared<LabelMap>();
+  labels->overlapping = overlapping;
+  for (int i = 0; i < classes; ++i) {
+    LabelClass made;
+    made.name = "class " + std::to_string(i);
+    labels->classes.push_back(made);
+  }
+  context.labels = labels;
+  context.dimensions = dimensions;
+  context.count_pixels = [classes] { return std::vector<std::int64_t>(static_cast<std::size_t>(classes), 100); };
+  return context;
+}
+
+std::vector<std::string> broken_rules(const Subject& subject) {
+  static const std::map<std::string, Findings (*)(const Subject&)> contracts{
+      {"dataset", dataset_contract},     {"transform", transform_contract}, {"schedule", schedule_contract},
+      {"model", model_contract},         {"backbone", backbone_contract},   {"loss", loss_contract},
+      {"optimizer", optimizer_contract}, {"metric", metric_contract}};
+  auto broken = documentation_contract(subject).broken();
+  const auto contract = contracts.find(subject.component.kind);
+  if (contract == contracts.end()) {
+    broken.push_back(std::string("its kind \"") + subject.component.kind + "\" does not exist");
+    return broken;
+  }
+  Findings all;
+  all.attempt("the contract of its kind", [&] {
+    const auto findings = contract->second(subject);
+    broken.insert(broken.end(), findings.broken().begin(), findings.broken().end());
+  });
+  broken.insert(broken.end(), all.broken().begin(), all.broken().end());
+  return broken;
+}
+
+}  // namespace sectile::contract

@@ -1,0 +1,188 @@
+// Models and backbones: any size, any batch, trainable throughout, and the same again from a saved state.
+#include <algorithm>
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <opencv2/core.hpp>
+
+#include <sectile/backbone.h>
+#include <sectile/model.h>
+
+#include "contract.h"
+#include "upper/loading/batch.h"
+#include "upper/weights/weights.h"
+
+namespace sectile::contract {
+namespace {
+
+constexpr int kClasses = 5;
+
+// Random pictures with labels and an instance, padded as the host pads them; the model's own size where it has one.
+Batch batch(const ModelTraits& traits, int count, int height, int width) {
+  if (traits.window.height > 0) height = traits.window.height, width = traits.window.width;
+  std::vector<Sample> samples;
+  for (int i = 0; i < count; ++i) {
+    Sample sample;
+    sample.id = "picture " + std::to_string(i);
+    sample.image = cv::Mat(height, width, CV_8UC3);
+    cv::randu(sample.image, 0, 255);
+    sample.mean = {127, 127, 127};
+    sample.deviation = {60, 60, 60};
+    sample.labels = cv::Mat(height, width, CV_16S);
+    cv::randu(sample.labels, 0, kClasses);
+    Instance instance;
+    instance.category = 1;
+    instance.box = cv::Rect2f(4, 4, 20, 12);
+    cv::Mat mask = cv::Mat::zeros(height, width, CV_8U);
+    mask(cv::Rect(4, 4, 20, 12)) = cv::Scalar(1);
+    instance.mask = Mask(mask);
+    sample.instances.push_back(instance);
+    samples.push_back(std::move(sample));
+  }
+  return collate(std::move(samples), traits.divisor, kClasses);
+}
+
+// Every floating-point tensor that the outputs hold.
+void tensors(const Outputs& outputs, std::vector<at::Tensor>& all) {
+  if (outputs.logits.defined()) all.push_back(outputs.logits);
+  for (const auto& more : outputs.auxiliary) tensors(more, all);
+  for (const auto& [name, tensor] : outputs.named)
+    if (tensor.defined() && tensor.is_floating_point()) all.push_back(tensor);
+}
+
+std::vector<at::Tensor> evaluate(Model& model, const Batch& input) {
+  const c10::NoGradGuard no_grad;
+  model.module().eval();
+  std::vector<at::Tensor> all;
+  tensors(model.forward(input), all);
+  return all;
+}
+
+bool same(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const at::Tensor& x, const at::Tensor& y) { return at::equal(x, y); });
+}
+
+void check_evaluation(Findings& findings, Model& model, const std::string& what, const Batch& input) {
+  const c10::NoGradGuard no_grad;
+  model.module().eval();
+  const auto outputs = model.forward(input);
+  std::vector<at::Tensor> all;
+  tensors(outputs, all);
+  findings.expect(!all.empty(), what + ": the outputs are empty");
+  for (const auto& tensor : all)
+    findings.expect(tensor.isfinite().all().item<bool>(), what + ": an output is not finite");
+  if (outputs.logits.defined())
+    findings.expect(outputs.logits.dim() == input.images.dim() && outputs.logits.size(0) == input.images.size(0) &&
+                        outputs.logits.size(1) == kClasses,
+                    what + ": logits are not [N, classes, …]");
+  const auto predictions = model.decode(outputs, input, {.labels = true});
+  findings.expect(predictions.size() == input.sizes.size(), what + ": not one prediction for each picture");
+  for (std::size_t i = 0; i < predictions.size() && outputs.logits.defined(); ++i) {
+    const auto& labels = predictions[i].labels;
+    const bool fits = labels.defined() && labels.dim() == 2 && labels.size(0) == input.sizes[i].height &&
+                      labels.size(1) == input.sizes[i].width;
+    findings.expect(fits, what + ": decoded labels have not the size of the file");
+    if (fits)
+      findings.expect(labels.min().item<std::int64_t>() >= 0 && labels.max().item<std::int64_t>() < kClasses,
+                      what + ": decoded labels are not class numbers");
+  }
+}
+
+void check_training(Findings& findings, Model& model, const Batch& input) {
+  auto& module = model.module();
+  module.train();
+  module.zero_grad();
+  std::vector<at::Tensor> all;
+  tensors(model.forward(input), all);
+  at::Tensor sum;
+  for (const auto& tensor : all) {
+    if (!tensor.requires_grad()) continue;
+    const auto part = (tensor - 0.5).square().mean();
+    sum = sum.defined() ? sum + part : part;
+  }
+  if (!sum.defined()) return findings.expect(false, "in training no output has a gradient");
+  sum.backward();
+  for (const auto& item : module.named_parameters()) {
+    if (!item.value().requires_grad()) continue;
+    const auto& gradient = item.value().grad();
+    findings.expect(gradient.defined(), "no gradient reaches the parameter \"" + item.key() + "\"");
+    findings.expect(!gradient.defined() || gradient.isfinite().all().item<bool>(),
+                    "the gradient of \"" + item.key() + "\" is not finite");
+  }
+}
+
+void check_state(Findings& findings, Model& model, Model& other, const Batch& input) {
+  StateDict saved;
+  for (const auto& [name, tensor] : state_dict(model.module())) saved[name] = tensor.detach().clone();
+  const auto report = load_state(other.module(), saved);
+  for (const auto& name : report.missing) findings.expect(false, "its own saved state lacks \"" + name + "\"");
+  for (const auto& name : report.unexpected) findings.expect(false, "does not take back its own \"" + name + "\"");
+  findings.expect(same(evaluate(model, input), evaluate(other, input)), "its saved state gives another output");
+}
+
+}  // namespace
+
+Findings model_contract(const Subject& subject) {
+  Findings findings;
+  at::manual_seed(1);
+  cv::theRNG().state = 1;
+  auto settings = context(kClasses);
+  const auto model = build<Model>(subject, settings);
+  if (!model) return findings;
+  const auto traits = model->traits();
+  findings.expect(!traits.tasks.empty(), "it names no task that it can decode");
+  findings.expect(traits.divisor >= 1, "its size divisor is below 1");
+  const auto pair = batch(traits, 2, 96, 128);
+  findings.attempt("training", [&] { check_training(findings, *model, pair); });
+  findings.attempt("a batch of two", [&] { check_evaluation(findings, *model, "a batch of two", pair); });
+  const auto odd = batch(traits, 1, 97, 131);
+  findings.attempt("one picture of odd size", [&] {
+    check_evaluation(findings, *model, "one picture of odd size", odd);
+    findings.expect(same(evaluate(*model, odd), evaluate(*model, odd)),
+                    "evaluation gives another output when repeated");
+  });
+  findings.attempt("saving and loading its state",
+                   [&] { check_state(findings, *model, *build<Model>(subject, settings), odd); });
+  findings.attempt_or_refuse("pictures with one channel", [&] {
+    settings.channels = 1;
+    const auto gray = build<Model>(subject, settings);
+    auto input = odd;
+    input.images = odd.images.narrow(1, 0, 1).contiguous();
+    check_evaluation(findings, *gray, "pictures with one channel", input);
+  });
+  return findings;
+}
+
+Findings backbone_contract(const Subject& subject) {
+  Findings findings;
+  const auto backbone = build<Backbone>(subject, context(kClasses));
+  if (!backbone) return findings;
+  const auto levels = backbone->levels();
+  findings.expect(!levels.empty(), "it has no levels");
+  int coarsest = 1;
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    findings.expect(i == 0 || levels[i].stride >= levels[i - 1].stride, "its levels are not ordered finest first");
+    coarsest = std::max(coarsest, levels[i].stride);
+  }
+  findings.attempt("computing features", [&] {
+    backbone->train();
+    const auto features = backbone->features(at::randn({2, 3, 3 * coarsest, 2 * coarsest}));
+    if (features.size() != levels.size()) return findings.expect(false, "it has not one feature map for each level");
+    at::Tensor sum = at::zeros({});
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      const auto stride = levels[i].stride;
+      findings.expect(
+          features[i].sizes() == at::IntArrayRef({2, levels[i].channels, 3 * coarsest / stride, 2 * coarsest / stride}),
+          "level " + std::to_string(i) + " has not the channels or the stride that it states");
+      sum = sum + features[i].square().mean();
+    }
+    sum.backward();
+    for (const auto& item : backbone->named_parameters())
+      findings.expect(!item.value().requires_grad() || item.value().grad().defined(),
+                      "no gradient reaches the parameter \"" + item.key() + "\"");
+  });
+  return findings;
+}
+
+}  // namespace sectile::contract

@@ -1,0 +1,219 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <map>
+
+#include <sectile/data/image_io.h>
+#include <sectile/error.h>
+#include <sectile/random.h>
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+
+#include "support/test.h"
+
+namespace fs = std::filesystem;
+using sectile::DataError;
+
+namespace {
+
+const fs::path kPictures = SECTILE_SOURCE_DIR "/tests/ground/pictures";
+
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("sectile_image_io_" + std::to_string(getpid()))) {
+    fs::create_directories(path_);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  fs::path operator/(const std::string& name) const { return path_ / name; }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
+  }
+
+ private:
+  fs::path path_;
+};
+
+std::string bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+fs::path write(const fs::path& file, const std::string& bytes) {
+  std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  return file;
+}
+
+std::vector<int> values(const cv::Mat& pixels) {
+  cv::Mat wide;
+  pixels.reshape(1).convertTo(wide, CV_32S);
+  return {wide.begin<int>(), wide.end<int>()};
+}
+
+// The stored pixels, or why there are none.
+std::pair<cv::Mat, std::string> read(const fs::path& file) {
+  try {
+    return {sectile::read_picture(file).pixels, ""};
+  } catch (const DataError& error) {
+    return {cv::Mat(), error.what()};
+  }
+}
+std::string message_of(const fs::path& file) { return read(file).second; }
+
+cv::Mat noise(cv::Size size, int type) {
+  sectile::Random random{1};
+  cv::Mat pixels(size, type);
+  for (std::size_t i = 0; i < pixels.total() * pixels.elemSize(); ++i)
+    pixels.data[i] = static_cast<std::uint8_t>(random.bits());
+  return pixels;
+}
+
+bool same(const cv::Mat& a, const cv::Mat& b) {
+  return a.type() == b.type() && a.size() == b.size() && values(a) == values(b);
+}
+
+}  // namespace
+
+TEST_CASE("every colour type and bit depth gives the values that Pillow and OpenCV read") {
+  const auto expected = nlohmann::json::parse(bytes_of(kPictures / "expected.json"));
+  REQUIRE(expected.size() == 22);
+  for (const auto& [name, want] : expected.items()) {
+    CAPTURE(name);
+    const fs::path file = kPictures / (name + ".png");
+    const auto picture = sectile::read_picture(file);
+    CHECK(picture.pixels.size() == cv::Size(7, 5));
+    CHECK(picture.pixels.depth() == (want["bits"] == 16 ? CV_16U : CV_8U));
+    CHECK(picture.pixels.channels() == want["channels"]);
+    CHECK(values(picture.pixels) == want["stored"].get<std::vector<int>>());
+    CHECK(picture.palette == want["palette"].get<sectile::Palette>());
+
+    const cv::Mat image = sectile::read_image(file);
+    CHECK(image.channels() == want["image_channels"]);
+    CHECK(values(image) == want["image"].get<std::vector<int>>());
+    CHECK(sectile::read_size(file) == cv::Size(7, 5));
+  }
+}
+
+TEST_CASE("what was written is read back unchanged") {
+  const Folder folder;
+  for (const int type : {CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, CV_16UC1, CV_16UC2, CV_16UC3, CV_16UC4}) {
+    CAPTURE(cv::typeToString(type));
+    const cv::Mat pixels = noise({13, 9}, type);
+    sectile::write_png(folder / "a.png", pixels);
+    CHECK(same(sectile::read_picture(folder / "a.png").pixels, pixels));
+    const cv::Mat part = pixels(cv::Rect(2, 1, 5, 6));  // rows that do not follow each other
+    sectile::write_png(folder / "a.png", part);
+    CHECK(same(sectile::read_picture(folder / "a.png").pixels, part));
+  }
+  const sectile::Palette palette = {{1, 2, 3}, {40, 50, 60}, {255, 0, 255}};
+  const cv::Mat indexes = (cv::Mat_<std::uint8_t>(2, 2) << 2, 0, 1, 1);
+  sectile::write_png(folder / "a.png", indexes, palette);
+  const auto picture = sectile::read_picture(folder / "a.png");
+  CHECK(picture.palette == palette);
+  CHECK(same(picture.pixels, indexes));
+  CHECK(folder.files() == 1);  // nothing is left beside it
+}
+
+TEST_CASE("a file cut short anywhere is an error that names it, or still the whole picture") {
+  const Folder folder;
+  for (const char* name : {"grey_8", "palette_4_interlaced", "rgb_16", "grey_8_transparent"}) {
+    const std::string whole = bytes_of(kPictures / (std::string(name) + ".png"));
+    const cv::Mat pixels = sectile::read_picture(kPictures / (std::string(name) + ".png")).pixels;
+    std::size_t errors = 0;
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      CAPTURE(size);
+      const fs::path file = write(folder / "cut.png", whole.substr(0, size));
+      const auto [image, message] = read(file);
+      if (message.empty()) {
+        CHECK(same(image, pixels));
+        continue;
+      }
+      ++errors;
+      CHECK(message.find("cut.png: ") != std::string::npos);
+    }
+    CHECK(errors > whole.size() - 30);  // only the closing chunk and checksum can be missing without loss
+  }
+}
+
+TEST_CASE("a file with any one byte changed is an error, or still a picture of a size that was stated") {
+  const Folder folder;
+  for (const char* name : {"grey_1", "palette_4_transparent", "rgba_8"}) {
+    const std::string whole = bytes_of(kPictures / (std::string(name) + ".png"));
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      for (const int flip : {0x01, 0x80, 0xff}) {
+        std::string damaged = whole;
+        damaged[i] = static_cast<char>(damaged[i] ^ flip);
+        const fs::path file = write(folder / "damaged.png", damaged);
+        const auto [image, message] = read(file);
+        CHECK((message.empty() ? image.size() == cv::Size(7, 5) : message.find("damaged.png: ") != std::string::npos));
+      }
+  }
+}
+
+TEST_CASE("a header that states more than the file can hold is refused before memory is asked for") {
+  const Folder folder;
+  // 16000 x 16000 in 70 bytes: signature, IHDR with its checksum, nothing else
+  const auto header = [&](const char* size, const char* crc) {
+    return write(folder / "bomb.png", std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) + std::string(size, 8) +
+                                          std::string("\x08\x06\0\0\0", 5) + std::string(crc, 4));
+  };
+  CHECK(message_of(header("\0\0\x3e\x80\0\0\x3e\x80", "\x41\x7e\xdf\xde")).find("16000 x 16000 pixels") !=
+        std::string::npos);
+  CHECK(message_of(header("\x7f\xff\xff\xff\x7f\xff\xff\xff", "\x14\xc9\x0b\x66")).find("bomb.png: ") !=
+        std::string::npos);
+}
+
+TEST_CASE("a file of another format is named for what it looks like") {
+  const Folder folder;
+  const std::map<std::string, std::string> starts = {{std::string("\xff\xd8\xff\xe0\0\x10JFIF", 10), "a JPEG file"},
+                                                     {std::string("II*\0\x08\0\0\0", 8), "a TIFF file"},
+                                                     {"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"},
+                                                     {"RIFF\x01\x02\x03\x04WEBPVP8 ", "a WebP file"},
+                                                     {"hello, this is text", "no picture format that is known"}};
+  for (const auto& [bytes, name] : starts) {
+    const std::string message = message_of(write(folder / "other.png", bytes));
+    CAPTURE(message);
+    CHECK(message.find(name) != std::string::npos);
+    CHECK(message.find("no PNG file") != std::string::npos);
+    CHECK_THROWS_AS(sectile::read_size(folder / "other.png"), DataError);
+  }
+  CHECK(message_of(write(folder / "empty.png", "")).find("the file is empty") != std::string::npos);
+}
+
+TEST_CASE("a file that is missing, a folder or unreadable is an error with the system's reason") {
+  const Folder folder;
+  CHECK(message_of(folder / "none.png").find("none.png: cannot be opened: No such file") != std::string::npos);
+  CHECK(message_of(kPictures).find("is a folder") != std::string::npos);
+  if (geteuid() == 0) return;  // nothing is unreadable to the superuser
+  const fs::path file = write(folder / "locked.png", "x");
+  chmod(file.c_str(), 0);
+  CHECK(message_of(file).find("Permission denied") != std::string::npos);
+}
+
+TEST_CASE("a pixel beyond the palette is an error in a picture and a plain number in a mask") {
+  const Folder folder;
+  // palette_1 with its palette cut to one colour: the chunk's checksum is made anew by writing, so write by hand
+  std::string bytes = bytes_of(kPictures / "palette_1.png");
+  const auto at = bytes.find("PLTE");
+  REQUIRE(at != std::string::npos);
+  bytes.replace(at - 4, 4 + 4 + 6 + 4, std::string("\0\0\0\x03PLTE\0\x05\x50\xb1\x66\x98\x6b", 15));
+  const fs::path file = write(folder / "short.png", bytes);
+  CHECK(values(sectile::read_picture(file).pixels) ==
+        values(sectile::read_picture(kPictures / "palette_1.png").pixels));
+  CHECK_THROWS_WITH_AS(sectile::read_image(file), doctest::Contains("has palette index 1, and the palette has 1"),
+                       DataError);
+}
+
+TEST_CASE("what PNG cannot hold is not written, and nothing is left behind") {
+  const Folder folder;
+  CHECK_THROWS_WITH_AS(sectile::write_png(folder / "a.png", cv::Mat(2, 2, CV_32F, 0.0)), doctest::Contains("CV_32FC1"),
+                       DataError);
+  CHECK_THROWS_AS(sectile::write_png(folder / "a.png", cv::Mat()), DataError);
+  CHECK_THROWS_WITH_AS(sectile::write_png(folder / "a.png", cv::Mat(2, 2, CV_8U, 7.0), {{0, 0, 0}}),
+                       doctest::Contains("palette index 7"), DataError);
+  CHECK_THROWS_WITH_AS(sectile::write_png(folder / "no/a.png", cv::Mat(2, 2, CV_8U, 7.0)),
+                       doctest::Contains("No such file"), DataError);
+  fs::create_directories(folder / "taken.png/inside");
+  CHECK_THROWS_WITH_AS(sectile::write_png(folder / "taken.png", cv::Mat(2, 2, CV_8U, 7.0)),
+                       doctest::Contains("cannot be written"), DataError);
+  CHECK(folder.files() == 1);
+}
