@@ -13,7 +13,7 @@ function(sectile_add_plugin name)
     CXX_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON
     LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib/sectile/plugins
-    INSTALL_RPATH "$ORIGIN/../..")
+    INSTALL_RPATH "$ORIGIN/../..$<$<NOT:$<BOOL:${plugin_GROUND}>>:;${LibTorch_LIBRARY_DIR}>")
   target_link_options(sectile_${name} PRIVATE -Wl,-z,defs -Wl,--version-script=${SECTILE_PLUGIN_MAP})
   set_property(TARGET sectile_${name} APPEND PROPERTY LINK_DEPENDS ${SECTILE_PLUGIN_MAP})
   if(NOT plugin_NO_INSTALL)
