@@ -9,12 +9,12 @@
 
 #include "ground/spec/pipeline_spec.h"
 #include "support/component.h"
+#include "support/test.h"
 #include "upper/inference/device.h"
 #include "upper/inference/sliding_window.h"
 #include "upper/loading/batch.h"
 #include "upper/loading/loader.h"
 #include "upper/training/trainer.h"
-#include "support/test.h"
 
 using namespace sectile;
 namespace fs = std::filesystem;
@@ -23,7 +23,8 @@ namespace {
 
 struct Folder {
   fs::path path;
-  explicit Folder(const std::string& name) : path(fs::temp_directory_path() / ("sectile_" + name + std::to_string(getpid()))) {
+  explicit Folder(const std::string& name)
+      : path(fs::temp_directory_path() / ("sectile_" + name + std::to_string(getpid()))) {
     fs::remove_all(path);
     fs::create_directories(path);
   }
@@ -49,25 +50,27 @@ PipelineSpec small_spec(const std::string& changes = "{}") {
 }
 
 StateDict trained(int workers, const fs::path& folder) {
-  auto pipeline = Pipeline::for_training(test::plugins(), small_spec(R"({"train": {"workers": )" + std::to_string(workers) + "}}"), at::kCPU);
+  auto pipeline = Pipeline::for_training(
+      test::plugins(), small_spec(R"({"train": {"workers": )" + std::to_string(workers) + "}}"), at::kCPU);
   train(pipeline, folder, {});
   return load_checkpoint(folder / "last.pth").model;
 }
 
 Loader<int, std::vector<int>>::Work counting(std::function<int(std::int64_t, std::size_t)> make) {
-  return {[] { return std::int64_t{20}; }, [](std::int64_t whole) { return static_cast<std::size_t>(whole % 3 + 1); }, std::move(make),
-          [](std::int64_t, std::vector<int> parts) { return parts; }};
+  return {[] { return std::int64_t{20}; }, [](std::int64_t whole) { return static_cast<std::size_t>(whole % 3 + 1); },
+          std::move(make), [](std::int64_t, std::vector<int> parts) { return parts; }};
 }
 
 }  // namespace
 
 TEST_CASE("a loader hands over everything in order, whatever the number of its threads") {
   for (const int threads : {0, 1, 4}) {
-    Loader<int, std::vector<int>> loader(counting([](std::int64_t whole, std::size_t part) {
-                                           std::this_thread::sleep_for(std::chrono::microseconds((whole * 7 + 3) % 5 * 100));
-                                           return static_cast<int>(whole * 10) + static_cast<int>(part);
-                                         }),
-                                         threads);
+    Loader<int, std::vector<int>> loader(
+        counting([](std::int64_t whole, std::size_t part) {
+          std::this_thread::sleep_for(std::chrono::microseconds((whole * 7 + 3) % 5 * 100));
+          return static_cast<int>(whole * 10) + static_cast<int>(part);
+        }),
+        threads);
     for (int whole = 0; whole < 20; ++whole) {
       const auto parts = loader.next();
       REQUIRE(parts.size() == static_cast<std::size_t>(whole % 3 + 1));
@@ -152,7 +155,8 @@ TEST_CASE("another seed trains other weights") {
   const auto first = trained(0, folder.path);
   auto pipeline = Pipeline::for_training(test::plugins(), small_spec(R"({"train": {"seed": 2}})"), at::kCPU);
   train(pipeline, folder.path, {});
-  CHECK(!at::equal(first.at("outc.conv.weight"), load_checkpoint(folder.path / "last.pth").model.at("outc.conv.weight")));
+  CHECK(
+      !at::equal(first.at("outc.conv.weight"), load_checkpoint(folder.path / "last.pth").model.at("outc.conv.weight")));
 }
 
 TEST_CASE("a run leaves its spec, its log and checkpoints that give the evaluated score again") {
@@ -175,7 +179,8 @@ TEST_CASE("a run leaves its spec, its log and checkpoints that give the evaluate
   SpecFile text;
   text.json = Json::parse(checkpoint.spec);
   const auto again = Pipeline::from_checkpoint(read_spec(test::plugins(), text), checkpoint, file, at::kCPU);
-  CHECK(evaluate(again, again.source("val")).headline().value == doctest::Approx(result.last->headline().value).epsilon(1e-3));
+  CHECK(evaluate(again, again.source("val")).headline().value ==
+        doctest::Approx(result.last->headline().value).epsilon(1e-3));
   CHECK(load_checkpoint(folder.path / "best.pth").metric == result.best);
 }
 
@@ -189,7 +194,8 @@ TEST_CASE("bf16 trains and keeps its weights in fp32") {
 
 TEST_CASE("a loss that is no number stops the run and names step, term and pictures") {
   const Folder folder("nan");
-  auto pipeline = Pipeline::for_training(test::plugins(), small_spec(R"({"optimizer": {"lr": 1e30}, "train": {"epochs": 20}})"), at::kCPU);
+  auto pipeline = Pipeline::for_training(
+      test::plugins(), small_spec(R"({"optimizer": {"lr": 1e30}, "train": {"epochs": 20}})"), at::kCPU);
   try {
     train(pipeline, folder.path, {});
     FAIL("no exception");
@@ -203,7 +209,8 @@ TEST_CASE("a loss that is no number stops the run and names step, term and pictu
 
 TEST_CASE("gradients are clipped to the norm that the spec names") {
   const Folder folder("clip");
-  auto pipeline = Pipeline::for_training(test::plugins(), small_spec(R"({"train": {"clip_gradient": 0.01, "epochs": 1}})"), at::kCPU);
+  auto pipeline = Pipeline::for_training(test::plugins(),
+                                         small_spec(R"({"train": {"clip_gradient": 0.01, "epochs": 1}})"), at::kCPU);
   train(pipeline, folder.path, {});
   at::Tensor sum = at::zeros({});
   for (const auto& group : parameter_groups(pipeline.model->module(), 1))
@@ -217,10 +224,13 @@ TEST_CASE("a checkpoint of another architecture or with other classes than the d
   train(pipeline, folder.path, {});
   const auto file = folder.path / "last.pth";
   auto checkpoint = load_checkpoint(file);
-  CHECK_THROWS_WITH_AS(Pipeline::from_checkpoint(small_spec(R"({"model": {"type": "fast_scnn", "widths": null}})"), checkpoint, file, at::kCPU),
-                       doctest::Contains("holds a trained \"unet\", and the spec names the model \"fast_scnn\""), DataError);
-  CHECK_THROWS_WITH_AS(Pipeline::from_checkpoint(small_spec(R"({"model": {"widths": [4, 8, 16]}})"), checkpoint, file, at::kCPU),
-                       doctest::Contains("missing or of another shape"), DataError);
+  CHECK_THROWS_WITH_AS(Pipeline::from_checkpoint(small_spec(R"({"model": {"type": "fast_scnn", "widths": null}})"),
+                                                 checkpoint, file, at::kCPU),
+                       doctest::Contains("holds a trained \"unet\", and the spec names the model \"fast_scnn\""),
+                       DataError);
+  CHECK_THROWS_WITH_AS(
+      Pipeline::from_checkpoint(small_spec(R"({"model": {"widths": [4, 8, 16]}})"), checkpoint, file, at::kCPU),
+      doctest::Contains("missing or of another shape"), DataError);
   auto fewer = Pipeline::from_checkpoint(small_spec(), checkpoint, file, at::kCPU);
   auto labels = std::make_shared<LabelMap>(*fewer.context.labels);
   labels->classes.pop_back();

@@ -7,9 +7,9 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
+#include "support/test.h"
 #include "upper/training/checkpoint.h"
 #include "upper/weights/torch_file.h"
-#include "support/test.h"
 
 using namespace sectile;
 namespace fs = std::filesystem;
@@ -41,7 +41,9 @@ Checkpoint small_checkpoint() {
   checkpoint.step = std::int64_t{1} << 40;
   checkpoint.metric_name = "iou/mIoU";
   checkpoint.metric = 0.125;
-  checkpoint.model = {{"weight", at::arange(6, at::kFloat).view({2, 3}) / 7}, {"bias", at::ones({2})}, {"count", at::full({}, 5, at::kLong)}};
+  checkpoint.model = {{"weight", at::arange(6, at::kFloat).view({2, 3}) / 7},
+                      {"bias", at::ones({2})},
+                      {"count", at::full({}, 5, at::kLong)}};
   return checkpoint;
 }
 
@@ -59,12 +61,18 @@ std::string message(const std::function<void()>& act) {
 TEST_CASE("values of every kind come back from a torch file as they went in") {
   const Folder folder;
   const auto file = folder.path / "values.pth";
-  const auto tensors = {at::arange(5, at::kDouble), at::arange(4).to(at::kBFloat16), at::arange(3).to(at::kHalf), at::arange(2).to(at::kInt),
-                        at::ones({2}, at::kBool),  at::arange(6).to(at::kByte),      at::empty({0, 3}),           at::full({}, 7, at::kLong)};
+  const auto tensors = {at::arange(5, at::kDouble), at::arange(4).to(at::kBFloat16), at::arange(3).to(at::kHalf),
+                        at::arange(2).to(at::kInt), at::ones({2}, at::kBool),        at::arange(6).to(at::kByte),
+                        at::empty({0, 3}),          at::full({}, 7, at::kLong)};
   PythonList all;
   for (const auto& tensor : tensors) all.push_back(tensor);
-  write_torch_file(file, PythonDict{{"tensors", all}, {"none", PythonValue()}, {"yes", true}, {"small", -5}, {"large", std::int64_t{1} << 40},
-                                    {"real", 0.1},    {"text", "häßlich"}});
+  write_torch_file(file, PythonDict{{"tensors", all},
+                                    {"none", PythonValue()},
+                                    {"yes", true},
+                                    {"small", -5},
+                                    {"large", std::int64_t{1} << 40},
+                                    {"real", 0.1},
+                                    {"text", "häßlich"}});
   const auto read = read_torch_file(file);
   const auto& list = *read.find("tensors")->list();
   REQUIRE(list.size() == tensors.size());
@@ -160,9 +168,12 @@ TEST_CASE("weights of another network are refused with the names that differ") {
   torch::nn::Linear linear(3, 4);
   auto checkpoint = small_checkpoint();
   checkpoint.model.erase("count");
-  CHECK(message([&] { load_into(*linear, checkpoint, "best.pth"); }).find("missing or of another shape: bias, weight") != std::string::npos);
+  CHECK(message([&] {
+          load_into(*linear, checkpoint, "best.pth");
+        }).find("missing or of another shape: bias, weight") != std::string::npos);
   checkpoint.model["extra.weight"] = at::ones({1});
-  CHECK(message([&] { load_into(*linear, checkpoint, "best.pth"); }).find("not known to it: extra.weight") != std::string::npos);
+  CHECK(message([&] { load_into(*linear, checkpoint, "best.pth"); }).find("not known to it: extra.weight") !=
+        std::string::npos);
 }
 
 TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it") {
@@ -175,5 +186,7 @@ TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it
   CHECK(message([&] { save_checkpoint(file, broken); }).find("cannot hold tensors") != std::string::npos);
   CHECK(bytes_of(file) == before);
   CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
-  CHECK(message([&] { save_checkpoint(folder.path / "no/such/folder.pth", small_checkpoint()); }).find("cannot be written") != std::string::npos);
+  CHECK(message([&] {
+          save_checkpoint(folder.path / "no/such/folder.pth", small_checkpoint());
+        }).find("cannot be written") != std::string::npos);
 }
