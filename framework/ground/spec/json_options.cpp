@@ -237,12 +237,7 @@ class Walk {
 void SpecReader::read(void* group, const ValueType& type) const {
   auto problems = file.problems;
   Walk walk(*this, problems);
-  std::vector<std::string> others;
-  if (file.json.contains("plugin_path")) others.push_back("plugin_path");  // read before there is an index
-  Options declared;
-  type.declare(group, declared);
-  for (const auto& option : declared.all()) std::erase(others, option->name);
-  walk.object(file.json, {{group, &type}}, "", others);
+  walk.object(file.json, {{group, &type}}, "");
   walk.add_search_report();
   if (!problems.empty()) throw SpecError(std::move(problems));
 }

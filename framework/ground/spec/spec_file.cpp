@@ -106,24 +106,18 @@ Json value_of(const std::string& text, const std::string& pointer, std::vector<P
   }
 }
 
-// Read here and not with the other options, because those need the plugins.
+// Looked at before the other options are, because reading those needs the plugins. Wrong types are left to the reader.
 void read_plugin_path(SpecFile& spec) {
   const auto found = spec.json.find("plugin_path");
-  if (found == spec.json.end()) return;
-  const std::string pointer = "/plugin_path";
-  if (!found->is_array())
-    return spec.problems.push_back(
-        {pointer, "expected an array of folders, found " + quoted(*found) + "; put it in [ ]"});
+  if (found == spec.json.end() || !found->is_array()) return;
   for (std::size_t i = 0; i < found->size(); ++i) {
     const auto& item = (*found)[i];
-    const auto below = pointer + "/" + std::to_string(i);
-    if (!item.is_string() || item.get<std::string>().empty()) {
-      spec.problems.push_back({below, "expected the name of a folder, found " + quoted(item)});
-    } else if (const auto path = located(item.get<std::string>(), spec.folder(below))) {
+    const auto pointer = "/plugin_path/" + std::to_string(i);
+    if (!item.is_string()) continue;
+    if (item.get<std::string>().empty())
+      spec.problems.push_back({pointer, "expected the name of a folder, found " + quoted(item)});
+    else if (const auto path = located(item.get<std::string>(), spec.folder(pointer)))
       spec.plugin_path.push_back(*path);
-    } else {
-      spec.problems.push_back({below, quoted(item) + " begins with an environment variable that is not set"});
-    }
   }
 }
 
