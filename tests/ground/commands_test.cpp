@@ -168,6 +168,28 @@ TEST_CASE("another model is swapped in on the command line, and what was dropped
   CHECK(refused.says("holds a trained \"unet\", and the spec names the model \"fast_scnn\""));
 }
 
+TEST_CASE("every spec that comes along has no mistakes") {
+  setenv("SECTILE_DATA", "/nowhere", 0);  // checking opens no data
+  int specs = 0;
+  for (const auto& entry : fs::directory_iterator(SECTILE_SOURCE_DIR "/specs")) {
+    if (entry.path().extension() != ".json" || entry.path().stem() == "camvid_classes") continue;
+    CAPTURE(entry.path().string());
+    const auto ended = sectile_program("check " + entry.path().string());
+    CAPTURE(ended.text);
+    CHECK(ended.code == 0);
+    ++specs;
+  }
+  CHECK(specs >= 5);
+}
+
+TEST_CASE("the quick spec trains as it stands") {
+  const auto ended =
+      sectile_program("train " SECTILE_SOURCE_DIR "/specs/shapes_quick.json -o " + (run().folder / "quick").string());
+  CAPTURE(ended.text);
+  CHECK(ended.code == 0);
+  CHECK(ended.says("after the last epoch"));
+}
+
 TEST_CASE("the doctor finds LibTorch's own matrix product and one OpenMP runtime") {
   const auto ended = sectile_program("doctor");
   CAPTURE(ended.text);
