@@ -181,7 +181,7 @@ TEST_CASE("a run leaves its spec, its log and checkpoints that give the evaluate
   const auto again = Pipeline::from_checkpoint(read_spec(test::plugins(), text), checkpoint, file, at::kCPU);
   CHECK(evaluate(again, again.source("val")).headline().value ==
         doctest::Approx(result.last->headline().value).epsilon(1e-3));
-  CHECK(load_checkpoint(folder.path / "best.pth").metric == result.best);
+  CHECK(load_checkpoint(folder.path / "best.pth").metric.value() == result.best.value());
 }
 
 TEST_CASE("bf16 trains and keeps its weights in fp32") {

@@ -8,11 +8,13 @@
 
 namespace {
 
+constexpr int kUsualDivisor = 32;  // of encoders with five halvings
+
 enum class Position { start, center, end };
 
 struct PadOptions {
   std::vector<int> size;
-  int divisor = 1;
+  std::optional<int> divisor;
   Position position = Position::start;
   double fill = 0;
 
@@ -22,7 +24,11 @@ struct PadOptions {
              "The least [height, width] in pixels; of volumes also [depth, height, width]. Larger pictures stay as "
              "they are. Left out: no least size.")
         .at_least(1);
-    options.add("divisor", &divisor, "Height and width (of volumes also depth) become multiples of this.").at_least(1);
+    options
+        .add("divisor", &divisor,
+             "Height and width (of volumes also depth) become multiples of this. Left out: 32, or 1 where a size is "
+             "given.")
+        .at_least(1);
     options
         .add("position", &position,
              "Where the picture stands in the result: start = top left, so that the border is right and below; "
@@ -31,7 +37,6 @@ struct PadOptions {
     options.add("fill", &fill, "The pixel value of the border; labels are ignored there.");
   }
   void check(sectile::Problems& problems) const {
-    if (size.empty() && divisor == 1) problems.add("size", "is missing, and so is \"divisor\": one of them is needed");
     if (!size.empty() && size.size() != 2 && size.size() != 3)
       problems.add("size", "has " + std::to_string(size.size()) +
                                " values; [height, width] are wanted, or [depth, "
@@ -62,7 +67,8 @@ class Pad final : public sectile::GeometricTransform {
  private:
   int padded(int length, int least) const {
     const int wanted = std::max(length, least);
-    return (wanted + options_.divisor - 1) / options_.divisor * options_.divisor;
+    const int divisor = options_.divisor.value_or(options_.size.empty() ? kUsualDivisor : 1);
+    return (wanted + divisor - 1) / divisor * divisor;
   }
   int before(int length, int padded) const {  // negative: the result begins outside the picture
     const int border = padded - length;

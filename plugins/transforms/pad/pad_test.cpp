@@ -31,7 +31,7 @@ TEST_CASE("pad reaches a least size and a multiple, where it is told to, with al
         cv::Vec3b(3, 3, 3));
 }
 
-TEST_CASE("pad needs to be told a size or a divisor") {
-  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "pad"})"), doctest::Contains("one of them is needed"),
-                       sectile::SpecError);
+TEST_CASE("pad by itself reaches a multiple of 32") {
+  const auto after = applied(*make<Transform>(R"({"type": "pad"})"), annotated());
+  CHECK(after.image.size() == cv::Size(32, 32));
 }

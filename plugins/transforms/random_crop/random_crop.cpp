@@ -11,7 +11,7 @@ namespace {
 constexpr int kTries = 10;  // as in mmsegmentation, whose RandomCrop has the rule of cat_max_ratio
 
 struct RandomCropOptions {
-  std::vector<int> size;
+  std::vector<int> size = {256, 256};
   double fill = 0;
   double category_max_ratio = 1;
 
@@ -19,7 +19,6 @@ struct RandomCropOptions {
     options
         .add("size", &size,
              "[height, width] of the window in pixels; of volumes [depth, height, width], or without depth all of it.")
-        .required()
         .at_least(1);
     options.add("fill", &fill,
                 "The pixel value around a picture that is smaller than the window, whose place in it is then random; "
