@@ -38,9 +38,13 @@ std::string table(const Evaluation& evaluation, const LabelMap& labels) {
   for (const auto& [metric, report] : evaluation.reports) {
     if (!report.convention.empty()) conventions += metric + ": " + report.convention + "\n";
     if (report.per_class.size() != labels.classes.size()) continue;
-    rows[0].insert(rows[0].end(), report.columns.begin(), report.columns.end());
-    for (std::size_t c = 0; c < labels.classes.size(); ++c)
-      for (const double value : report.per_class[c]) rows[c + 1].push_back(number(value));
+    for (std::size_t column = 0; column < report.columns.size(); ++column) {
+      if (std::count(rows[0].begin(), rows[0].end(), report.columns[column]))
+        continue;  // another metric said it already
+      rows[0].push_back(report.columns[column]);
+      for (std::size_t c = 0; c < labels.classes.size(); ++c)
+        rows[c + 1].push_back(number(report.per_class[c][column]));
+    }
   }
   std::string text;
   for (const auto& row : rows) {

@@ -189,7 +189,7 @@ TEST_CASE("bf16 trains and keeps its weights in fp32") {
   auto pipeline = Pipeline::for_training(test::plugins(), small_spec(R"({"train": {"precision": "bf16"}})"), at::kCPU);
   train(pipeline, folder.path, {});
   for (const auto& [name, tensor] : load_checkpoint(folder.path / "last.pth").model)
-    if (tensor.is_floating_point()) CHECK(tensor.scalar_type() == at::kFloat);
+    if (tensor.is_floating_point()) CHECK((tensor.scalar_type() == at::kFloat));
 }
 
 TEST_CASE("a loss that is no number stops the run and names step, term and pictures") {

@@ -79,7 +79,7 @@ TEST_CASE("values of every kind come back from a torch file as they went in") {
   std::size_t i = 0;
   for (const auto& tensor : tensors) {
     const auto& back = *list[i++].as<at::Tensor>();
-    CHECK(back.scalar_type() == tensor.scalar_type());
+    CHECK((back.scalar_type() == tensor.scalar_type()));
     CHECK(at::equal(back, tensor));
   }
   CHECK(read.find("none")->as<std::monostate>() != nullptr);
