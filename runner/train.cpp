@@ -65,9 +65,10 @@ void train(int count, char** words) {
 
   Progress progress(line.common.quiet);
   for (const auto& note : pipeline.notes) progress.say("note: " + note);
-  std::int64_t weights = 0;
-  for (const auto& item : state_dict(pipeline.model->module())) weights += item.second.numel();
-  progress.say("training " + pipeline.spec.model.type() + " (" + std::to_string(weights) + " weights) on " +
+  std::int64_t parameters = 0;
+  for (const auto& group : parameter_groups(pipeline.model->module(), 1))
+    for (const auto& parameter : group.parameters) parameters += parameter.numel();
+  progress.say("training " + pipeline.spec.model.type() + " (" + std::to_string(parameters) + " parameters) on " +
                std::to_string(pipeline.training.data->size()) + " samples of " +
                std::to_string(pipeline.context.classes()) + " classes, into " + folder.string());
   TrainListener listener;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -48,6 +49,7 @@ class Loader {
 
   // The next whole. Throws what making it threw; then the loader is at its end.
   Whole next() {
+    if (done()) throw std::logic_error("a loader was asked for more than there is");
     const auto number = taken_;
     if (threads_.empty()) {
       ++taken_;
