@@ -51,7 +51,9 @@ inline Picture with_labels_per_class(std::uint64_t seed, std::uint64_t index, st
 template <class Use>
 void compare_metric(const std::string& name, Use use) {
   std::ifstream file(SECTILE_SOURCE_DIR "/tests/parity/metrics.json");
-  for (const auto& expected : nlohmann::json::parse(file)) {
+  const auto cases = nlohmann::json::parse(file);
+  REQUIRE(!cases.empty());
+  for (const auto& expected : cases) {
     const auto classes = expected["classes"].get<int>();
     const bool overlapping = expected["overlapping"];
     CAPTURE(classes);

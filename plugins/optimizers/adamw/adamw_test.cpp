@@ -61,7 +61,9 @@ void check_close(const at::Tensor& found, const std::vector<double>& expected, d
 
 TEST_CASE("20 steps of adamw give the parameters that torch.optim.AdamW gives") {
   std::ifstream file(SECTILE_SOURCE_DIR "/tests/parity/optimizers.json");
-  for (const auto& expected : nlohmann::json::parse(file)["adamw"]) {
+  const auto cases = nlohmann::json::parse(file)["adamw"];
+  REQUIRE(cases.size() == 8);
+  for (const auto& expected : cases) {
     CAPTURE(expected.dump());
     const bool wide = expected["type"] == "float64";
     const auto optimizer = adamw(expected["options"]);

@@ -11,7 +11,9 @@ using namespace sectile;
 
 TEST_CASE("poly gives the factors of torch's PolynomialLR") {
   std::ifstream file(SECTILE_SOURCE_DIR "/tests/parity/optimizers.json");
-  for (const auto& expected : nlohmann::json::parse(file)["poly"]) {
+  const auto cases = nlohmann::json::parse(file)["poly"];
+  REQUIRE(cases.size() == 3);
+  for (const auto& expected : cases) {
     const auto schedule = test::make<Schedule>(nlohmann::json{{"type", "poly"}, {"power", expected["power"]}}.dump());
     const auto factors = expected["factors"].get<std::vector<double>>();
     for (std::size_t step = 0; step < factors.size(); ++step)
