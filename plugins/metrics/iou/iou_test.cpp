@@ -36,3 +36,13 @@ TEST_CASE("IoU of a volume is that of its pixels") {
   metric->update({.labels = labels}, {.labels = truth});
   CHECK(metric->compute().values.front().value == doctest::Approx((2.0 / 4 + 3.0 / 5) / 2));
 }
+
+TEST_CASE("IoU of a binary mask counts its one class, and not what is ignored") {
+  const auto metric = make<Metric>(R"({"type": "iou"})", context(1, 3, /*overlapping=*/true));
+  const auto truth = at::tensor({1.f, 0.f, 1.f, static_cast<float>(kIgnore)}).view({1, 2, 2});
+  const auto labels = at::tensor({1, 1, 0, 1}, at::kLong).to(at::kBool).view({1, 2, 2});
+  metric->update({.labels = labels}, {.labels = truth});
+  const auto report = metric->compute();
+  CHECK(report.values.front().value == doctest::Approx(1.0 / 3));
+  CHECK(report.per_class.front() == std::vector<double>{1.0 / 3, 0.5, 0.5, 2});
+}
