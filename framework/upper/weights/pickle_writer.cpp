@@ -139,7 +139,7 @@ void write_zip(const fs::path& file, const PickleWriter& pickle) {
   int failure = 0;
   {
     caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t size) {
-      const auto written = std::fwrite(data, 1, size, out);
+      const auto written = size > 0 ? std::fwrite(data, 1, size, out) : 0;  // an empty tensor has no data at all
       if (written != size && failure == 0) failure = errno;
       return size;  // reported below, once the archive is closed: its writer must not throw out of a destructor
     });
