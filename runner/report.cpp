@@ -1,6 +1,7 @@
 #include "report.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 
 #include <boost/program_options/errors.hpp>
@@ -41,6 +42,8 @@ int report(const std::function<void()>& command, bool verbose) {
     return say(error.what(), kInputWrong);
   } catch (const boost::program_options::error& error) {
     return say(error.what(), kInputWrong);
+  } catch (const std::filesystem::filesystem_error& error) {  // a file that the user named, and may not use
+    return say(error.path1().string() + ": " + error.code().message(), kInputWrong);
   } catch (const std::exception& error) {
     return say(error.what(), kRunFailed);
   } catch (...) {

@@ -20,11 +20,17 @@ fs::path run_folder(const PipelineSpec& spec, const CommandLine& line) {
   const auto given = line.given["output"].as<std::string>();
   const fs::path folder = given.empty() ? spec.output : fs::absolute(given);
   if (folder.empty()) throw SpecError("/output", "is missing: name a folder there, or with --output DIR");
-  const bool used = fs::exists(folder / "last.pth") || fs::exists(folder / "log.jsonl");
+  std::error_code failed;
+  const auto there = [&](const char* name) {
+    const bool found = fs::exists(folder / name, failed);
+    if (failed)
+      throw DataError(folder, "cannot be used: " + failed.message() + "; choose another folder with --output DIR");
+    return found;
+  };
+  const bool used = there("last.pth") || there("log.jsonl");
   if (used && !line.given.count("overwrite"))
     throw DataError(folder,
                     "holds an earlier run; choose another folder with --output DIR, or replace it with --overwrite");
-  std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed)
     throw DataError(folder, "cannot be made: " + failed.message() + "; choose another folder with --output DIR");

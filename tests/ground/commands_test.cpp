@@ -97,6 +97,27 @@ TEST_CASE("a folder that cannot be made is refused before training") {
   CHECK(ended.says("--output DIR"));
 }
 
+TEST_CASE("a folder that may not be written to or looked into is refused by name, with a way out") {
+  if (geteuid() == 0) {
+    MESSAGE("skipped: root may write everywhere");
+    return;
+  }
+  const auto closed = run().folder / "closed";
+  fs::create_directories(closed);
+  for (const auto allowed : {fs::perms::none, fs::perms::owner_read | fs::perms::owner_exec}) {
+    fs::permissions(closed, allowed);
+    for (const auto& folder : {closed, closed / "below"}) {
+      const auto ended = sectile_program("train " + run().spec.string() + " -o " + folder.string());
+      CAPTURE(ended.text);
+      CHECK(ended.code == 2);
+      CHECK(ended.says(closed.string()));
+      CHECK(ended.says("Permission denied"));
+    }
+  }
+  fs::permissions(closed, fs::perms::owner_all);
+  CHECK(fs::is_empty(closed));
+}
+
 TEST_CASE("a run's spec.json trains the same again and a checkpoint evaluates like its spec") {
   CHECK(sectile_program("check " + (run().folder / "run/spec.json").string()).code == 0);
   const auto by_spec = sectile_program("evaluate " + run().spec.string() + " --quiet");
