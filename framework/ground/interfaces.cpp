@@ -102,9 +102,40 @@ void Kind<Loss>::Common::declare(Options& options) {
 
 void Kind<Optimizer>::Common::declare(Options& options) {
   options.add("lr", &lr, "Learning rate, before the schedule's factor.").at_least(0);
+  options
+      .add("layer_decay", &layer_decay,
+           "Each stage's learning rate is so much of the stage's above it (0.65 … 0.9 when a pretrained transformer is "
+           "fine-tuned); 1: all alike. Needs a model that knows its stages.")
+      .at_least(0)
+      .at_most(1);
+  options
+      .add("head_lr_scale", &head_lr_scale,
+           "Factor of the learning rate of the model's head, such as 10 beside a pretrained backbone.")
+      .at_least(0);
+  options.add("decay_norms", &decay_norms, "Whether weight decay holds for norms and biases too.");
+  options.add(
+      "groups", &groups,
+      "Parameters treated otherwise, by name. Of several rules that match, the later one has the last word, and "
+      "learning rate factors multiply.");
+}
+void Kind<Optimizer>::Common::Group::declare(Options& options) {
+  options.add("match", &match, "Names as the checkpoint has them, with * and ?: \"encoder.*\", \"*.bias\".")
+      .required()
+      .not_empty();
+  options.add("lr_scale", &lr_scale, "Factor of the learning rate.").at_least(0);
+  options.add("decay", &decay, "Whether weight decay holds for them. Left out: as without the rule.");
+  options.add("freeze", &freeze, "Whether they stay as they are.");
 }
 void Kind<Schedule>::Common::declare(Options& options) {
-  options.add("warmup", &warmup, "Steps over which the learning rate first rises linearly.").at_least(0);
+  options.add("warmup", &warmup, "Steps over which the learning rate first rises linearly to the schedule's.")
+      .at_least(0);
+  options
+      .add("warmup_factor", &warmup_factor,
+           "What the first step's learning rate is multiplied with. Left out: 1 / (warmup + 1).")
+      .at_least(0)
+      .at_most(1);
+  options.add("by", &by, "Whether the schedule moves on at every step or at every epoch. Warm-up always goes by steps.")
+      .one_of({"step", "epoch"});
 }
 
 std::vector<int> Dataset::classes_of(std::size_t index) const {

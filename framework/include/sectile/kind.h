@@ -4,6 +4,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include <sectile/abi.h>
 
@@ -73,7 +76,18 @@ template <>
 struct Kind<Optimizer> {
   static constexpr const char* name = "optimizer";
   struct SECTILE_EXPORT Common {
-    double lr = 1e-3;  // of the parameter groups whose scale is 1, before the schedule's factor
+    struct SECTILE_EXPORT Group {
+      std::string match;  // of whole parameter names, with * and ?
+      double lr_scale = 1;
+      std::optional<bool> decay;
+      bool freeze = false;
+      void declare(Options& options);
+    };
+    double lr = 1e-3;          // of the parameter groups whose scale is 1, before the schedule's factor
+    double layer_decay = 1;    // by WeightRules::depth
+    double head_lr_scale = 1;  // by WeightRules::head
+    bool decay_norms = false;
+    std::vector<Group> groups;
     void declare(Options& options);
   };
 };
@@ -81,7 +95,10 @@ template <>
 struct Kind<Schedule> {
   static constexpr const char* name = "schedule";
   struct SECTILE_EXPORT Common {
-    std::int64_t warmup = 0;  // steps
+    enum class By { step, epoch };
+    std::int64_t warmup = 0;              // steps
+    std::optional<double> warmup_factor;  // at the first step
+    By by = By::step;
     void declare(Options& options);
   };
 };

@@ -20,6 +20,9 @@ struct ParameterGroup {
   std::vector<at::Tensor> parameters{};  // one for each name
 };
 
+// What is remembered of one parameter, under torch.optim's names: "step", "exp_avg", …
+using ParameterState = std::map<std::string, at::Tensor>;
+
 class SECTILE_EXPORT Optimizer {
  public:
   virtual ~Optimizer();
@@ -28,10 +31,11 @@ class SECTILE_EXPORT Optimizer {
   // time with the same groups. lr: the learning rate of this step; a group's is lr * lr_scale.
   virtual void step(const std::vector<ParameterGroup>& groups, double lr) = 0;
 
-  // What it remembers between steps, for a checkpoint: "exp_avg.encoder.conv.weight". Shared with the optimizer, which
-  // changes it in its next step. Loading comes before the first step; nothing to remember, nothing to override.
-  virtual std::map<std::string, at::Tensor> state() const { return {}; }
-  virtual void load(const std::map<std::string, at::Tensor>& /*state*/) {}
+  // What it remembers between steps, for a checkpoint, by parameter name; the tensors are shared with the optimizer,
+  // which changes them in its next step. Loading comes before the first step and throws DataError for a state that does
+  // not fit. Nothing to remember, nothing to override.
+  virtual std::map<std::string, ParameterState> state() const { return {}; }
+  virtual void load(const std::map<std::string, ParameterState>& /*state*/) {}
 };
 
 template <class T, class OwnOptions = NoOptions>

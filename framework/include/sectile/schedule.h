@@ -2,19 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <sectile/component.h>
 
 namespace sectile {
+
+// Where a training run stands.
+struct SchedulePoint {
+  std::int64_t step = 0;              // 0 … total - 1; epochs instead of steps where the spec says "by": "epoch"
+  std::int64_t total = 1;             // of the whole run
+  std::vector<double> evaluations{};  // the value that best.pth is chosen by, of each evaluation so far; may be NaN
+};
 
 // A pure function, so that a resumed run has the same learning rate as an unbroken one.
 class SECTILE_EXPORT Schedule {
  public:
   virtual ~Schedule();
 
-  // What the learning rate is multiplied with in step 0 … total - 1. The host adds the warm-up that all schedules have
-  // in common: over the first `warmup` steps it multiplies with (step + 1) / (warmup + 1) once more.
-  virtual double factor(std::int64_t step, std::int64_t total) const = 0;
+  // What the learning rate is multiplied with; at least 0. The host adds the warm-up that all schedules have in common
+  // (Kind<Schedule>::Common).
+  virtual double factor(const SchedulePoint& at) const = 0;
 };
 
 template <class T, class OwnOptions = NoOptions>
