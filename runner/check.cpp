@@ -9,7 +9,7 @@ namespace sectile {
 void check(int count, char** words) {
   boost::program_options::options_description own("Options of check");
   own.add_options()("resolved", "print the spec with everything that it extends and every default filled in");
-  const auto line = parse(count, words, "check SPEC [--resolved] [--set PTR=VALUE]...",
+  const auto line = parse({words, words + count}, "check SPEC [--resolved] [--set PTR=VALUE]...",
                           "Reads a spec as training would, and reports every mistake in it.", own, 1, 1);
   const auto text = open_spec(line.operands[0], line.common.changes);
   const auto spec = read_and_tell(line.common, open_plugins(line.common, text.get()), *text);

@@ -43,7 +43,7 @@ po::error unknown_option(std::string name, const po::options_description& known)
 
 }  // namespace
 
-CommandLine parse(int count, char** words, const std::string& usage, const std::string& summary,
+CommandLine parse(const std::vector<std::string>& words, const std::string& usage, const std::string& summary,
                   const po::options_description& own, int least, int most) {
   CommandLine line;
   const std::string command = words[1];
@@ -56,7 +56,7 @@ CommandLine parse(int count, char** words, const std::string& usage, const std::
   };
   try {
     const auto no_guessing = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    const auto parsed = po::command_line_parser(std::vector<std::string>(words + 2, words + count))
+    const auto parsed = po::command_line_parser(std::vector<std::string>(words.begin() + 2, words.end()))
                             .options(all)
                             .positional(po::positional_options_description().add(kOperand, -1))
                             .style(no_guessing)

@@ -35,7 +35,7 @@ struct HelpShown {};
 // "check SPEC [--resolved]"; a command that names SPEC or CHECKPOINT there takes --set and --no-spec-plugins too.
 // `most`: how many operands at the most, -1 for any number. Throws HelpShown on --help, boost::program_options::error
 // on words that make no sense.
-CommandLine parse(int count, char** words, const std::string& usage, const std::string& summary,
+CommandLine parse(const std::vector<std::string>& words, const std::string& usage, const std::string& summary,
                   const boost::program_options::options_description& own, int least, int most);
 
 // The components that can be named: in --plugin-path, then the spec's plugin_path (of no spec when null), then

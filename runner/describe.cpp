@@ -9,7 +9,7 @@ namespace sectile {
 void describe(int count, char** words) {
   boost::program_options::options_description own("Options of describe");
   own.add_options()("json", "print JSON, with the options as a JSON Schema");
-  const auto line = parse(count, words, "describe [KIND] NAME [--json]",
+  const auto line = parse({words, words + count}, "describe [KIND] NAME [--json]",
                           "Prints what a component does, its options, and how a spec names it. The kind may be left\n"
                           "out where one component only has the name.",
                           own, 1, 2);

@@ -42,7 +42,7 @@ std::set<std::string> openmp_runtimes() {
 
 void doctor(int count, char** words) {
   const auto line =
-      parse(count, words, "doctor", "Tells whether this installation computes correctly and at full speed.",
+      parse({words, words + count}, "doctor", "Tells whether this installation computes correctly and at full speed.",
             boost::program_options::options_description("Options of doctor"), 0, 0);
   const auto index = open_plugins(line.common, nullptr);
   std::size_t components = 0;

@@ -14,7 +14,7 @@ void evaluate(int count, char** words) {
   own.add_options()("split", po::value<std::string>()->default_value("val"),
                     "train, val or test: which of the spec's data sets")(
       "device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
-  const auto line = parse(count, words, "evaluate CHECKPOINT|SPEC [--split NAME] [--set PTR=VALUE]...",
+  const auto line = parse({words, words + count}, "evaluate CHECKPOINT|SPEC [--split NAME] [--set PTR=VALUE]...",
                           "Measures a trained model on annotated pictures, with the spec's metrics. Of a SPEC the "
                           "best.pth in its output folder\n"
                           "is taken; a CHECKPOINT holds its own spec.",
@@ -26,7 +26,7 @@ void evaluate(int count, char** words) {
     progress.show("evaluating " + std::to_string(done) + "/" + std::to_string(all));
   });
   progress.clear();
-  std::cout << table(evaluation, *pipeline.context.labels);
+  std::cout << table(evaluation, *pipeline.context.labels) << skipped(evaluation.bad_samples);
 }
 
 }  // namespace sectile

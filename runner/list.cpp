@@ -9,7 +9,7 @@ namespace sectile {
 void list(int count, char** words) {
   boost::program_options::options_description own("Options of list");
   own.add_options()("json", "print JSON");
-  const auto line = parse(count, words, "list [KIND] [--json]",
+  const auto line = parse({words, words + count}, "list [KIND] [--json]",
                           "Prints the components that specs can name, and which plugin files are shadowed or skipped.\n"
                           "Kinds: dataset, transform, model, backbone, loss, optimizer, schedule, metric.",
                           own, 0, 1);

@@ -51,7 +51,7 @@ void predict(int count, char** words) {
   own.add_options()("output,o", po::value<std::string>()->default_value("predictions")->value_name("DIR"),
                     "folder that the masks are written to")("no-overlay", "write masks only")(
       "device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
-  const auto line = parse(count, words, "predict CHECKPOINT INPUT... [-o DIR]",
+  const auto line = parse({words, words + count}, "predict CHECKPOINT INPUT... [-o DIR]",
                           "Segments pictures of any size with a trained model. INPUT: PNG files, or folders of them. "
                           "For each picture NAME.png it\n"
                           "writes NAME.png, a palette PNG of class numbers, and NAME_overlay.png, the picture through "

@@ -32,6 +32,10 @@ int report(const std::function<void()>& command, bool verbose) {
     return kDone;
   } catch (const HelpShown&) {
     return kDone;
+  } catch (const Stopped& stopped) {
+    std::cout.flush();
+    std::cerr << stopped.message << "\n";
+    return kInterrupted;
   } catch (const SpecError& error) {
     for (const auto& [pointer, message] : error.problems())
       say(pointer.empty() ? message : pointer + ": " + message, 0);

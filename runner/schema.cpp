@@ -7,7 +7,7 @@
 namespace sectile {
 
 void schema(int count, char** words) {
-  const auto line = parse(count, words, "schema",
+  const auto line = parse({words, words + count}, "schema",
                           "Prints the JSON Schema (draft 7) of specs with every component found. Name the file in a\n"
                           "spec's \"$schema\", and an editor completes and explains as you write.",
                           {}, 0, 0);

@@ -1,11 +1,14 @@
 #include <cstdio>
 #include <iostream>
+#include <optional>
 
 #include "../framework/ground/spec/spec_text.h"
 #include "../framework/upper/inference/device.h"
 #include "../framework/upper/training/trainer.h"
 #include "command_line.h"
+#include "interrupt.h"
 #include "progress.h"
+#include "report.h"
 #include "table.h"
 #include "upper_commands.h"
 
@@ -15,39 +18,86 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-// Makes the run's folder; an earlier run in it is only replaced when that was asked for.
-fs::path run_folder(const PipelineSpec& spec, const CommandLine& line) {
+// Where a run writes to, and what it goes on from.
+struct Place {
+  fs::path folder;
+  std::optional<fs::path> resume_from;
+};
+
+bool is_there(const fs::path& file) {
+  std::error_code failed;
+  const bool found = fs::exists(file, failed);
+  if (failed)
+    throw DataError(file.parent_path(),
+                    "cannot be used: " + failed.message() + "; choose another folder with --output DIR");
+  return found;
+}
+
+fs::path folder_of(const PipelineSpec& spec, const CommandLine& line) {
   const auto given = line.given["output"].as<std::string>();
   const fs::path folder = given.empty() ? spec.output : fs::absolute(given);
   if (folder.empty()) throw SpecError("/output", "is missing: name a folder there, or with --output DIR");
-  std::error_code failed;
-  const auto there = [&](const char* name) {
-    const bool found = fs::exists(folder / name, failed);
-    if (failed)
-      throw DataError(folder, "cannot be used: " + failed.message() + "; choose another folder with --output DIR");
-    return found;
-  };
-  const bool used = there("last.pth") || there("log.jsonl");
-  if (used && !line.given.count("overwrite"))
-    throw DataError(folder,
-                    "holds an earlier run; choose another folder with --output DIR, or replace it with --overwrite");
-  fs::create_directories(folder, failed);
-  if (failed)
-    throw DataError(folder, "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
-  if (used)
-    for (const char* name : {"last.pth", "best.pth", "log.jsonl", "spec.json"}) fs::remove(folder / name, failed);
   return folder;
 }
 
+void remove_run(const fs::path& folder) {
+  auto files = kept_saves(folder);
+  for (const char* name : {"last.pth", "best.pth", "log.jsonl", "spec.json"}) files.push_back(folder / name);
+  std::error_code failed;
+  for (const auto& file : files) fs::remove(file, failed);
+}
+
+// Makes the run's folder; an earlier run in it is only replaced when that was asked for.
+Place place_of(const PipelineSpec& spec, const CommandLine& line) {
+  const fs::path folder = folder_of(spec, line);
+  const auto resume = line.given["resume"].as<std::string>();
+  const bool there = is_there(folder / "last.pth");
+  if (resume == "last" && !there)
+    throw DataError(folder, "holds no last.pth to go on from; --resume=auto begins a new run then");
+  if (!resume.empty() && resume != "last" && resume != "auto") return {folder, fs::absolute(resume)};
+  if (!resume.empty() && there) return {folder, folder / "last.pth"};
+  const bool used = there || is_there(folder / "log.jsonl");
+  if (used && resume.empty() && !line.given.count("overwrite"))
+    throw DataError(folder,
+                    "holds an earlier run; go on with it with --resume, choose another folder with --output DIR, or "
+                    "replace it with --overwrite");
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  if (failed)
+    throw DataError(folder, "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
+  if (used) remove_run(folder);
+  return {folder, std::nullopt};
+}
+
 std::string step_line(const StepReport& report) {
-  const double rate = report.seconds > 0 ? static_cast<double>(report.images) / report.seconds : 0;
-  const double left =
-      report.seconds / static_cast<double>(report.step) * static_cast<double>(report.steps - report.step);
   char text[160];
   std::snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld  loss %.4f  lr %.2e  %.1f images/s  %s left",
                 report.epoch, report.epochs, static_cast<long long>(report.step), static_cast<long long>(report.steps),
-                report.loss, report.lr, rate, duration(left).c_str());
+                report.loss, report.lr, report.images_per_second, duration(report.seconds_left).c_str());
   return text;
+}
+
+// "--resume auto" and "--resume FILE.pth" as one word, which is what program_options takes for an optional value.
+std::vector<std::string> joined(int count, char** words) {
+  std::vector<std::string> result(words, words + count);
+  for (std::size_t i = 0; i + 1 < result.size(); ++i)
+    if (result[i] == "--resume" && (result[i + 1] == "auto" || result[i + 1].ends_with(".pth"))) {
+      result[i] += "=" + result[i + 1];
+      result.erase(result.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    }
+  return result;
+}
+
+void tell_result(const TrainResult& result, const fs::path& folder, const LabelMap& labels) {
+  if (result.last) std::cout << "\nafter the last evaluation:\n" << table(*result.last, labels) << "\n";
+  if (result.ending == Ending::early) std::cout << "ended early: evaluations got no better\n";
+  if (result.best)
+    std::printf("best: %.4f after epoch %d, in %s\n", *result.best, static_cast<int>(result.best_epoch),
+                (folder / "best.pth").c_str());
+  else
+    std::cout << "trained; weights in " << (folder / "last.pth").string() << "\n";
+  std::fflush(stdout);
+  std::cout << skipped(result.bad_samples);
 }
 
 }  // namespace
@@ -56,27 +106,31 @@ void train(int count, char** words) {
   po::options_description own("Options of train");
   own.add_options()("output,o", po::value<std::string>()->default_value("", "the spec's")->value_name("DIR"),
                     "folder that the run writes to")("overwrite", "replace an earlier run in that folder")(
-      "device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
+      "resume", po::value<std::string>()->default_value("", "")->implicit_value("last", "")->value_name("[auto|FILE]"),
+      "go on with the run in that folder, from its last.pth; auto: or begin one where there is none; FILE: from that "
+      "save of it")("device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
   const auto line =
-      parse(count, words, "train SPEC [-o DIR] [--set PTR=VALUE]...",
+      parse(joined(count, words), "train SPEC [-o DIR] [--resume [auto|FILE]] [--set PTR=VALUE]...",
             "Trains the model that a spec describes. Writes spec.json (with every default), log.jsonl, last.pth and\n"
-            "best.pth into the run's folder.",
+            "best.pth into the run's folder. Ctrl-C saves and stops; --resume goes on as if it had never stopped.",
             own, 1, 1);
+  if (line.given.count("overwrite") && !line.given["resume"].as<std::string>().empty())
+    throw po::error("--overwrite and --resume exclude each other");
   const auto text = open_spec(line.operands[0], line.common.changes);
   const auto index = open_plugins(line.common, text.get());
   auto spec = read_and_tell(line.common, index, *text);
   const auto device = open_device(line.given["device"].as<std::string>());
   auto pipeline = Pipeline::for_training(index, std::move(spec), device);
-  const auto folder = run_folder(pipeline.spec, line);
+  const auto [folder, resume_from] = place_of(pipeline.spec, line);
 
   Progress progress(line.common.quiet);
   for (const auto& note : pipeline.notes) progress.say("note: " + note);
   std::int64_t parameters = 0;
-  for (const auto& group : parameter_groups(pipeline.model->module(), 1))
-    for (const auto& parameter : group.parameters) parameters += parameter.numel();
+  for (const auto& parameter : parameters_of(pipeline.model->module())) parameters += parameter.numel();
   progress.say("training " + pipeline.spec.model.type() + " (" + std::to_string(parameters) + " parameters) on " +
                std::to_string(pipeline.training.data->size()) + " samples of " +
-               std::to_string(pipeline.context.classes()) + " classes, into " + folder.string());
+               std::to_string(pipeline.context.classes()) + " classes, into " + folder.string() +
+               (resume_from ? ", going on from " + resume_from->filename().string() : ""));
   TrainListener listener;
   listener.stepped = [&](const StepReport& report) { progress.show(step_line(report), report.step == report.steps); };
   listener.evaluating = [&](std::size_t done, std::size_t all) {
@@ -85,14 +139,15 @@ void train(int count, char** words) {
   listener.evaluated = [&](int epoch, const Evaluation& evaluation, bool best) {
     progress.say("epoch " + std::to_string(epoch) + "  " + headline(evaluation) + (best ? "  (best so far)" : ""));
   };
-  const auto result = sectile::train(pipeline, folder, listener);
+  listener.noted = [&](const std::string& note) { progress.say(note); };
+  listener.interrupted = interrupted;
+  catch_interrupts();
+  const auto result = sectile::train(pipeline, folder, listener, resume_from);
   progress.clear();
-  if (result.last) std::cout << "\nafter the last epoch:\n" << table(*result.last, *pipeline.context.labels) << "\n";
-  if (result.best)
-    std::printf("best: %.4f after epoch %d, in %s\n", *result.best, result.best_epoch, (folder / "best.pth").c_str());
-  if (!result.last)
-    std::cout << "trained without evaluation (the spec has no /data/val); weights in " << (folder / "last.pth").string()
-              << "\n";
+  if (result.ending == Ending::interrupted)
+    throw Stopped{"stopped after step " + std::to_string(result.step) + ", saved in " + (folder / "last.pth").string() +
+                  "; go on with the same command and --resume"};
+  tell_result(result, folder, *pipeline.context.labels);
 }
 
 }  // namespace sectile

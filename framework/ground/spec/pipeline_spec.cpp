@@ -1,5 +1,6 @@
 #include "pipeline_spec.h"
 
+#include "host_recipe.h"
 #include "json_options.h"
 
 namespace sectile {
@@ -28,6 +29,11 @@ void PipelineSpec::Data::declare(Options& options) {
   options.add("train", &train, "To learn from. Says which classes there are.").required();
   options.add("val", &val, "To evaluate on during training and to choose best.pth by. Absent: no evaluation.");
   options.add("test", &test, "To evaluate on afterwards, with --split test.");
+  options
+      .add("on_bad_sample", &on_bad_sample,
+           "What happens when a sample cannot be read: stop the run, or skip it (training takes the next one instead, "
+           "evaluation goes without), note it in the log and report it at the end.")
+      .one_of({"stop", "skip"});
 }
 void PipelineSpec::Transforms::declare(Options& options) {
   options.add("train", &train, "Of training samples, in order.");
@@ -46,10 +52,24 @@ void PipelineSpec::Inference::check(Problems& problems) const {
 }
 void PipelineSpec::Train::declare(Options& options) {
   options.add("epochs", &epochs, "How often every training sample is seen.").at_least(1);
-  options.add("batch_size", &batch_size, "Samples per step. An incomplete last batch of an epoch is left out.")
+  options.add("batch_size", &batch_size, "Samples per batch; all of them where there are fewer.").at_least(1);
+  options.add("drop_last", &drop_last,
+              "Whether an incomplete last batch of an epoch is left out: batch statistics of few samples disturb.");
+  options
+      .add("accumulate", &accumulate,
+           "Batches per step: their gradients are averaged, as if the batch were so many times larger (batch norms "
+           "still see one). The last step of an epoch may have fewer.")
       .at_least(1);
-  options.add("precision", &precision, "Of the network: fp32, or bf16 where that is safe (losses stay fp32).")
-      .one_of({"fp32", "bf16"});
+  options
+      .add(
+          "precision", &precision,
+          "Of the network: fp32; bf16 or fp16 where that is safe (weights and losses stay fp32; fp16 scales its loss); "
+          "fp64 for tests.")
+      .one_of({"fp32", "bf16", "fp16", "fp64"});
+  options.add(
+      "deterministic", &deterministic,
+      "Only algorithms that give the same bits each time, also on a GPU; slower there, and an error where there "
+      "is none. On the CPU runs repeat anyway.");
   options.add("seed", &seed, "Of every random number: weights, order, transforms.");
   options
       .add("workers", &workers,
@@ -60,6 +80,25 @@ void PipelineSpec::Train::declare(Options& options) {
   options.add("validate_every", &validate_every, "Epochs between evaluations; the last epoch is always evaluated.")
       .at_least(1);
   options.add("clip_gradient", &clip_gradient, "Largest norm of all gradients together; 0: no limit.").at_least(0);
+  options.add("ema", &ema, "Keeps a running mean of the weights, which is evaluated and predicts. Absent: none.");
+  options
+      .add("save_every", &save_every, "Steps between saves to last.pth, besides those at evaluations; 0: only those.")
+      .at_least(0);
+  options.add("keep", &keep, "How many of the latest saves stay beside last.pth, as step-000100.pth.").at_least(0);
+  options.add("best_metric", &best_metric,
+              "What best.pth is chosen by, such as \"iou/mIoU\". Left out: the first value of the first metric.");
+  options.add("best_is", &best_is, "Whether the largest or the smallest value is the best.").one_of({"max", "min"});
+  options.add("early_stopping", &early_stopping, "Ends training when evaluations get no better. Absent: never.");
+}
+void PipelineSpec::Ema::declare(Options& options) {
+  options.add("decay", &decay, "How much of the mean a step keeps; closer to 1 for longer runs.")
+      .at_least(0)
+      .at_most(1);
+  options.add("warmup", &warmup, "Keep less at the beginning: at most (1 + step) / (10 + step).");
+}
+void PipelineSpec::EarlyStopping::declare(Options& options) {
+  options.add("patience", &patience, "So many evaluations in a row may bring no better value.").at_least(1);
+  options.add("min_delta", &min_delta, "By how much a value must be better to count.").at_least(0);
 }
 
 PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file) {
@@ -78,6 +117,50 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
 }
 
 std::string resolved_text(PipelineSpec spec) { return resolved(&spec, kValueType<PipelineSpec>).dump(2); }
+
+std::vector<std::string> training_differences(const std::string& resolved, const std::string& other) {
+  const auto bare = [](const std::string& text) {
+    auto json = Json::parse(text);
+    for (const char* name : {"output", "plugin_path"}) json.erase(name);
+    for (const char* name : {"workers", "save_every", "keep"}) json.at("train").erase(name);
+    return json.flatten();
+  };
+  const auto ours = bare(resolved), theirs = bare(other);
+  std::vector<std::string> pointers;
+  for (const auto& [pointer, value] : ours.items())
+    if (!theirs.contains(pointer) || theirs.at(pointer) != value) pointers.push_back(pointer);
+  for (const auto& [pointer, value] : theirs.items())
+    if (!ours.contains(pointer)) pointers.push_back(pointer);
+  return pointers;
+}
+
+PlainValues plain_values(const AnyRef& component) {
+  const auto& recipe = dynamic_cast<const HostRecipe&>(component.recipe());
+  Options options;
+  recipe.component.options->declare(recipe.options.get(), options);
+  PlainValues values;
+  for (const auto& option : options.all()) {
+    if (option->type->shape == Shape::choice)
+      values[option->name] =
+          option->choices.at(static_cast<std::size_t>(std::get<std::int64_t>(option->type->load(option->value))));
+    else if (option->type->load)
+      values[option->name] = option->type->load(option->value);
+    if (option->type->shape != Shape::array || !option->type->element->load) continue;
+    struct Into {
+      std::vector<Scalar> list;
+      const ValueType& element;
+    } into{{}, *option->type->element};
+    option->type->visit(
+        option->value,
+        [](const std::string&, void* element, void* context) {
+          auto& [list, type] = *static_cast<Into*>(context);
+          list.push_back(type.load(element));
+        },
+        &into);
+    values[option->name] = std::move(into.list);
+  }
+  return values;
+}
 
 std::string schema_text(const PluginIndex& index) { return json_schema(index, kValueType<PipelineSpec>).dump(2); }
 

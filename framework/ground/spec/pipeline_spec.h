@@ -1,6 +1,11 @@
 // A whole spec, read and checked without LibTorch, and what the commands say about specs and components. No JSON here.
 #pragma once
 
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
 #include <sectile/context.h>
 
 #include "../plugins/plugin_index.h"
@@ -10,9 +15,12 @@ namespace sectile {
 // An options struct like any other: one reader, one schema, one kind of message.
 struct PipelineSpec {
   enum class EvaluateAt { original, input };
-  enum class Precision { fp32, bf16 };
+  enum class Precision { fp32, bf16, fp16, fp64 };
+  enum class BadSample { stop, skip };
+  enum class Best { max, min };
   struct Data {
     Ref<Dataset> train, val, test;
+    BadSample on_bad_sample = BadSample::stop;
     void declare(Options& options);
   };
   struct Transforms {
@@ -25,14 +33,33 @@ struct PipelineSpec {
     void declare(Options& options);
     void check(Problems& problems) const;
   };
+  struct Ema {
+    double decay = 0.999;
+    bool warmup = true;
+    void declare(Options& options);
+  };
+  struct EarlyStopping {
+    int patience = 10;
+    double min_delta = 0;
+    void declare(Options& options);
+  };
   struct Train {
     int epochs = 10;
     int batch_size = 4;
+    bool drop_last = true;
+    int accumulate = 1;
     Precision precision = Precision::fp32;
+    bool deterministic = false;
     std::int64_t seed = 1;
     int workers = 2;
     int validate_every = 1;
     double clip_gradient = 0;
+    std::optional<Ema> ema;
+    std::int64_t save_every = 0;
+    int keep = 0;
+    std::string best_metric;
+    Best best_is = Best::max;
+    std::optional<EarlyStopping> early_stopping;
     void declare(Options& options);
   };
   Task task = Task::semantic;
@@ -57,6 +84,14 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
 
 // With every default filled in and every path absolute: reading it again gives the same spec anywhere on this machine.
 std::string resolved_text(PipelineSpec spec);
+// What differs between two resolved specs and changes what is trained, by pointer: not the number of loader threads,
+// how often is saved, nor where to.
+std::vector<std::string> training_differences(const std::string& resolved, const std::string& other);
+
+// The values of a component's own options that are numbers, switches, words, or lists of those, by name.
+using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;
+PlainValues plain_values(const AnyRef& component);
+
 std::string schema_text(const PluginIndex& index);
 std::string describe_text(const PluginIndex& index, const std::string& kind, const std::string& name);
 

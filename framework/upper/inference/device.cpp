@@ -51,9 +51,10 @@ Batch to_device(Batch batch, const at::Device& device) {
 }
 
 PrecisionScope::PrecisionScope(const at::Device& device, PipelineSpec::Precision precision)
-    : type_(device.type()), active_(precision == PipelineSpec::Precision::bf16) {
+    : type_(device.type()),
+      active_(precision == PipelineSpec::Precision::bf16 || precision == PipelineSpec::Precision::fp16) {
   if (!active_) return;
-  at::autocast::set_autocast_dtype(type_, at::kBFloat16);
+  at::autocast::set_autocast_dtype(type_, precision == PipelineSpec::Precision::bf16 ? at::kBFloat16 : at::kHalf);
   at::autocast::set_autocast_enabled(type_, true);
   at::autocast::increment_nesting();
 }

@@ -14,6 +14,22 @@ namespace {
 struct Exam {  // one picture and its truth
   Batch batch;
   Truth truth;
+  std::string bad;  // why there is none
+};
+
+// The model in its evaluation mode, and back again.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(torch::nn::Module& module) : module_(module), was_training_(is_training(module)) {
+    set_training(module_, false);
+  }
+  ~EvaluationMode() { set_training(module_, was_training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  torch::nn::Module& module_;
+  const bool was_training_;
 };
 
 // What is compared with the prediction, apart from its tensor: the file's own annotation, or what the transforms made
@@ -38,14 +54,24 @@ Exam exam(const Pipeline& pipeline, const SampleSource& source, std::size_t inde
   return made;
 }
 
+Exam exam_or_reason(const Pipeline& pipeline, const SampleSource& source, std::size_t index) {
+  if (pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return exam(pipeline, source, index);
+  try {
+    return exam(pipeline, source, index);
+  } catch (const DataError& error) {
+    Exam none;
+    none.bad = error.what();
+    return none;
+  }
+}
+
 }  // namespace
 
 Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
                     const std::function<void(std::size_t, std::size_t)>& progress) {
   const c10::InferenceMode no_gradients;
   const auto start = std::chrono::steady_clock::now();
-  const bool was_training = is_training(pipeline.model->module());
-  set_training(pipeline.model->module(), false);
+  const EvaluationMode mode(pipeline.model->module());
   const auto metrics = pipeline.metrics();
   Wanted wanted;
   wanted.overlapping = pipeline.context.labels->overlapping;
@@ -59,24 +85,30 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
       {[&] { return static_cast<std::int64_t>(count); }, [](std::int64_t) { return std::size_t{1}; },
        [&](std::int64_t index, std::size_t) {
          const c10::InferenceMode here;
-         return exam(pipeline, source, static_cast<std::size_t>(index));
+         return exam_or_reason(pipeline, source, static_cast<std::size_t>(index));
        },
        [](std::int64_t, std::vector<Exam> parts) { return std::move(parts.front()); }},
       pipeline.spec.train.workers);
+  Evaluation result;
   for (std::size_t done = 0; done < count; ++done) {
     auto one = loader.next();
-    one.batch = to_device(std::move(one.batch), pipeline.device);
+    if (!one.bad.empty()) {
+      result.bad_samples.push_back(one.bad);
+      continue;
+    }
+    one.batch = pipeline.placed(std::move(one.batch));
     if (one.truth.labels.defined()) one.truth.labels = one.truth.labels.to(pipeline.device);
     const auto predictions = pipeline.model->decode(pipeline.infer(one.batch), one.batch, wanted);
     for (const auto& metric : metrics) metric->update(predictions.at(0), one.truth);
     if (progress) progress(done + 1, count);
   }
-  Evaluation result;
-  result.pictures = count;
+  if (result.bad_samples.size() == count)
+    throw DataError("the data to evaluate on",
+                    "has no sample that can be read; the first: " + result.bad_samples.front());
+  result.pictures = count - result.bad_samples.size();
   for (std::size_t i = 0; i < metrics.size(); ++i)
     result.reports.emplace_back(pipeline.spec.metrics[i].type(), metrics[i]->compute());
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  set_training(pipeline.model->module(), was_training);
   return result;
 }
 

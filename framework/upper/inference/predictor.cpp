@@ -79,7 +79,7 @@ void predict(const Pipeline& pipeline, const std::vector<fs::path>& files,
       std::max(threads, 0));
   for (const auto& file : files) {
     auto one = loader.next();
-    const auto batch = to_device(std::move(one.batch), pipeline.device);
+    const auto batch = pipeline.placed(std::move(one.batch));
     const auto predictions = pipeline.model->decode(pipeline.infer(batch), batch, wanted);
     use({file, one.image, label_map(predictions.at(0).labels)});
   }

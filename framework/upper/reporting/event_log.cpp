@@ -3,12 +3,16 @@
 #include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
 
 #include <sectile/error.h>
 
 namespace sectile {
 namespace {
+
+namespace fs = std::filesystem;
 
 std::string quoted(const std::string& text) {
   std::string json = "\"";
@@ -31,6 +35,13 @@ std::string digits(Number value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
+// Every line that EventLog writes has it near its beginning.
+std::int64_t step_of(const std::string& line) {
+  const std::string key = "\"step\": ";
+  const auto at = line.find(key);
+  return at == std::string::npos ? 0 : std::atoll(line.c_str() + at + key.size());
+}
+
 }  // namespace
 
 JsonLine& JsonLine::member(const std::string& name, const std::string& json) {
@@ -43,8 +54,30 @@ JsonLine& JsonLine::add(const std::string& name, double value) {
 JsonLine& JsonLine::add(const std::string& name, std::int64_t value) { return member(name, digits(value)); }
 JsonLine& JsonLine::add(const std::string& name, const std::string& value) { return member(name, quoted(value)); }
 JsonLine& JsonLine::add(const std::string& name, const JsonLine& value) { return member(name, value.text()); }
+JsonLine& JsonLine::add(const std::string& name, const std::vector<std::string>& values) {
+  std::string list;
+  for (const auto& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
+  return member(name, "[" + list + "]");
+}
 
-EventLog::EventLog(const std::filesystem::path& file) : file_(file), out_(std::fopen(file.c_str(), "w")) {
+EventLog::EventLog(const fs::path& file) : file_(file), out_(std::fopen(file.c_str(), "w")) {
+  if (!out_) throw DataError(file, std::string("cannot be written: ") + std::strerror(errno));
+}
+EventLog::EventLog(const fs::path& file, std::int64_t last_step) : file_(file), out_(nullptr) {
+  auto beside = file;
+  beside += ".part";
+  {
+    std::ifstream before(file);
+    std::ofstream kept(beside);
+    for (std::string line; std::getline(before, line) && !before.eof();)  // a line without its end was cut by a crash
+      if (step_of(line) <= last_step) kept << line << "\n";
+    kept.close();
+    if (!kept) throw DataError(beside, std::string("cannot be written: ") + std::strerror(errno));
+  }
+  std::error_code failed;
+  fs::rename(beside, file, failed);
+  if (failed) throw DataError(file, "cannot be replaced: " + failed.message());
+  out_ = std::fopen(file.c_str(), "a");
   if (!out_) throw DataError(file, std::string("cannot be written: ") + std::strerror(errno));
 }
 EventLog::~EventLog() { std::fclose(out_); }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace sectile {
 
@@ -15,6 +16,7 @@ class JsonLine {
   JsonLine& add(const std::string& name, std::int64_t value);
   JsonLine& add(const std::string& name, const std::string& value);
   JsonLine& add(const std::string& name, const JsonLine& value);
+  JsonLine& add(const std::string& name, const std::vector<std::string>& values);
   std::string text() const { return "{" + members_ + "}"; }
 
  private:
@@ -25,6 +27,8 @@ class JsonLine {
 class EventLog {
  public:
   explicit EventLog(const std::filesystem::path& file);  // begins anew; throws DataError
+  // Goes on with the lines up to this step (their member "step"); what came after it never happened.
+  EventLog(const std::filesystem::path& file, std::int64_t last_step);
   ~EventLog();
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;

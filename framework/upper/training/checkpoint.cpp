@@ -32,6 +32,27 @@ StateDict tensors(const PythonValue& from) {
   return state;
 }
 
+template <class T>
+PythonList list_of(const std::vector<T>& values) {
+  return {values.begin(), values.end()};
+}
+
+template <class T>
+std::vector<T> values_of(const PythonValue& from, const char* name, const fs::path& file) {
+  std::vector<T> values;
+  for (const auto& item : *member<std::shared_ptr<PythonList>>(from, name, file))
+    if (const auto* value = item.as<T>()) values.push_back(*value);
+  return values;
+}
+
+PythonValue or_none(const std::optional<double>& value) { return value ? PythonValue(*value) : PythonValue(); }
+
+std::optional<double> maybe(const PythonValue& from, const char* name) {
+  const auto* found = from.find(name);
+  const auto* value = found ? found->as<double>() : nullptr;
+  return value ? std::optional(*value) : std::nullopt;
+}
+
 PythonDict dict_of(const StateDict& state) {
   PythonDict dict;
   for (const auto& [name, tensor] : state) dict.emplace_back(name, tensor);
@@ -65,6 +86,28 @@ LabelMap labels_of(const PythonValue& from, const fs::path& file) {
   return labels;
 }
 
+Resumption resumption_of(const PythonValue& content, const fs::path& file) {
+  const auto part = [&](const char* name) -> const PythonValue& {
+    const auto* found = content.find(name);
+    if (!found || !found->dict())
+      throw DataError(file, std::string("is a damaged checkpoint: \"") + name + "\" is missing or no dict");
+    return *found;
+  };
+  const auto &run = part("run"), &scaler = part("scaler");
+  Resumption resumption;
+  resumption.optimizer = part("optimizer");
+  resumption.rng = tensors(part("rng"));
+  resumption.loss_scale = member<double>(scaler, "scale", file);
+  resumption.growth_tracker = member<std::int64_t>(scaler, "_growth_tracker", file);
+  resumption.evaluations = values_of<double>(run, "evaluations", file);
+  resumption.best = maybe(run, "best");
+  resumption.best_epoch = member<std::int64_t>(run, "best_epoch", file);
+  resumption.evaluation_due = member<bool>(run, "evaluation_due", file);
+  resumption.seconds = member<double>(run, "seconds", file);
+  resumption.bad_samples = values_of<std::string>(run, "bad_samples", file);
+  return resumption;
+}
+
 std::string names(const std::vector<std::string>& all) {
   std::string text;
   for (std::size_t i = 0; i < all.size() && i < 3; ++i) text += (i ? ", " : "") + all[i];
@@ -74,19 +117,32 @@ std::string names(const std::vector<std::string>& all) {
 }  // namespace
 
 void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
-  write_torch_file(file, PythonDict{{"format", kFormat},
-                                    {"spec", checkpoint.spec},
-                                    {"model_type", checkpoint.model_type},
-                                    {"classes", classes_of(checkpoint.labels)},
-                                    {"overlapping", checkpoint.labels.overlapping},
-                                    {"channels", checkpoint.channels},
-                                    {"dimensions", checkpoint.dimensions},
-                                    {"epoch", checkpoint.epoch},
-                                    {"step", checkpoint.step},
-                                    {"metric_name", checkpoint.metric_name},
-                                    {"metric", checkpoint.metric ? PythonValue(*checkpoint.metric) : PythonValue()},
-                                    {"model", dict_of(checkpoint.model)},
-                                    {"optimizer", dict_of(checkpoint.optimizer)}});
+  PythonDict content{{"format", kFormat},
+                     {"spec", checkpoint.spec},
+                     {"model_type", checkpoint.model_type},
+                     {"classes", classes_of(checkpoint.labels)},
+                     {"overlapping", checkpoint.labels.overlapping},
+                     {"channels", checkpoint.channels},
+                     {"dimensions", checkpoint.dimensions},
+                     {"epoch", checkpoint.epoch},
+                     {"step", checkpoint.step},
+                     {"metric_name", checkpoint.metric_name},
+                     {"metric", or_none(checkpoint.metric)},
+                     {"model", dict_of(checkpoint.model)}};
+  if (!checkpoint.ema.empty()) content.emplace_back("ema", dict_of(checkpoint.ema));
+  if (checkpoint.resumption) {
+    const auto& run = *checkpoint.resumption;
+    content.emplace_back("optimizer", run.optimizer);
+    content.emplace_back("rng", dict_of(run.rng));
+    content.emplace_back("scaler", PythonDict{{"scale", run.loss_scale}, {"_growth_tracker", run.growth_tracker}});
+    content.emplace_back("run", PythonDict{{"evaluations", list_of(run.evaluations)},
+                                           {"best", or_none(run.best)},
+                                           {"best_epoch", run.best_epoch},
+                                           {"evaluation_due", run.evaluation_due},
+                                           {"seconds", run.seconds},
+                                           {"bad_samples", list_of(run.bad_samples)}});
+  }
+  write_torch_file(file, content);
 }
 
 Checkpoint load_checkpoint(const fs::path& file) {
@@ -108,10 +164,10 @@ Checkpoint load_checkpoint(const fs::path& file) {
   checkpoint.epoch = member<std::int64_t>(content, "epoch", file);
   checkpoint.step = member<std::int64_t>(content, "step", file);
   checkpoint.metric_name = member<std::string>(content, "metric_name", file);
-  if (const auto* metric = content.find("metric"); metric && metric->as<double>())
-    checkpoint.metric = *metric->as<double>();
+  checkpoint.metric = maybe(content, "metric");
   if (const auto* model = content.find("model")) checkpoint.model = tensors(*model);
-  if (const auto* optimizer = content.find("optimizer")) checkpoint.optimizer = tensors(*optimizer);
+  if (const auto* ema = content.find("ema")) checkpoint.ema = tensors(*ema);
+  if (content.find("run")) checkpoint.resumption = resumption_of(content, file);
   return checkpoint;
 }
 
@@ -125,22 +181,22 @@ StateDict load_weights(const fs::path& file) {
   return state;
 }
 
-void load_into(torch::nn::Module& module, const Checkpoint& checkpoint, const fs::path& file) {
+void load_into(torch::nn::Module& module, const StateDict& weights, const std::string& model_type,
+               const fs::path& file) {
   std::vector<std::string> different;
   const auto ours = state_dict(module);
   for (const auto& [name, tensor] : ours)
-    if (const auto found = checkpoint.model.find(name);
-        found == checkpoint.model.end() || found->second.sizes() != tensor.sizes())
+    if (const auto found = weights.find(name); found == weights.end() || found->second.sizes() != tensor.sizes())
       different.push_back(name);
   std::vector<std::string> over;
-  for (const auto& [name, tensor] : checkpoint.model)
+  for (const auto& [name, tensor] : weights)
     if (!ours.count(name)) over.push_back(name);
   if (!different.empty() || !over.empty())
-    throw DataError(file, "holds weights of another network than this \"" + checkpoint.model_type + "\"" +
+    throw DataError(file, "holds weights of another network than this \"" + model_type + "\"" +
                               (different.empty() ? "" : "; missing or of another shape: " + names(different)) +
                               (over.empty() ? "" : "; not known to it: " + names(over)) +
                               ". Use the spec that it was trained with, or the checkpoint alone");
-  load_state(module, checkpoint.model);
+  load_state(module, weights);
 }
 
 }  // namespace sectile

@@ -70,7 +70,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   };
   pipeline.training = {data, build(pipeline.spec.transforms.train, context), seed};
   pipeline.evaluation_transforms = build(pipeline.spec.transforms.val, context);
-  const auto first = pipeline.training.prepare(0, 0);
+  const auto first = pipeline.prepare(0, 0).sample;
   context.channels = first.image.channels();
   context.dimensions = first.image.dims;
   pipeline.build_model(true);
@@ -89,7 +89,7 @@ Pipeline Pipeline::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoi
   pipeline.context.dimensions = checkpoint.dimensions;
   pipeline.evaluation_transforms = build(pipeline.spec.transforms.val, pipeline.context);
   pipeline.build_model(false);
-  load_into(pipeline.model->module(), checkpoint, file);
+  load_into(pipeline.model->module(), checkpoint.best_weights(), checkpoint.model_type, file);
   prepare_for_inference(pipeline.model->module());
   return pipeline;
 }
@@ -112,6 +112,7 @@ void Pipeline::build_model(bool load_weights_files) {
   model = spec.model.build(context);
   context.after_build = nullptr;
   to_device(model->module(), device);
+  if (spec.train.precision == PipelineSpec::Precision::fp64) to_double(model->module());
   to_channels_last(model->module());
   std::vector<Problem> problems;  // what only shows when the model is there
   const auto tasks = model->traits().tasks;
@@ -162,6 +163,26 @@ SampleSource Pipeline::source(const std::string& split) const {
   return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed)};
 }
 
+Prepared Pipeline::prepare(std::size_t epoch, std::size_t index) const {
+  if (spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return {training.prepare(epoch, index), {}};
+  Prepared prepared;
+  for (std::size_t tries = 0; tries < training.data->size(); ++tries) {
+    try {
+      prepared.sample = training.prepare(epoch, (index + tries) % training.data->size());
+      return prepared;
+    } catch (const DataError& error) {
+      prepared.bad.push_back(error.what());
+    }
+  }
+  throw DataError("/data/train", "has no sample that can be read; the first: " + prepared.bad.front());
+}
+
+Batch Pipeline::placed(Batch batch) const {
+  batch = to_device(std::move(batch), device);
+  if (spec.train.precision == PipelineSpec::Precision::fp64) batch.images = batch.images.to(at::kDouble);
+  return batch;
+}
+
 Outputs Pipeline::forward(const Batch& batch) const {
   const PrecisionScope scope(device, spec.train.precision);
   return model->forward(batch);
@@ -170,7 +191,8 @@ Outputs Pipeline::forward(const Batch& batch) const {
 Outputs Pipeline::infer(const Batch& batch) const {
   const PrecisionScope scope(device, spec.train.precision);
   auto outputs = sectile::infer(*model, batch, spec.inference);
-  if (outputs.logits.defined()) outputs.logits = outputs.logits.to(at::kFloat);
+  if (outputs.logits.defined() && outputs.logits.scalar_type() != at::kDouble)
+    outputs.logits = outputs.logits.to(at::kFloat);
   return outputs;
 }
 

@@ -19,6 +19,11 @@
 
 namespace sectile {
 
+struct Prepared {
+  Sample sample;
+  std::vector<std::string> bad;  // what was wrong with those that could not be read
+};
+
 class Pipeline {
  public:
   // For training: classes, channels and dimensions come from the training data. Throws SpecError, PluginError,
@@ -35,9 +40,15 @@ class Pipeline {
   // DataError where its classes are not those of the network.
   SampleSource source(const std::string& split) const;
 
+  // A training sample after its transforms; where the spec skips bad ones, the next that can be read stands in for it.
+  // Depends on (seed, epoch, index) alone; called from several threads at once.
+  Prepared prepare(std::size_t epoch, std::size_t index) const;
+
+  Batch collate(std::vector<Sample> samples) const;
+  Batch placed(Batch batch) const;  // on the device, in the spec's precision
+
   Outputs forward(const Batch& batch) const;  // in the spec's precision
   Outputs infer(const Batch& batch) const;    // the same, by windows where the spec or the model wants them
-  Batch collate(std::vector<Sample> samples) const;
 
   struct NamedTerm {
     std::string name;  // "dice", "auxiliary0/dice"

@@ -1,5 +1,7 @@
 #include "weights.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <cmath>
 #include <set>
@@ -31,7 +33,55 @@ StateDict all_tensors(torch::nn::Module& module) {
   return state;
 }
 
+// What is known of parameters beside their values, by name.
+struct Facts {
+  std::set<std::string> norm_or_bias, never_decays, head;
+  std::map<std::string, int> depth;
+  int deepest = -1;
+};
+
+Facts facts_of(torch::nn::Module& module) {
+  Facts facts;
+  each<torch::nn::Module>(module, [&](const std::string& prefix, torch::nn::Module& part) {
+    const bool norm = part.name().find("Norm") != std::string::npos && part.children().empty();
+    for (const auto& item : part.named_parameters(/*recurse=*/false))
+      if (norm || item.value().dim() <= 1) facts.norm_or_bias.insert(prefix + item.key());
+  });
+  each<WeightRules>(module, [&](const std::string& prefix, WeightRules& rules) {
+    const auto heads = rules.head();
+    for (const auto& item : module.named_parameters()) {
+      if (!starts(item.key(), prefix)) continue;
+      const auto name = item.key().substr(prefix.size());
+      if (const int d = rules.depth(name); d >= 0)
+        facts.depth[item.key()] = d, facts.deepest = std::max(facts.deepest, d);
+      if (!rules.decays(name)) facts.never_decays.insert(item.key());
+      if (std::any_of(heads.begin(), heads.end(), [&](const auto& head) { return starts(name, head); }))
+        facts.head.insert(item.key());
+    }
+  });
+  return facts;
+}
+
+// With * for any characters and ? for one.
+bool matches_pattern(const std::string& name, const std::string& pattern) {
+  return fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
+}
+
+void refuse_unmatched(const torch::nn::Module& module, const Kind<Optimizer>::Common& options,
+                      const std::vector<std::size_t>& matches) {
+  std::vector<Problem> problems;
+  for (std::size_t i = 0; i < matches.size(); ++i)
+    if (matches[i] == 0)
+      problems.push_back({"/optimizer/groups/" + std::to_string(i) + "/match",
+                          "\"" + options.groups[i].match + "\" matches no parameter; their names are like " +
+                              module.named_parameters().front().key() + " and " +
+                              module.named_parameters().back().key()});
+  if (!problems.empty()) throw SpecError(std::move(problems));
+}
+
 }  // namespace
+
+std::vector<at::Tensor> parameters_of(torch::nn::Module& module) { return module.parameters(); }
 
 StateDict state_dict(torch::nn::Module& module) {
   auto state = all_tensors(module);
@@ -94,32 +144,38 @@ LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
   return report;
 }
 
-std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, double layer_decay) {
-  std::set<std::string> plain;  // neither norms nor biases decay
-  each<torch::nn::Module>(module, [&](const std::string& prefix, torch::nn::Module& part) {
-    const bool norm = part.name().find("Norm") != std::string::npos && part.children().empty();
-    for (const auto& item : part.named_parameters(/*recurse=*/false))
-      if (norm || item.value().dim() <= 1) plain.insert(prefix + item.key());
-  });
-  std::map<std::string, int> depth;
-  int deepest = -1;
-  each<WeightRules>(module, [&](const std::string& prefix, WeightRules& rules) {
-    for (const auto& item : module.named_parameters()) {
-      if (!starts(item.key(), prefix)) continue;
-      const auto name = item.key().substr(prefix.size());
-      if (const int d = rules.depth(name); d >= 0) depth[item.key()] = d, deepest = std::max(deepest, d);
-      if (!rules.decays(name)) plain.insert(item.key());
-    }
-  });
+std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options) {
+  const auto facts = facts_of(module);
+  if (options.layer_decay != 1 && facts.deepest < 0)
+    throw SpecError("/optimizer/layer_decay", "has no meaning for this model, which knows no stages; leave it out");
+  if (options.head_lr_scale != 1 && facts.head.empty())
+    throw SpecError("/optimizer/head_lr_scale", "has no meaning for this model, which names no head; use \"groups\"");
+  std::vector<std::size_t> matches(options.groups.size());
   std::map<std::pair<double, bool>, ParameterGroup> groups;
-  for (const auto& item : module.named_parameters()) {
-    if (!item.value().requires_grad()) continue;
-    const auto found = depth.find(item.key());
-    const double scale = found == depth.end() ? 1 : std::pow(layer_decay, deepest + 1 - found->second);
-    auto& group = groups[{scale, plain.count(item.key()) == 0}];
-    group.names.push_back(item.key());
+  for (auto& item : module.named_parameters()) {
+    const auto& name = item.key();
+    double scale = 1;
+    if (const auto depth = facts.depth.find(name); depth != facts.depth.end())
+      scale = std::pow(options.layer_decay, facts.deepest + 1 - depth->second);
+    if (facts.head.count(name)) scale *= options.head_lr_scale;
+    bool decay = !facts.never_decays.count(name) && (options.decay_norms || !facts.norm_or_bias.count(name));
+    bool frozen = !item.value().requires_grad();
+    for (std::size_t i = 0; i < options.groups.size(); ++i) {
+      const auto& rule = options.groups[i];
+      if (!matches_pattern(name, rule.match)) continue;
+      ++matches[i];
+      scale *= rule.lr_scale;
+      decay = rule.decay.value_or(decay);
+      frozen |= rule.freeze;
+    }
+    if (frozen) item.value().set_requires_grad(false);
+    if (frozen) continue;
+    auto& group = groups[{scale, decay}];
+    group.names.push_back(name);
     group.parameters.push_back(item.value());
   }
+  refuse_unmatched(module, options, matches);
+  if (groups.empty()) throw SpecError("/optimizer/groups", "leaves no parameter to learn: all of them are frozen");
   std::vector<ParameterGroup> result;
   for (auto& [key, group] : groups) {
     group.lr_scale = key.first;
@@ -164,6 +220,7 @@ void to_channels_last(torch::nn::Module& module) {
 }
 
 void to_device(torch::nn::Module& module, const at::Device& device) { module.to(device); }
+void to_double(torch::nn::Module& module) { module.to(at::kDouble); }
 bool is_training(const torch::nn::Module& module) { return module.is_training(); }
 void set_training(torch::nn::Module& module, bool on) { module.train(on); }
 

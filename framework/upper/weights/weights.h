@@ -23,15 +23,19 @@ struct LoadReport {
   std::vector<std::string> loaded, missing, unexpected, reshaped;
 };
 
+std::vector<at::Tensor> parameters_of(torch::nn::Module& module);
 StateDict state_dict(torch::nn::Module& module);  // without transient buffers
 LoadReport load_state(torch::nn::Module& module,
                       const StateDict& file);  // throws DataError for a shape that no head rule covers
-std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, double layer_decay);
+// Every parameter that learns, grouped by learning rate and decay, in the module's order inside a group. Freezes what
+// the options want frozen. Throws SpecError for a rule that matches nothing.
+std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options);
 void freeze(torch::nn::Module& module, int stages);
 int prepare_for_inference(torch::nn::Module& module);  // how many blocks changed
 int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks);
 void to_channels_last(torch::nn::Module& module);
 void to_device(torch::nn::Module& module, const at::Device& device);
+void to_double(torch::nn::Module& module);
 
 // Whether batch norms and dropout behave as in training.
 bool is_training(const torch::nn::Module& module);
