@@ -15,12 +15,13 @@
 #include <sectile/optimizer.h>
 #include <sectile/schedule.h>
 
+#include "../../ground/learning_rate.h"
 #include "../inference/device.h"
 #include "../loading/loader.h"
 #include "../reporting/event_log.h"
 #include "../weights/ema.h"
 #include "gradients.h"
-#include "learning_rate.h"
+
 #include "optimizer_state.h"
 #include "plan.h"
 
