@@ -51,6 +51,7 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
   set_unless_chosen("MALLOC_MMAP_THRESHOLD_", "1073741824");  // activations are reused instead of mapped anew
   set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "2147483647");
   set_unless_chosen("MALLOC_TOP_PAD_", "268435456");
+  set_unless_chosen("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");  // large pages: a fifth of a training step is faults else
   set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per picture size: memory grows else
   set_unless_chosen("LRU_CACHE_CAPACITY", "64");
   const auto program =

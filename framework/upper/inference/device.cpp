@@ -50,6 +50,16 @@ Batch to_device(Batch batch, const at::Device& device) {
   return batch;
 }
 
+PipelineSpec::Precision computed_precision(const at::Device& device, PipelineSpec::Precision wanted) {
+  using Precision = PipelineSpec::Precision;
+#if defined(__x86_64__)
+  if (!device.is_cpu()) return wanted;
+  if (wanted == Precision::bf16 && !__builtin_cpu_supports("avx512bf16")) return Precision::fp32;
+  if (wanted == Precision::fp16 && !__builtin_cpu_supports("avx512fp16")) return Precision::fp32;
+#endif
+  return wanted;
+}
+
 PrecisionScope::PrecisionScope(const at::Device& device, PipelineSpec::Precision precision)
     : type_(device.type()),
       active_(precision == PipelineSpec::Precision::bf16 || precision == PipelineSpec::Precision::fp16) {

@@ -17,7 +17,11 @@ at::Device open_device(const std::string& name);
 
 Batch to_device(Batch batch, const at::Device& device);
 
-// While it lives, this thread computes networks in the spec's precision. Losses belong outside.
+// What a network computes in when the spec wants this: fp32 in place of bf16 and fp16 on processors without
+// instructions for them, where emulating those takes several times as long.
+PipelineSpec::Precision computed_precision(const at::Device& device, PipelineSpec::Precision wanted);
+
+// While it lives, this thread computes networks in this precision. Losses belong outside.
 class PrecisionScope {
  public:
   PrecisionScope(const at::Device& device, PipelineSpec::Precision precision);

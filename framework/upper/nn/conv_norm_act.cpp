@@ -6,6 +6,8 @@
 
 #include <sectile/error.h>
 
+#include "joined_conv.h"
+
 namespace sectile::nn {
 
 ConvNormActLayers::ConvNormActLayers(torch::nn::Module& owner, const std::string& conv_name,
@@ -24,9 +26,16 @@ ConvNormActLayers::ConvNormActLayers(torch::nn::Module& owner, const std::string
                                       torch::nn::BatchNorm2dOptions(options.out_channels).momentum(options.momentum)));
 }
 
-// In place where autograd allows it: neither a convolution nor a norm needs its own result to go backward.
 at::Tensor ConvNormActLayers::forward(const at::Tensor& input) {
-  const auto x = normalized(conv_->forward(input));
+  return normalized_and_activated(conv_->forward(input));
+}
+at::Tensor ConvNormActLayers::forward(const at::Tensor& a, const at::Tensor& b) {
+  return normalized_and_activated(joined_conv(*conv_, a, b));
+}
+
+// In place where autograd allows it: neither a convolution nor a norm needs its own result to go backward.
+at::Tensor ConvNormActLayers::normalized_and_activated(const at::Tensor& convolved) {
+  const auto x = normalized(convolved);
   return activation_ == Activation::relu ? x.relu_() : x;
 }
 

@@ -46,8 +46,13 @@ std::string told(const std::filesystem::path& file, const LoadReport& report) {
 
 }  // namespace
 
-Pipeline::Pipeline(PipelineSpec plan, const at::Device& where) : spec(std::move(plan)), device(where) {
+Pipeline::Pipeline(PipelineSpec plan, const at::Device& where)
+    : spec(std::move(plan)), device(where), precision_(computed_precision(device, spec.train.precision)) {
   context.task = spec.task;
+  if (precision_ != spec.train.precision)
+    notes.push_back(
+        "this processor has no instructions for /train/precision, and emulating them is several times slower: fp32 is "
+        "computed");
 }
 
 Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, const at::Device& device) {
@@ -184,12 +189,12 @@ Batch Pipeline::placed(Batch batch) const {
 }
 
 Outputs Pipeline::forward(const Batch& batch) const {
-  const PrecisionScope scope(device, spec.train.precision);
+  const PrecisionScope scope(device, precision_);
   return model->forward(batch);
 }
 
 Outputs Pipeline::infer(const Batch& batch) const {
-  const PrecisionScope scope(device, spec.train.precision);
+  const PrecisionScope scope(device, precision_);
   auto outputs = sectile::infer(*model, batch, spec.inference);
   if (outputs.logits.defined() && outputs.logits.scalar_type() != at::kDouble)
     outputs.logits = outputs.logits.to(at::kFloat);

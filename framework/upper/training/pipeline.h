@@ -72,6 +72,7 @@ class Pipeline {
   void build_model(bool load_weights_files);
   void build_losses(const PluginIndex& index);
 
+  PipelineSpec::Precision precision_;  // computed
   std::vector<std::pair<std::shared_ptr<Loss>, Kind<Loss>::Common>> losses_;
   std::vector<std::string> loss_names_;
 };

@@ -1,7 +1,6 @@
 // U-Net (Ronneberger, Fischer and Brox 2015, arXiv:1505.04597), its convolutions padded so that the logits have the
 // picture's size. Parameter names are those of the wide-spread PyTorch U-Net (milesial/Pytorch-UNet), whose weights
 // load as they are.
-#include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/upsample_bilinear2d.h>
@@ -52,6 +51,9 @@ class DoubleConv final : public torch::nn::Module, public sectile::InferenceForm
       : first_(*this, "0", "1", layer(in, middle, norm)), second_(*this, "3", "4", layer(middle, out, norm)) {}
 
   at::Tensor forward(const at::Tensor& input) { return second_.forward(first_.forward(input)); }
+  at::Tensor forward(const at::Tensor& skip, const at::Tensor& deeper) {
+    return second_.forward(first_.forward(skip, deeper));
+  }
   void prepare_for_inference() override {
     first_.fold();
     second_.fold();
@@ -104,13 +106,18 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
     }
     for (const auto& level : up_) {
       const auto doubled = level.up ? level.up->forward(x) : double_bilinear(x);
-      x = level.conv->forward(at::cat({skips.back(), pad_like(doubled, skips.back())}, 1));
+      x = level.conv->forward(skips.back(), pad_like(doubled, skips.back()));
       skips.pop_back();
     }
     return classifier_->forward(x);
   }
 
   std::vector<std::string> head() const override { return {"outc.conv."}; }
+  // Stages of the way down, "inc" and "down1", "down2", …; the way up learns at the full rate.
+  int depth(const std::string& parameter) const override {
+    if (parameter.rfind("inc.", 0) == 0) return 0;
+    return parameter.rfind("down", 0) == 0 ? std::stoi(parameter.substr(4)) : -1;
+  }
 
  private:
   struct UpLevel {

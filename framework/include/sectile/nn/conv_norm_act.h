@@ -33,11 +33,14 @@ class SECTILE_EXPORT ConvNormActLayers final {
  public:
   ConvNormActLayers(torch::nn::Module& owner, const std::string& conv_name, const std::string& norm_name,
                     const ConvNormActOptions& options);
-  at::Tensor forward(const at::Tensor& input);   // float [N, C, H, W] → [N, C', H', W']
+  at::Tensor forward(const at::Tensor& input);  // float [N, C, H, W] → [N, C', H', W']
+  // Of both, joined along their channels: the same as forward(cat({a, b}, 1)), with less to remember for the way back.
+  at::Tensor forward(const at::Tensor& a, const at::Tensor& b);
   void fold();                                   // the norm into the convolution; once, with the final weights
   void use(std::shared_ptr<const Ranks> ranks);  // from now on statistics span all ranks
 
  private:
+  at::Tensor normalized_and_activated(const at::Tensor& convolved);
   at::Tensor normalized(const at::Tensor& x);
   at::Tensor normalized_across_ranks(const at::Tensor& x);
 

@@ -1,0 +1,86 @@
+"""A U-Net (Ronneberger et al. 2015, with batch norm) trained in plain PyTorch: train_unet.py CAMVID fp32|bf16 contiguous|channels_last STEPS
+
+Prints when each step ended, in seconds since training began.
+"""
+import contextlib
+import glob
+import json
+import sys
+import time
+
+import albumentations as A
+import cv2
+import torch
+from albumentations.pytorch import ToTensorV2
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+root, precision, layout, steps = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+
+
+def double_conv(i, o):
+    return nn.Sequential(nn.Conv2d(i, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True),
+                         nn.Conv2d(o, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True))
+
+
+class UNet(nn.Module):
+    def __init__(self, classes, widths=(32, 64, 128, 256, 512)):
+        super().__init__()
+        self.first = double_conv(3, widths[0])
+        self.down = nn.ModuleList(nn.Sequential(nn.MaxPool2d(2), double_conv(i, o)) for i, o in zip(widths, widths[1:]))
+        self.up = nn.ModuleList(nn.ConvTranspose2d(i, o, 2, 2) for i, o in zip(widths[:0:-1], widths[-2::-1]))
+        self.conv = nn.ModuleList(double_conv(i, o) for i, o in zip(widths[:0:-1], widths[-2::-1]))
+        self.last = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        skips = [self.first(x)]
+        for down in self.down:
+            skips.append(down(skips[-1]))
+        x = skips.pop()
+        for up, conv in zip(self.up, self.conv):
+            x = conv(torch.cat([skips.pop(), up(x)], 1))
+        return self.last(x)
+
+
+class CamVid(Dataset):
+    def __init__(self, transform):
+        self.x = sorted(glob.glob(f"{root}/train/*.png"))[:4 * steps]
+        self.y = sorted(glob.glob(f"{root}/trainannot/*.png"))[:4 * steps]
+        self.transform = transform
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        made = self.transform(image=cv2.cvtColor(cv2.imread(self.x[i]), cv2.COLOR_BGR2RGB),
+                              mask=cv2.imread(self.y[i], cv2.IMREAD_UNCHANGED))
+        return made["image"], made["mask"].long()
+
+
+def main():
+    cv2.setNumThreads(1)
+    torch.manual_seed(0)
+    data = CamVid(A.Compose([A.RandomScale((-0.25, 0.5), p=1.0), A.PadIfNeeded(256, 256, fill_mask=11),
+                             A.RandomCrop(256, 256), A.HorizontalFlip(p=0.5), A.RandomBrightnessContrast(p=0.5),
+                             A.Normalize(), ToTensorV2()]))
+    loader = DataLoader(data, 4, shuffle=True, num_workers=2, drop_last=True)
+    net = UNet(11).to(memory_format=memory_format).train()
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
+    autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+    ends, start = [], time.perf_counter()
+    for x, y in loader:
+        x = x.to(memory_format=memory_format)
+        optimizer.zero_grad(set_to_none=True)
+        with autocast:
+            logits = net(x)
+        loss = nn.functional.cross_entropy(logits.float(), y, ignore_index=11)
+        loss.backward()
+        optimizer.step()
+        loss.item()
+        ends.append(time.perf_counter() - start)
+    print(json.dumps(ends))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Training speed: U-Net 32..512 on CamVid, batches of 4 crops of 256 x 256, AdamW, against plain PyTorch."""
+# plugins: sectile_dataset_image_folder sectile_model_unet sectile_loss_cross_entropy sectile_metric_iou sectile_optimizer_adamw sectile_schedule_constant sectile_transform_random_scale sectile_transform_pad sectile_transform_random_crop sectile_transform_horizontal_flip sectile_transform_brightness_contrast sectile_transform_normalize
+import json
+import os
+import statistics
+import sys
+import tempfile
+
+import harness
+
+WARM_UP, STEPS = 2, 5  # of each run
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers/train_unet.py")
+CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
+
+
+def spec(precision):
+    root = os.path.join(harness.DATA, "camvid")
+    return {
+        "data": {"train": {"type": "image_folder", "root": root, "images": "train", "masks": "trainannot",
+                           "classes": [{"name": name} for name in CLASSES], "ignore": [11],
+                           "limit": 4 * (WARM_UP + STEPS)}},
+        "transforms": {"train": [{"type": "random_scale", "range": [0.75, 1.5]}, {"type": "pad", "size": [256, 256]},
+                                 {"type": "random_crop", "size": [256, 256]}, {"type": "horizontal_flip"},
+                                 {"type": "brightness_contrast"}, {"type": "normalize"}]},
+        "model": {"type": "unet", "widths": [32, 64, 128, 256, 512]},
+        "loss": [{"type": "cross_entropy"}],
+        "metrics": [{"type": "iou"}],
+        "optimizer": {"type": "adamw", "lr": 1e-3},
+        "train": {"epochs": 1, "batch_size": 4, "workers": 2, "precision": precision},
+    }
+
+
+def speed(seconds):
+    """Images per second out of when each step ended."""
+    return 4 / statistics.median(b - a for a, b in zip(seconds[WARM_UP - 1:], seconds[WARM_UP:]))
+
+
+def ours(precision):
+    def once():
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "spec.json"), "w") as file:
+                json.dump(spec(precision), file)
+            _, peak, _ = harness.run([harness.SECTILE, "train", os.path.join(folder, "spec.json"), "-o",
+                                      os.path.join(folder, "run"), "--quiet"])
+            with open(os.path.join(folder, "run/log.jsonl")) as file:
+                steps = [line for line in map(json.loads, file) if line["event"] == "step"]
+        return speed([step["seconds"] for step in steps]), peak
+    return once
+
+
+def peer(precision, layout):
+    def once():
+        _, peak, out = harness.run([sys.executable, PEER, os.path.join(harness.DATA, "camvid"), precision, layout,
+                                    str(WARM_UP + STEPS)])
+        return speed(json.loads(out)), peak
+    return once
+
+
+fp32, bf16 = ours("fp32"), ours("bf16")
+wanted = os.environ.get("BENCH_PRECISION", "fp32 bf16").split()
+figures = {}
+if "fp32" in wanted:
+    figures["train_unet/256x256x4/fp32/torch"] = (fp32, peer("fp32", "contiguous"))
+    figures["train_unet/256x256x4/fp32/torch_channels_last"] = (fp32, peer("fp32", "channels_last"))
+if "bf16" in wanted:
+    figures["train_unet/256x256x4/bf16/torch_channels_last"] = (bf16, peer("bf16", "channels_last"))
+harness.compare(figures, "images/s", larger_is_better=True)
