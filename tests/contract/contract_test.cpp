@@ -37,7 +37,7 @@ struct WrongOptions {
 
 class TooLarge final : public Schedule {
  public:
-  double factor(std::int64_t step, std::int64_t) const override { return static_cast<double>(step); }
+  double factor(const SchedulePoint& at) const override { return static_cast<double>(at.step); }
 };
 
 }  // namespace

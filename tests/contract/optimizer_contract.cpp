@@ -58,7 +58,11 @@ void check_resumed(Findings& findings, const Subject& subject) {
   second.moved.copy_(first.moved);
   second.wide.copy_(first.wide);
   auto saved = unbroken->state();
-  for (auto& [name, tensor] : saved) tensor = tensor.clone();
+  for (auto& [parameter, slots] : saved) {
+    findings.expect(parameter == "moved" || parameter == "wide",
+                    "its state names \"" + parameter + "\", which is no parameter that was stepped");
+    for (auto& [slot, tensor] : slots) tensor = tensor.clone();
+  }
   other->load(saved);
   first.step(*unbroken, 1e-2);
   second.step(*other, 1e-2);

@@ -5,9 +5,9 @@ namespace {
 
 class Constant final : public sectile::Schedule {
  public:
-  double factor(std::int64_t, std::int64_t) const override { return 1; }
+  double factor(const sectile::SchedulePoint&) const override { return 1; }
 };
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::schedule<Constant>("constant", "Keeps the learning rate as it is."))
+SECTILE_PLUGIN("1.1.0", sectile::schedule<Constant>("constant", "Keeps the learning rate as it is."))

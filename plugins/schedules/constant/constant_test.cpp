@@ -1,11 +1,6 @@
-#include <sectile/schedule.h>
-
-#include "support/component.h"
-#include "support/test.h"
+#include "parity/schedule_cases.h"
 
 using namespace sectile;
+using namespace sectile::test;
 
-TEST_CASE("constant leaves the learning rate alone from the first step to the last") {
-  const auto schedule = test::make<Schedule>(R"({"type": "constant"})");
-  for (std::int64_t step = 0; step < 5; ++step) CHECK(schedule->factor(step, 5) == 1);
-}
+TEST_CASE("constant gives the factors of torch's ConstantLR") { check_factors("constant", 1, 2); }

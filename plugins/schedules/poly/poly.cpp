@@ -15,8 +15,8 @@ struct PolyOptions {
 class Poly final : public sectile::Schedule {
  public:
   explicit Poly(const PolyOptions& options) : power_(options.power) {}
-  double factor(std::int64_t step, std::int64_t total) const override {
-    return std::pow(1 - static_cast<double>(step) / static_cast<double>(total), power_);
+  double factor(const sectile::SchedulePoint& at) const override {
+    return std::pow(1 - static_cast<double>(at.step) / static_cast<double>(at.total), power_);
   }
 
  private:
@@ -25,4 +25,4 @@ class Poly final : public sectile::Schedule {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::schedule<Poly, PolyOptions>("poly", "Falls to zero as a power of the steps left."))
+SECTILE_PLUGIN("1.1.0", sectile::schedule<Poly, PolyOptions>("poly", "Falls to zero as a power of the steps left."))

@@ -1,0 +1,54 @@
+// Adam (Kingma and Ba 2015) on LibTorch's fused kernel.
+#include <ATen/ops/_fused_adam.h>
+
+#include <sectile/foreach_optimizer.h>
+
+namespace {
+
+struct AdamOptions {
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0;
+  bool amsgrad = false;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("betas", &betas,
+             "How much of the running means of the gradient and of its square is kept in a step; below 1.")
+        .at_least(0)
+        .at_most(1);
+    options.add("eps", &eps, "Added to the root of the mean square before dividing by it.").at_least(0);
+    options
+        .add("weight_decay", &weight_decay,
+             "The share of a parameter that is added to its gradient; norms and biases are left out. The adamw "
+             "optimizer decays apart from the gradient instead.")
+        .at_least(0);
+    options.add("amsgrad", &amsgrad, "Divide by the largest mean square so far (Reddi et al. 2018).");
+  }
+  void check(sectile::Problems& problems) const { sectile::check_betas(betas, problems); }
+
+  std::vector<std::string> slots() const {
+    std::vector<std::string> slots = {"step", "exp_avg", "exp_avg_sq"};
+    if (amsgrad) slots.push_back("max_exp_avg_sq");
+    return slots;
+  }
+};
+
+class Adam final : public sectile::ForeachOptimizer {
+ public:
+  explicit Adam(const AdamOptions& options) : ForeachOptimizer("adam", options.slots()), options_(options) {}
+
+ private:
+  void update(sectile::ForeachTensors& tensors, double lr, bool decay) override {
+    auto& state = tensors.state;
+    at::_fused_adam_(tensors.parameters, tensors.gradients, state["exp_avg"], state["exp_avg_sq"],
+                     state["max_exp_avg_sq"], state["step"], lr, options_.betas[0], options_.betas[1],
+                     decay ? options_.weight_decay : 0, options_.eps, options_.amsgrad, /*maximize=*/false);
+  }
+
+  AdamOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::optimizer<Adam, AdamOptions>("adam", "Adaptive steps per parameter, fused."))

@@ -1,0 +1,56 @@
+// Stochastic gradient descent with momentum as torch.optim.SGD has it (Sutskever et al. 2013, with the learning rate
+// outside the momentum), on LibTorch's fused kernel.
+#include <ATen/ops/_fused_sgd.h>
+
+#include <sectile/foreach_optimizer.h>
+
+namespace {
+
+struct SgdOptions {
+  double momentum = 0.9;
+  double dampening = 0;
+  bool nesterov = false;
+  double weight_decay = 0;
+
+  void declare(sectile::Options& options) {
+    options.add("momentum", &momentum, "The share of the last step's direction that is kept; 0: none, 0.9 is usual.")
+        .at_least(0)
+        .at_most(1);
+    options.add("dampening", &dampening, "The share of a gradient that is kept out of the momentum.")
+        .at_least(0)
+        .at_most(1);
+    options.add("nesterov", &nesterov, "Step as if the momentum had been followed already. Needs momentum.");
+    options
+        .add("weight_decay", &weight_decay,
+             "The share of a parameter that is added to its gradient; norms and biases are left out.")
+        .at_least(0);
+  }
+
+  void check(sectile::Problems& problems) const {
+    if (nesterov && momentum == 0) problems.add("nesterov", "needs a momentum above 0, and it is 0");
+    if (nesterov && dampening != 0) problems.add("nesterov", "goes with a dampening of 0 only");
+  }
+
+  std::vector<std::string> slots() const {
+    if (momentum == 0) return {};
+    return {"momentum_buffer"};
+  }
+};
+
+class Sgd final : public sectile::ForeachOptimizer {
+ public:
+  explicit Sgd(const SgdOptions& options) : ForeachOptimizer("sgd", options.slots()), options_(options) {}
+
+ private:
+  void update(sectile::ForeachTensors& tensors, double lr, bool decay) override {
+    at::_fused_sgd_(tensors.parameters, tensors.gradients, tensors.state["momentum_buffer"],
+                    decay ? options_.weight_decay : 0, options_.momentum, lr, options_.dampening, options_.nesterov,
+                    /*maximize=*/false, tensors.first);
+  }
+
+  SgdOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::optimizer<Sgd, SgdOptions>("sgd", "Gradient descent with momentum, fused."))

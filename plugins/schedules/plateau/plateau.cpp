@@ -1,0 +1,79 @@
+// The learning rate falls when evaluations no longer get better: torch's ReduceLROnPlateau with eps = 0, replayed over
+// all evaluations so far. An evaluation without a value (NaN) is never better.
+#include <algorithm>
+#include <limits>
+
+#include <sectile/schedule.h>
+
+namespace {
+
+enum class Mode { max, min };
+enum class ThresholdMode { rel, abs };
+
+struct PlateauOptions {
+  Mode mode = Mode::max;
+  double factor = 0.1;
+  std::int64_t patience = 10;
+  double threshold = 1e-4;
+  ThresholdMode threshold_mode = ThresholdMode::rel;
+  std::int64_t cooldown = 0;
+  double min_factor = 0;
+
+  void declare(sectile::Options& options) {
+    options.add("mode", &mode, "Whether a higher or a lower value of the evaluation is better.").one_of({"max", "min"});
+    options.add("factor", &factor, "What the learning rate is multiplied with each time; below 1.")
+        .at_least(0)
+        .at_most(1);
+    options.add("patience", &patience, "So many evaluations in a row may bring nothing better before it falls.")
+        .at_least(0);
+    options.add("threshold", &threshold, "By how much an evaluation must be better to count as better.").at_least(0);
+    options
+        .add("threshold_mode", &threshold_mode,
+             "Whether threshold is a share of the best value so far, or a difference from it.")
+        .one_of({"rel", "abs"});
+    options.add("cooldown", &cooldown, "After a fall, patience is only counted again so many evaluations later.")
+        .at_least(0);
+    options.add("min_factor", &min_factor, "The factor never falls below this: torch's min_lr / lr.")
+        .at_least(0)
+        .at_most(1);
+  }
+  void check(sectile::Problems& problems) const {
+    if (factor == 1) problems.add("factor", "is 1, which would never lower anything: below 1");
+  }
+};
+
+class Plateau final : public sectile::Schedule {
+ public:
+  explicit Plateau(const PlateauOptions& options) : options_(options) {}
+
+  double factor(const sectile::SchedulePoint& at) const override {
+    constexpr double kFar = std::numeric_limits<double>::infinity();
+    double factor = 1, best = options_.mode == Mode::max ? -kFar : kFar;
+    std::int64_t bad = 0, cooling = 0;
+    for (const double value : at.evaluations) {
+      if (better(value, best))
+        best = value, bad = 0;
+      else
+        ++bad;
+      if (cooling > 0) --cooling, bad = 0;
+      if (bad <= options_.patience) continue;
+      factor = std::max(factor * options_.factor, options_.min_factor);
+      cooling = options_.cooldown, bad = 0;
+    }
+    return factor;
+  }
+
+ private:
+  bool better(double value, double best) const {
+    const double by = options_.mode == Mode::max ? options_.threshold : -options_.threshold;
+    const double limit = options_.threshold_mode == ThresholdMode::rel ? best * (1 + by) : best + by;
+    return options_.mode == Mode::max ? value > limit : value < limit;
+  }
+
+  PlateauOptions options_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0",
+               sectile::schedule<Plateau, PlateauOptions>("plateau", "Falls when evaluations no longer get better."))
