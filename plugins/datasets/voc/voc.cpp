@@ -94,24 +94,22 @@ cv::Mat read_labels(const fs::path& mask) {
   return labels;
 }
 
-// An object's class is the one that most of its pixels have; the two masks of augmented sets differ a little.
+// An object's class is the one that most of its pixels have: the class masks of augmented sets differ a little. One
+// whose class is all void does not count.
 std::vector<sectile::Instance> read_instances(const fs::path& mask, const cv::Mat& labels, const fs::path& other) {
   const cv::Mat objects = read_numbers(mask);
   demand_size(mask, objects, labels, other);
-  std::map<int, std::array<int, kClasses>> votes;
+  std::map<int, std::array<int, kClasses>> pixels;  // of each class, by object
   for (int y = 0; y < objects.rows; ++y)
     for (int x = 0; x < objects.cols; ++x) {
       const int object = objects.at<std::uint8_t>(y, x), label = labels.at<std::int16_t>(y, x);
-      if (object == 0 || object == kVoid) continue;
-      auto& counts = votes[object];
-      if (label > 0) ++counts[static_cast<std::size_t>(label)];
+      if (object != 0 && object != kVoid && label != kIgnore) ++pixels[object][static_cast<std::size_t>(label)];
     }
   std::vector<sectile::Instance> instances;
-  for (const auto& [object, counts] : votes) {
-    const auto most = std::max_element(counts.begin(), counts.end());
+  for (const auto& [object, counts] : pixels) {
+    const auto most = std::max_element(counts.begin() + 1, counts.end());
     if (*most == 0)
-      throw DataError(mask.string(),
-                      "object " + std::to_string(object) + " has no pixel of a class in " + other.string());
+      throw DataError(mask.string(), "object " + std::to_string(object) + " is background in " + other.string());
     sectile::Instance instance;
     instance.id = object;
     instance.category = static_cast<int>(most - counts.begin());
