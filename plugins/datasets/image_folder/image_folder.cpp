@@ -28,8 +28,6 @@ struct ImageFolderOptions {
   Encoding encoding = Encoding::automatic;
   Unknown unknown = Unknown::error;
   std::optional<int> channels;
-  int skip = 0;
-  std::optional<int> limit;
 
   void declare(sectile::Options& options) {
     pairs.declare(options);
@@ -47,11 +45,6 @@ struct ImageFolderOptions {
     options.add("channels", &channels,
                 "1 or 3: pictures are turned into grey or RGB. Left out: as the files are, of any number of channels, "
                 "without alpha; they must then be alike.");
-    options
-        .add("skip", &skip,
-             "So many pictures are left out at the beginning, in the order of names (2 before 10), or of the list.")
-        .at_least(0);
-    options.add("limit", &limit, "At most so many pictures are used, after those skipped. Left out: all.").at_least(1);
   }
   void check(sectile::Problems& problems) const {
     pairs.check(problems);
@@ -72,7 +65,7 @@ class ImageFolder final : public sectile::Dataset {
       : codes_(options.classes_file.empty() ? options.table : sectile::read_options<ClassTable>(options.classes_file),
                options.encoding, options.unknown),
         channels_(options.channels),
-        entries_(chosen(options, find_entries(options.pairs))) {
+        entries_(find_entries(options.pairs)) {
     if (!entries_.front().mask.empty() && labels().classes.empty())
       throw DataError(options.pairs.list.string(),
                       "names masks, and there are no classes to read them by: give \"classes\" or \"classes_file\"");
@@ -112,17 +105,6 @@ class ImageFolder final : public sectile::Dataset {
   }
 
  private:
-  static std::vector<Entry> chosen(const ImageFolderOptions& options, std::vector<Entry> all) {
-    const auto skip = static_cast<std::size_t>(options.skip);
-    if (skip >= all.size())
-      throw DataError(
-          options.pairs.image_place().string(),
-          "holds " + std::to_string(all.size()) + " pictures, and \"skip\" leaves out " + std::to_string(skip));
-    all.erase(all.begin(), all.begin() + options.skip);
-    if (options.limit) all.resize(std::min(all.size(), static_cast<std::size_t>(*options.limit)));
-    return all;
-  }
-
   cv::Mat convert(const cv::Mat& image, const fs::path& file) const {
     if (!channels_ || *channels_ == image.channels()) return image;
     if (image.channels() != 1 && image.channels() != 3)

@@ -189,6 +189,9 @@ TEST_CASE("patterns pair files by what their stars stand for") {
   CHECK(ids(folder.spec({{"images", "left/train/bonn/*_left"}, {"masks", "gt/train/bonn/*_gt_ids"}})) ==
         Names{"bonn_9_left", "bonn_10_left"});
   CHECK(ids({{"type", "image_folder"}, {"root", folder.path().string()}, {"images", "left/**/bonn_*"}}).size() == 2);
+  json second = cities;
+  second["skip"] = 1, second["limit"] = 1;
+  CHECK(ids(folder.spec(second)) == Names{"bonn/bonn_9_left"});
   CHECK(has(problem(folder.spec({{"images", "left/*_left.png"}, {"masks", "gt/*.png"}})),
             "left: holds no picture: no file name matches \"left/*_left.png\"; there are 3 of \".png\""));
   CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left.png"}, {"masks", "gt/train/*/*_ids.png"}})),
@@ -228,6 +231,7 @@ TEST_CASE("a list of names says which samples there are, in its order") {
     spec.merge_patch(more);
     return problem(spec);
   };
+  CHECK(has(told("1\n2\n", {{"skip", 2}}), "list.txt: holds 2 pictures, and \"skip\" leaves out 2"));
   CHECK(has(told("1\n\n4\n"), "list.txt, line 3: names \"4\", and there is no such picture in "));
   CHECK(has(told("1\n1.png\n"), "list.txt, line 2: names \"1\", as line 1 does"));
   CHECK(has(told("1\n2 2 3\n"), "list.txt, line 2: has 3 words"));

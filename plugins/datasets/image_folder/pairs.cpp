@@ -28,6 +28,22 @@ bool in_one_folder(const PairOptions& options) {
   return options.masks && image_folder(options) == mask_folder(options);
 }
 
+// The folder or pattern, for messages.
+fs::path image_place(const PairOptions& options) {
+  return (options.root / options.images.value_or(kImages)).lexically_normal();
+}
+
+// What skip and limit leave.
+template <class T>
+void keep_chosen(std::vector<T>& all, const PairOptions& options, const fs::path& place) {
+  if (static_cast<std::size_t>(options.skip) >= all.size())
+    throw DataError(place.string(), "holds " + std::to_string(all.size()) + " pictures, and \"skip\" leaves out " +
+                                        std::to_string(options.skip));
+  all.erase(all.begin(), all.begin() + options.skip);
+  if (options.limit && static_cast<std::size_t>(*options.limit) < all.size())
+    all.erase(all.begin() + *options.limit, all.end());
+}
+
 // The name without the suffix that is asked for, or without any picture's; "" where it has another.
 std::string stem(const std::string& name, const std::optional<std::string>& suffix) {
   const auto ending = suffix ? *suffix : picture_suffix(name);
@@ -121,6 +137,7 @@ std::vector<Entry> by_folder(const PairOptions& options) {
   check_folder(image_folder(options), "images");
   std::vector<std::string> names;
   const auto pictures = pictures_in(options, names);
+  keep_chosen(names, options, image_folder(options));
   std::vector<Entry> entries;
   for (const auto& name : names) entries.push_back({name, pictures.find(name)});
   find_masks(options, entries);
@@ -160,7 +177,7 @@ void find_masks_by_pattern(const PairOptions& options, const std::vector<Match>&
   if (!with_suffix) masks.look_for_any_suffix(std::nullopt);
   for (std::size_t i = 0; i < entries.size(); ++i)
     masks.find(entries[i], pattern.filled(matches[i].stars).substr(pattern.folder().size()));
-  masks.demand_all(options.image_place(), "masks");
+  masks.demand_all(image_place(options), "masks");
 }
 
 std::vector<Entry> by_pattern(const PairOptions& options) {
@@ -169,6 +186,7 @@ std::vector<Entry> by_pattern(const PairOptions& options) {
   check_folder(folder, "images");
   std::vector<Match> matches;
   const auto pictures = matching_pictures(pattern, folder, matches);
+  keep_chosen(matches, options, image_place(options));
   std::vector<Entry> entries;
   for (const auto& match : matches) entries.push_back({match.name, pictures.find(match.name)});
   if (options.masks) find_masks_by_pattern(options, matches, entries);
@@ -222,8 +240,9 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
 }
 
 std::vector<Entry> by_list(const PairOptions& options) {
-  const auto lines = sectile::read_list(options.list);
+  auto lines = sectile::read_list(options.list);
   check_lines(options, lines);
+  keep_chosen(lines, options, options.list);
   const bool pairs = lines.front().words.size() == 2;
   Stems pictures({});
   if (!pairs) {
@@ -272,6 +291,11 @@ void PairOptions::declare(sectile::Options& options) {
               "A text file that says which samples there are, in its order: a name per line (a file in images, with "
               "or without its suffix), or a picture and its mask per line, both below root. Lines that begin with # "
               "do not count.");
+  options
+      .add("skip", &skip,
+           "So many pictures are left out at the beginning, in the order of names (2 before 10), or of the list.")
+      .at_least(0);
+  options.add("limit", &limit, "At most so many pictures are used, after those skipped. Left out: all.").at_least(1);
 }
 
 void PairOptions::check(sectile::Problems& problems) const {
@@ -291,10 +315,6 @@ void PairOptions::check(sectile::Problems& problems) const {
                               ": each must have its counterpart");
   if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)
     problems.add("mask_suffix", "is missing: pictures and masks lie in one folder, and something must tell them apart");
-}
-
-fs::path PairOptions::image_place() const {
-  return list.empty() ? (root / images.value_or(kImages)).lexically_normal() : list;
 }
 
 std::vector<Entry> find_entries(const PairOptions& options) {

@@ -23,14 +23,15 @@ struct PairOptions {
   std::optional<std::string> image_suffix;
   std::optional<std::string> mask_suffix;
   std::filesystem::path list;
+  int skip = 0;
+  std::optional<int> limit;
 
   void declare(sectile::Options& options);
   void check(sectile::Problems& problems) const;
-
-  std::filesystem::path image_place() const;  // the folder or pattern, for messages
 };
 
-// In natural order of names, or in the list's. All files are there. Throws DataError.
+// In natural order of names, or in the list's. The files of all of them, and only of them, are there: masks of skipped
+// pictures may be missing. Throws DataError.
 std::vector<Entry> find_entries(const PairOptions& options);
 
 }  // namespace image_folder

@@ -56,8 +56,11 @@ void check_division(json spec, int size) {
 class Slices {
  public:
   explicit Slices(const Names& names) {
-    std::filesystem::create_directories(folder_.path() / "images");
-    for (const auto& name : names) write_png(folder_.path() / "images" / (name + ".png"), cv::Mat(1, 1, CV_8U, 0.0));
+    for (const auto& name : names) {
+      const auto file = folder_.path() / "images" / (name + ".png");
+      std::filesystem::create_directories(file.parent_path());
+      write_png(file, cv::Mat(1, 1, CV_8U, 0.0));
+    }
   }
   json spec() const { return {{"type", "image_folder"}, {"root", folder_.path().string()}}; }
 

@@ -42,7 +42,7 @@ using Pointers = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("subset takes samples by number, or a stretch") {
-  CHECK(numbers({}) == Numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  CHECK(numbers(json::object()) == Numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
   CHECK(numbers({{"indices", {7, 0, 3}}}) == Numbers{7, 0, 3});
   CHECK(numbers({{"skip", 8}}) == Numbers{8, 9});
   CHECK(numbers({{"count", 3}}) == Numbers{0, 1, 2});
@@ -73,7 +73,7 @@ TEST_CASE("a seed shuffles before anything is chosen, so that two stretches do n
 
 TEST_CASE("a sample of a subset is that of the data set") {
   const auto part = subset({{"indices", {7, 2}}});
-  const auto whole = subset({});
+  const auto whole = subset(json::object());
   const auto sample = part->read(1), same = whole->read(2);
   CHECK(sample.id == "4-2");
   CHECK(cv::norm(sample.image, same.image, cv::NORM_INF) == 0);

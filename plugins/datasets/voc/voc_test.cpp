@@ -218,11 +218,11 @@ TEST_CASE("what is missing or wrong is told with file and line, or pixel and val
   CHECK(has(listed(""), "bad.txt: lists nothing"));
 
   tree.picture("SegmentationClass/a.png", mask({0, 1, 1, 255, 21, 1}));
-  CHECK(has(tree.problem({}, true), "SegmentationClass/a.png: pixel (1, 1) has value 21; VOC has 0 to 20"));
+  CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: pixel (1, 1) has value 21; VOC has 0 to 20"));
   tree.picture("SegmentationClass/a.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(0, 0, 0)));
-  CHECK(has(tree.problem({}, true), "SegmentationClass/a.png: has 3 channels of 8 bits; a mask of VOC is"));
+  CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: has 3 channels of 8 bits; a mask of VOC is"));
   tree.picture("SegmentationClass/a.png", mask({0, 1}));
-  CHECK(has(tree.problem({}, true), "SegmentationClass/a.png: is 1 x 2 pixels, and "));
+  CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: is 1 x 2 pixels, and "));
 }
 
 TEST_CASE("real VOC masks have the pixels per class, and objects, that Pillow finds") {
