@@ -1,10 +1,10 @@
 #include "files.h"
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string_view>
 
+#include <sectile/data/image_io.h>
 #include <sectile/error.h>
 
 namespace image_folder {
@@ -13,9 +13,6 @@ namespace fs = std::filesystem;
 using sectile::DataError;
 
 namespace {
-
-constexpr std::array<const char*, 12> kPictureSuffixes = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp",
-                                                          ".bmp", ".ppm", ".pgm",  ".pbm", ".pnm",  ".pam"};
 
 std::string folders_in(const fs::path& folder) {
   std::set<std::string> found;
@@ -30,11 +27,12 @@ std::string folders_in(const fs::path& folder) {
 }  // namespace
 
 std::string picture_suffix(const std::string& name) {
+  const auto& known = sectile::picture_suffixes();
   const auto suffix = fs::path(name).extension().string();
   std::string lower = suffix;
   std::transform(lower.begin(), lower.end(), lower.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return std::count(kPictureSuffixes.begin(), kPictureSuffixes.end(), lower) ? suffix : "";
+  return std::count(known.begin(), known.end(), lower) ? suffix : "";
 }
 
 bool is_file(const fs::path& path) {

@@ -107,9 +107,10 @@ class ImageFolder final : public sectile::Dataset {
  private:
   cv::Mat convert(const cv::Mat& image, const fs::path& file) const {
     if (!channels_ || *channels_ == image.channels()) return image;
-    if (image.channels() != 1 && image.channels() != 3)
-      throw DataError(file.string(), "has " + std::to_string(image.channels()) +
-                                         " channels, of which none can become grey or RGB: leave out \"channels\"");
+    if ((image.channels() != 1 && image.channels() != 3) || image.depth() == CV_16S)
+      throw DataError(file.string(), "has " + std::to_string(image.channels()) + " channels of " +
+                                         cv::typeToString(image.depth()) +
+                                         ", which cannot become grey or RGB: leave out \"channels\"");
     cv::Mat converted;
     cv::cvtColor(image, converted, image.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_RGB2GRAY);
     return converted;

@@ -339,6 +339,30 @@ TEST_CASE("channels turns pictures into grey or RGB") {
   CHECK(open(color)->read(1).image.at<cv::Vec<std::uint16_t, 3>>(0, 0) == cv::Vec<std::uint16_t, 3>(1000, 1000, 1000));
 }
 
+TEST_CASE("pictures of many channels and of floating point come as they are") {
+  const Folder folder;
+  const auto five = [](int depth) {
+    cv::Mat merged;
+    cv::merge(std::vector<cv::Mat>(5, cv::Mat(2, 2, depth, 1.0)), merged);
+    return merged;
+  };
+  fs::create_directories(folder.path() / "images");
+  sectile::write_tiff(folder.path() / "images/a.tif", five(CV_32F));
+  sectile::write_tiff(folder.path() / "images/b.tif", cv::Mat(2, 2, CV_16SC1, cv::Scalar(-5)));
+  json spec = {{"type", "image_folder"}, {"root", folder.path().string()}};
+  CHECK(open(spec)->read(0).image.type() == CV_32FC(5));
+  CHECK(open(spec)->read(1).image.at<std::int16_t>(1, 1) == -5);
+  spec["channels"] = 3;
+  CHECK_THROWS_WITH_AS(open(spec)->read(0), doctest::Contains("a.tif: has 5 channels of CV_32F"), DataError);
+  CHECK_THROWS_WITH_AS(open(spec)->read(1), doctest::Contains("b.tif: has 1 channels of CV_16S"), DataError);
+  folder.picture("images/c.png", cv::Mat(2, 2, CV_8U, 0.0));
+  fs::create_directories(folder.path() / "masks");
+  sectile::write_tiff(folder.path() / "masks/c.tif", cv::Mat(2, 2, CV_32F, 1.0));
+  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: holds numbers that are neither of 8 nor of 16"));
+  sectile::write_tiff(folder.path() / "masks/c.tif", five(CV_8U));
+  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has 5 channels; a mask has"));
+}
+
 TEST_CASE("classes may stand in a file of their own, which is read by the same rules") {
   const Folder folder;
   folder.pair("a", mask({0, 1, 1, 3}));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include <sectile/data/image_io.h>
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
 
@@ -14,10 +15,6 @@ using sectile::DataError;
 
 constexpr const char* kLists = "ImageSets/Segmentation";
 constexpr const char* kImages = "JPEGImages";
-// The format's own first.
-constexpr const char* kSuffixes[] = {".jpg", ".png", ".jpeg", ".tif", ".tiff", ".webp",
-                                     ".bmp", ".ppm", ".pgm",  ".pbm", ".pnm",  ".pam"};
-
 bool is_file(const fs::path& path) {
   std::error_code unknown;
   return fs::is_regular_file(path, unknown);
@@ -53,10 +50,12 @@ fs::path find_image(const fs::path& root, const std::string& word, const std::st
     if (is_file(below(root, word))) return below(root, word);
     throw DataError(place, "names the picture " + below(root, word).string() + ", which is not there");
   }
-  for (const char* suffix : kSuffixes)
+  const auto official = root / kImages / (word + ".jpg");
+  if (is_file(official)) return official;
+  for (const auto& suffix : sectile::picture_suffixes())
     if (const auto file = root / kImages / (word + suffix); is_file(file)) return file;
-  throw DataError(place, "names \"" + word + "\", and there is no picture " +
-                             (root / kImages / (word + kSuffixes[0])).string() + ", nor one of another suffix");
+  throw DataError(
+      place, "names \"" + word + "\", and there is no picture " + official.string() + ", nor one of another suffix");
 }
 
 Entry entry_of(const fs::path& root, const sectile::ListLine& line, const std::string& place, const Request& request) {
