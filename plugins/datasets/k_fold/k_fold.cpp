@@ -21,8 +21,8 @@ struct KFoldOptions {
 
   void declare(sectile::Options& options) {
     options.add("dataset", &dataset, "The data set that is divided.").required();
-    options.add("folds", &folds, "Into how many folds, which differ by one sample at most.").at_least(2);
     options.add("fold", &fold, "The fold that is held out, from 0.").at_least(0);
+    options.add("folds", &folds, "Into how many folds, which differ by one sample at most.").at_least(2);
     options.add("part", &part, "train: all folds but the one held out; val: that one.").one_of({"train", "val"});
     options
         .add("seed", &seed,
