@@ -13,6 +13,9 @@ find_library(Boost_program_options_LIBRARY boost_program_options REQUIRED)
 find_path(nlohmann_json_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
 find_path(spng_INCLUDE_DIR spng.h REQUIRED)
 find_library(spng_LIBRARY spng REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(TIFF 4.5 REQUIRED)  # memory limits and message handlers per file
+find_package(WebP REQUIRED)
 
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)

@@ -156,6 +156,8 @@ std::vector<int> Dataset::classes_of(std::size_t index) const {
   return {classes.begin(), classes.end()};
 }
 
+std::string Dataset::id_of(std::size_t index) const { return read(index).id; }
+
 int BuildContext::classes() const {
   if (!labels) throw PluginError("BuildContext", "the number of classes was asked for before the data set was built");
   return static_cast<int>(labels->classes.size());

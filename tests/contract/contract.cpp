@@ -9,6 +9,14 @@ namespace {
 
 std::optional<Json> made_up(const ValueType& type, const Option& option, const PluginIndex& index);
 
+bool asks_for_anything(const ValueType& type) {
+  const auto values = type.make();
+  Options options;
+  type.declare(values.get(), options);
+  return std::any_of(options.all().begin(), options.all().end(),
+                     [](const auto& option) { return option->is_required; });
+}
+
 std::optional<Json> made_up_group(const ValueType& type, const PluginIndex& index) {
   const auto values = type.make();
   Options options;
@@ -45,8 +53,10 @@ std::optional<Json> made_up(const ValueType& type, const Option& option, const P
     case Shape::group:
       return made_up_group(type, index);
     case Shape::component: {
-      const auto names = index.names(type.kind);
-      return names.empty() ? std::nullopt : std::optional<Json>(Json{{"type", names.front()}});
+      // The first that asks for nothing: it can be built.
+      for (const auto& name : index.names(type.kind))
+        if (!asks_for_anything(*index.load(type.kind, name).options)) return Json{{"type", name}};
+      return {};
     }
     default:
       return {};

@@ -52,7 +52,7 @@ TEST_CASE("public headers include neither JSON nor Boost nor the whole of LibTor
 }
 
 TEST_CASE("headers that data sets and transforms include know no LibTorch") {
-  for (const char* header : {"abi", "component", "context", "dataset", "error", "kind", "mask", "options", "random",
+  for (const char* header : {"abi", "component", "context", "dataset", "dataset_view", "error", "kind", "mask", "options", "random",
                              "sample", "schedule", "transform"}) {
     const auto text = contents(kSource / "framework/include/sectile" / (std::string(header) + ".h"));
     CAPTURE(header);

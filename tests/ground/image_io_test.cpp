@@ -162,18 +162,17 @@ TEST_CASE("a header that states more than the file can hold is refused before me
         std::string::npos);
 }
 
-TEST_CASE("a file of another format is named for what it looks like") {
+TEST_CASE("a file of a format that is not read is named for what it looks like") {
   const Folder folder;
-  const std::map<std::string, std::string> starts = {{std::string("\xff\xd8\xff\xe0\0\x10JFIF", 10), "a JPEG file"},
-                                                     {std::string("II*\0\x08\0\0\0", 8), "a TIFF file"},
+  const std::map<std::string, std::string> starts = {{"GIF89a", "a GIF file"},
                                                      {"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"},
-                                                     {"RIFF\x01\x02\x03\x04WEBPVP8 ", "a WebP file"},
+                                                     {std::string(128, '\0') + "DICM", "a DICOM file"},
                                                      {"hello, this is text", "no picture format that is known"}};
   for (const auto& [bytes, name] : starts) {
     const std::string message = message_of(write(folder / "other.png", bytes));
     CAPTURE(message);
     CHECK(message.find(name) != std::string::npos);
-    CHECK(message.find("no PNG file") != std::string::npos);
+    CHECK(message.find("(PNG, JPEG, TIFF, WebP, BMP, PNM)") != std::string::npos);
     CHECK_THROWS_AS(sectile::read_size(folder / "other.png"), DataError);
   }
   CHECK(message_of(write(folder / "empty.png", "")).find("the file is empty") != std::string::npos);

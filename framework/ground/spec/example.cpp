@@ -1,9 +1,30 @@
 #include "example.h"
 
+#include <algorithm>
+
 namespace sectile {
 namespace {
 
 void add_required(const PluginIndex& index, const ValueType& group, Json& json, int depth);
+
+bool needs_components(const ValueType& group) {
+  const auto values = group.make();
+  Options options;
+  group.declare(values.get(), options);
+  return std::any_of(options.all().begin(), options.all().end(), [](const auto& option) {
+    const auto* inner = option->type;
+    while (inner->element) inner = inner->element;
+    return option->is_required && inner->shape == Shape::component;
+  });
+}
+
+// The first that can stand alone, so that a data set made of others does not show one made of others in its turn.
+const Component& simple_component(const PluginIndex& index, const std::string& kind,
+                                  const std::vector<std::string>& names) {
+  for (const auto& name : names)
+    if (const auto& component = index.load(kind, name); !needs_components(*component.options)) return component;
+  return index.load(kind, names.front());
+}
 
 Json example_of(const PluginIndex& index, const ValueType& type, const Option& option, int depth) {
   const auto whole = option.minimum.value_or(option.maximum.value_or(1));
@@ -34,8 +55,8 @@ Json example_of(const PluginIndex& index, const ValueType& type, const Option& o
     case Shape::component: {
       const auto names = index.names(type.kind);
       if (names.empty() || depth == 0) return {{"type", "…"}};
-      Json json{{"type", names.front()}};
-      const auto& component = index.load(type.kind, names.front());
+      const auto& component = simple_component(index, type.kind, names);
+      Json json{{"type", component.name}};
       add_required(index, *component.common, json, depth - 1);
       add_required(index, *component.options, json, depth - 1);
       return json;

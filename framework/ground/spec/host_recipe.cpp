@@ -1,6 +1,15 @@
 #include "host_recipe.h"
 
 namespace sectile {
+namespace {
+
+// Told with its place in the spec once, by the innermost of nested components.
+class PlacedDataError final : public DataError {
+ public:
+  using DataError::DataError;
+};
+
+}  // namespace
 
 HostRecipe::HostRecipe(const Component& part, std::string where)
     : component(part), pointer(std::move(where)), options(part.options->make()), common_options(part.common->make()) {}
@@ -15,8 +24,10 @@ std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
     return made;
   } catch (const SpecError&) {
     throw;
-  } catch (const DataError&) {
+  } catch (const PlacedDataError&) {
     throw;
+  } catch (const DataError& error) {
+    throw PlacedDataError(pointer, error.what());
   } catch (const std::exception& error) {
     throw PluginError(place(), error.what());
   } catch (...) {

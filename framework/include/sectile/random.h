@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <utility>
+#include <vector>
 
 #include <sectile/abi.h>
 
@@ -18,6 +20,13 @@ class SECTILE_EXPORT Random {
   double uniform(double from = 0, double to = 1);  // [from, to)
   std::int64_t below(std::int64_t count);          // 0 … count - 1
   bool chance(double probability) { return uniform() < probability; }
+
+  // Fisher and Yates, from the end: every order is equally likely.
+  template <class T>
+  void shuffle(std::vector<T>& items) {
+    for (std::size_t i = items.size(); i > 1; --i)
+      std::swap(items[i - 1], items[static_cast<std::size_t>(below(static_cast<std::int64_t>(i)))]);
+  }
 
  private:
   std::uint64_t key_ = 0;

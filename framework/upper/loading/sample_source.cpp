@@ -53,9 +53,7 @@ Sample SampleSource::transformed(Sample sample, std::size_t epoch, std::size_t i
 std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::size_t epoch) {
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  Random random{seed, epoch, kOrderStream};
-  for (std::size_t i = count; i > 1; --i)
-    std::swap(order[i - 1], order[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+  Random{seed, epoch, kOrderStream}.shuffle(order);
   return order;
 }
 

@@ -56,6 +56,14 @@ class Folder {
 
 std::shared_ptr<Dataset> open(const json& spec) { return sectile::test::make<Dataset>(spec.dump()); }
 
+using Names = std::vector<std::string>;
+Names ids(const json& spec) {
+  const auto dataset = open(spec);
+  Names names;
+  for (std::size_t i = 0; i < dataset->size(); ++i) names.push_back(dataset->id_of(i));
+  return names;
+}
+
 std::string problem(const json& spec, bool and_read = false) {
   try {
     const auto dataset = open(spec);
@@ -126,6 +134,136 @@ TEST_CASE("suffixes name the two files of a pair, also within one folder") {
       folder.spec({{"images", "all"}, {"masks", "all"}, {"mask_suffix", "_mask.png"}, {"image_suffix", "_photo.png"}}));
   CHECK(other->size() == 1);
   CHECK(labels(other->read(0)) == std::vector<int>{1, 1, 1, 0});
+}
+
+TEST_CASE("suffixes that are left out are found, in any case, and two files of one name are refused") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0}));
+  folder.pair("b", mask({1, 1, 1, 0}));
+  fs::rename(folder.path() / "images/b.png", folder.path() / "images/b.TIF");  // what it holds, its bytes say
+  fs::rename(folder.path() / "masks/b.png", folder.path() / "masks/b.Bmp");
+  folder.text("images/notes.txt", "no picture");
+  folder.text("images/.png", "no name");
+  CHECK(ids(folder.spec()) == Names{"a", "b"});
+  CHECK(labels(open(folder.spec())->read(1)) == std::vector<int>{1, 1, 1, 0});
+  CHECK(ids(folder.spec({{"image_suffix", ".TIF"}})) == Names{"b"});
+
+  folder.picture("masks/b.pgm", mask({0, 0, 0, 0}));
+  CHECK(has(problem(folder.spec()), "masks: holds two files of one name, b.Bmp and b.pgm"));
+  CHECK(ids(folder.spec({{"mask_suffix", ".Bmp"}, {"image_suffix", ".TIF"}})) == Names{"b"});
+  folder.picture("images/a.jpeg", mask({0, 0, 0, 0}));
+  CHECK(has(problem(folder.spec()), "images: holds two files of one name, a.jpeg and a.png"));
+}
+
+TEST_CASE("pictures and masks may share a folder, or one lie in the other") {
+  const Folder folder;
+  folder.picture("all/a.jpg", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.picture("all/a.png", mask({0, 1, 1, 0}));
+  const json together = {{"images", "all"}, {"masks", "all/"}};
+  CHECK(has(problem(folder.spec(together)), "/part/mask_suffix: is missing: pictures and masks lie in one folder"));
+  for (const json& more : {json{{"image_suffix", ".jpg"}}, json{{"mask_suffix", ".png"}}}) {
+    json spec = folder.spec(together);
+    spec.merge_patch(more);
+    CHECK(ids(spec) == Names{"a"});
+    CHECK(labels(open(spec)->read(0)) == std::vector<int>{0, 1, 1, 0});
+  }
+  folder.picture("all/masks/a.png", mask({1, 1, 1, 1}));
+  const json inside = folder.spec({{"images", "all"}, {"masks", "all/masks"}, {"image_suffix", ".jpg"}});
+  CHECK(labels(open(inside)->read(0)) == std::vector<int>{1, 1, 1, 1});
+  fs::remove(folder.path() / "all/a.png");
+  CHECK(ids(folder.spec({{"images", "all"}, {"masks", "all/masks"}})) == Names{"a"});
+}
+
+TEST_CASE("patterns pair files by what their stars stand for") {
+  const Folder folder;
+  const cv::Mat image(2, 2, CV_8UC3, cv::Scalar(1, 2, 3));
+  for (const char* name : {"bonn/bonn_10", "bonn/bonn_9", "aachen/aachen_1"}) {
+    folder.picture("left/train/" + std::string(name) + "_left.png", image);
+    folder.picture("gt/train/" + std::string(name) + "_gt_ids.png", mask({0, 1, 1, 0}));
+    folder.picture("gt/train/" + std::string(name) + "_gt_color.png", image);
+  }
+  const json cities = {{"images", "left/train/*/*_left.png"}, {"masks", "gt/train/*/*_gt_ids.png"}};
+  CHECK(ids(folder.spec(cities)) == Names{"aachen/aachen_1_left", "bonn/bonn_9_left", "bonn/bonn_10_left"});
+  CHECK(labels(open(folder.spec(cities))->read(2)) == std::vector<int>{0, 1, 1, 0});
+  CHECK(ids(folder.spec({{"images", "left/**/*_left"}, {"masks", "gt/**/*_gt_ids"}})).size() == 3);
+  CHECK(ids(folder.spec({{"images", "left/train/bonn/*_left"}, {"masks", "gt/train/bonn/*_gt_ids"}})) ==
+        Names{"bonn_9_left", "bonn_10_left"});
+  CHECK(ids({{"type", "image_folder"}, {"root", folder.path().string()}, {"images", "left/**/bonn_*"}}).size() == 2);
+  json second = cities;
+  second["skip"] = 1, second["limit"] = 1;
+  CHECK(ids(folder.spec(second)) == Names{"bonn/bonn_9_left"});
+  CHECK(has(problem(folder.spec({{"images", "left/*_left.png"}, {"masks", "gt/*.png"}})),
+            "left: holds no picture: no file name matches \"left/*_left.png\"; there are 3 of \".png\""));
+  CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left.png"}, {"masks", "gt/train/*/*_ids.png"}})),
+            "gt/train: has no mask for 3 of 3 pictures in " + (folder.path() / "left/train/*/*_left.png").string() +
+                ": aachen/aachen_1_ids.png, bonn/bonn_9_ids.png"));
+  CHECK(has(problem(folder.spec({{"images", "right/*.png"}, {"masks", "gt/*.png"}})), "right: is no folder"));
+  folder.picture("left/train/bonn/bonn_9_left.jpg", image);
+  CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left"}, {"masks", "gt/train/*/*_gt_ids"}})),
+            "holds two files of one name, bonn/bonn_9_left.jpg and bonn/bonn_9_left.png"));
+}
+
+TEST_CASE("stars match as little as possible, ** also no folder at all") {
+  const Folder folder;
+  const cv::Mat image(2, 2, CV_8U, 1.0);
+  for (const char* name : {"p/a_b_c", "p/q/a_d", "a_e"}) folder.picture("x/" + std::string(name) + ".png", image);
+  for (const char* name : {"b_c/p/m-a", "d/p/q/m-a", "e/m-a"})
+    folder.picture("y/" + std::string(name) + ".png", mask({0, 1, 1, 0}));
+  CHECK(has(problem(folder.spec({{"images", "x/**/*_*"}, {"masks", "y/**/*-*"}})),
+            "has no mask for 3 of 3 pictures in " + (folder.path() / "x/**/*_*").string() +
+                ": a-e.*, p/a-b_c.*, p/q/a-d.* not found"));
+}
+
+TEST_CASE("a list of names says which samples there are, in its order") {
+  const Folder folder;
+  for (const char* name : {"1", "2", "3", "part/two words"}) folder.pair(name, mask({0, 1, 1, 0}));
+  folder.text("list.txt", "\xef\xbb\xbf# a comment\r\n3\r\n\r\n  1.png  \r\n\tpart/two words\n");
+  const json listed = {{"list", (folder.path() / "list.txt").string()}};
+  CHECK(ids(folder.spec(listed)) == Names{"3", "1", "part/two words"});
+  CHECK(labels(open(folder.spec(listed))->read(2)) == std::vector<int>{0, 1, 1, 0});
+  json part = listed;
+  part["skip"] = 1, part["limit"] = 1;
+  CHECK(ids(folder.spec(part)) == Names{"1"});
+
+  const auto told = [&](const std::string& text, const json& more = json::object()) {
+    folder.text("list.txt", text);
+    json spec = folder.spec(listed);
+    spec.merge_patch(more);
+    return problem(spec);
+  };
+  CHECK(has(told("1\n2\n", {{"skip", 2}}), "list.txt: holds 2 pictures, and \"skip\" leaves out 2"));
+  CHECK(has(told("1\n\n4\n"), "list.txt, line 3: names \"4\", and there is no such picture in "));
+  CHECK(has(told("1\n1.png\n"), "list.txt, line 2: names \"1\", as line 1 does"));
+  CHECK(has(told("1\n2 2 3\n"), "list.txt, line 2: has 3 words"));
+  CHECK(has(told("1\nimages/2.png masks/2.png\n"), "list.txt, line 2: has 2 words, and line 1 has 1"));
+  CHECK(has(told("# nothing\n"), "list.txt: lists nothing"));
+  CHECK(has(told("1\n", {{"images", "no"}}), "no: is no folder"));
+  CHECK(
+      has(told("1.png\n", {{"image_suffix", "_p.png"}}), "holds no picture: no file name there ends with \"_p.png\""));
+  fs::remove(folder.path() / "masks/2.png");
+  CHECK(has(told("1\n2\n"), "has no mask for 1 of 2 pictures"));
+  CHECK(has(problem(folder.spec({{"list", "/no/list.txt"}})), "/no/list.txt: cannot be read: No such file"));
+}
+
+TEST_CASE("a list of pairs names both files below root") {
+  const Folder folder;
+  folder.pair("1", mask({0, 1, 1, 0}));
+  folder.pair("2", mask({1, 1, 1, 0}));
+  json spec = folder.spec({{"list", (folder.path() / "list.txt").string()}});
+  spec.erase("masks");
+  folder.text("list.txt", "/images/2.png /masks/2.png\nimages/1.png\tmasks/2.png\n");
+  CHECK(ids(spec) == Names{"images/2", "images/1"});
+  CHECK(labels(open(spec)->read(1)) == std::vector<int>{1, 1, 1, 0});
+  json more = spec;
+  more["masks"] = "masks";
+  CHECK(has(problem(more), "list.txt: names both files of each pair: leave out \"masks\""));
+  more = spec;
+  more.erase("classes");
+  CHECK(has(problem(more), "list.txt: names masks, and there are no classes to read them by"));
+  folder.text("list.txt", "images/1.png masks/3.png\n");
+  CHECK(has(problem(spec), "list.txt, line 1: names \"masks/3.png\", and there is no file "));
+  folder.text("list.txt", (folder.path() / "images/1.png").string() + " masks/1.png\n");
+  CHECK(labels(open(spec)->read(0)) == std::vector<int>{0, 1, 1, 0});
 }
 
 TEST_CASE("without masks the pictures are unlabelled, and need no classes") {
@@ -201,6 +339,30 @@ TEST_CASE("channels turns pictures into grey or RGB") {
   CHECK(open(color)->read(1).image.at<cv::Vec<std::uint16_t, 3>>(0, 0) == cv::Vec<std::uint16_t, 3>(1000, 1000, 1000));
 }
 
+TEST_CASE("pictures of many channels and of floating point come as they are") {
+  const Folder folder;
+  const auto five = [](int depth) {
+    cv::Mat merged;
+    cv::merge(std::vector<cv::Mat>(5, cv::Mat(2, 2, depth, 1.0)), merged);
+    return merged;
+  };
+  fs::create_directories(folder.path() / "images");
+  sectile::write_tiff(folder.path() / "images/a.tif", five(CV_32F));
+  sectile::write_tiff(folder.path() / "images/b.tif", cv::Mat(2, 2, CV_16SC1, cv::Scalar(-5)));
+  json spec = {{"type", "image_folder"}, {"root", folder.path().string()}};
+  CHECK(open(spec)->read(0).image.type() == CV_32FC(5));
+  CHECK(open(spec)->read(1).image.at<std::int16_t>(1, 1) == -5);
+  spec["channels"] = 3;
+  CHECK_THROWS_WITH_AS(open(spec)->read(0), doctest::Contains("a.tif: has 5 channels of CV_32F"), DataError);
+  CHECK_THROWS_WITH_AS(open(spec)->read(1), doctest::Contains("b.tif: has 1 channels of CV_16S"), DataError);
+  folder.picture("images/c.png", cv::Mat(2, 2, CV_8U, 0.0));
+  fs::create_directories(folder.path() / "masks");
+  sectile::write_tiff(folder.path() / "masks/c.tif", cv::Mat(2, 2, CV_32F, 1.0));
+  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: holds numbers that are neither of 8 nor of 16"));
+  sectile::write_tiff(folder.path() / "masks/c.tif", five(CV_8U));
+  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has 5 channels; a mask has"));
+}
+
 TEST_CASE("classes may stand in a file of their own, which is read by the same rules") {
   const Folder folder;
   folder.pair("a", mask({0, 1, 1, 3}));
@@ -246,10 +408,16 @@ TEST_CASE("what is missing is named, with what is there instead") {
   const std::string missing = problem(folder.spec({{"images", "pictures"}}));
   CAPTURE(missing);
   CHECK(has(missing, "has no mask for 6 of 7 pictures"));
-  CHECK(has(missing, "0.png, 1.png, 2.png, 4.png, 5.png and 1 more not found"));
-  const std::string empty = problem(folder.spec({{"images", "empty"}}));
+  CHECK(has(missing, "0.*, 1.*, 2.*, 4.*, 5.* and 1 more not found. See \"mask_suffix\""));
+  CHECK(has(problem(folder.spec({{"images", "pictures"}, {"mask_suffix", "_m.png"}})),
+            "has no mask for 7 of 7 pictures in " + (folder.path() / "pictures").string() + ": 0_m.png, 1_m.png, "));
+  const std::string empty = problem(folder.spec({{"images", "empty"}, {"image_suffix", ".png"}}));
   CAPTURE(empty);
-  CHECK(has(empty, "holds no picture: no file name there ends with \".png\"; there are 1 of \".jpg\""));
+  CHECK(has(empty,
+            "holds no picture: no file name there ends with \".png\" (see \"image_suffix\"); there are 1 of \".jpg\""));
+  fs::rename(folder.path() / "empty/a.jpg", folder.path() / "empty/a.gif");
+  CHECK(has(problem(folder.spec({{"images", "empty"}})),
+            "holds no picture: no file there has the suffix of a picture that can be read; there are 1 of \".gif\""));
 }
 
 TEST_CASE("a mask of another size and a damaged picture are errors that name the files") {
@@ -278,6 +446,16 @@ TEST_CASE("options that contradict each other are problems of the spec") {
   CHECK(pointers({{"classes", nullptr}}) == Pointers{"/part/classes"});
   CHECK(pointers({{"classes_file", "c.json"}}) == Pointers{"/part/classes_file"});
   CHECK(pointers({{"channels", 2}}) == Pointers{"/part/channels"});
+  CHECK(pointers({{"images", "a*"}}) == Pointers{"/part/masks"});
+  CHECK(pointers({{"masks", "a*"}}) == Pointers{"/part/masks"});
+  CHECK(pointers({{"images", "a/*/*"}, {"masks", "b/*"}}) == Pointers{"/part/masks"});
+  CHECK(pointers({{"images", "**/*"}, {"masks", "*/*"}}) == Pointers{"/part/masks"});
+  CHECK(pointers({{"images", "a**/*"}, {"masks", "b/**"}}) == Pointers{"/part/images", "/part/masks", "/part/masks"});
+  CHECK(pointers({{"images", "*********"}, {"masks", nullptr}}) == Pointers{"/part/images"});
+  CHECK(pointers({{"images", "a*b*c*d*e*f*g*h*i*"}, {"masks", nullptr}}) == Pointers{"/part/images"});
+  CHECK(pointers({{"images", "a*"}, {"masks", "b*"}, {"list", "l"}}) == Pointers{"/part/list"});
+  CHECK(pointers({{"images", "a*"}, {"masks", "b*"}, {"image_suffix", ".png"}, {"mask_suffix", ".png"}}) ==
+        Pointers{"/part/image_suffix", "/part/mask_suffix"});
   CHECK(pointers({{"ignore", {1}}}) == Pointers{"/part/ignore/0"});
   CHECK(pointers({{"classes", {{{"name", "a"}, {"value", 1}}, {{"name", "a"}}}}}) ==
         Pointers{"/part/classes/1/name", "/part/classes/1/value"});

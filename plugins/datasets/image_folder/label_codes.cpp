@@ -123,6 +123,8 @@ LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unkno
 }
 
 cv::Mat LabelCodes::by_value(const std::filesystem::path& mask, const cv::Mat& values) const {
+  if (values.depth() != CV_8U && values.depth() != CV_16U)
+    throw DataError(mask, "holds numbers that are neither of 8 nor of 16 bits without sign, which class numbers are");
   cv::Mat labels(values.size(), CV_16S);
   for (int y = 0; y < labels.rows; ++y) {
     auto* to = labels.ptr<std::int16_t>(y);
@@ -177,12 +179,15 @@ cv::Mat LabelCodes::read(const std::filesystem::path& mask) const {
     return by_color(mask, colors);
   }
   const cv::Mat pixels = sectile::read_picture(mask).pixels;
-  cv::Mat planes[4];
+  if (pixels.channels() > 4)
+    throw DataError(mask,
+                    "has " + std::to_string(pixels.channels()) + " channels; a mask has 1 of numbers or 3 of colours");
+  std::vector<cv::Mat> planes;
   cv::split(pixels, planes);
   if (pixels.channels() <= 2) return by_value(mask, planes[0]);
   if (encoding_ == Encoding::automatic) {
     cv::Mat colors;
-    cv::merge(planes, 3, colors);
+    cv::merge(planes.data(), 3, colors);
     return by_color(mask, colors);
   }
   if (cv::norm(planes[0], planes[1], cv::NORM_INF) != 0 || cv::norm(planes[0], planes[2], cv::NORM_INF) != 0)

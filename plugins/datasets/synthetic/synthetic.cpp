@@ -170,10 +170,14 @@ class Synthetic final : public sectile::Dataset {
     Random random = key(index);
     const Scene scene = arrange(random);
     sectile::Sample sample;
-    sample.id = std::to_string(options_.seed) + "-" + std::to_string(static_cast<std::size_t>(options_.offset) + index);
+    sample.id = id_of(index);
     sample.image = paint(scene, random);
     annotate(scene, sample);
     return sample;
+  }
+
+  std::string id_of(std::size_t index) const override {
+    return std::to_string(options_.seed) + "-" + std::to_string(static_cast<std::size_t>(options_.offset) + index);
   }
 
   std::vector<int> classes_of(std::size_t index) const override {

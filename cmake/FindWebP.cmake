@@ -1,0 +1,10 @@
+# libwebp, which brings no CMake files on Debian and Ubuntu. Target: WebP::webp.
+include(FindPackageHandleStandardArgs)
+find_path(WebP_INCLUDE_DIR webp/decode.h)
+find_library(WebP_LIBRARY webp)
+mark_as_advanced(WebP_INCLUDE_DIR WebP_LIBRARY)
+find_package_handle_standard_args(WebP REQUIRED_VARS WebP_INCLUDE_DIR WebP_LIBRARY)
+if(WebP_FOUND AND NOT TARGET WebP::webp)
+  add_library(WebP::webp UNKNOWN IMPORTED)
+  set_target_properties(WebP::webp PROPERTIES IMPORTED_LOCATION ${WebP_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${WebP_INCLUDE_DIR})
+endif()

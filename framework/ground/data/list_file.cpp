@@ -1,0 +1,49 @@
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include <sectile/data/list_file.h>
+#include <sectile/error.h>
+
+namespace sectile {
+namespace {
+
+std::vector<std::string> words_of(const std::string& line) {
+  const char* gaps = line.find('\t') == std::string::npos ? " " : "\t";
+  std::vector<std::string> words;
+  for (std::size_t begin = 0, end = 0; begin < line.size(); begin = end + 1) {
+    end = std::min(line.find_first_of(gaps, begin), line.size());
+    const auto first = line.find_first_not_of(' ', begin);
+    if (first >= end) continue;
+    words.push_back(line.substr(first, line.find_last_not_of(' ', end - 1) + 1 - first));
+  }
+  return words;
+}
+
+}  // namespace
+
+std::vector<ListLine> read_list(const std::filesystem::path& file) {
+  std::error_code unknown;
+  if (std::filesystem::is_directory(file, unknown))
+    throw DataError(file.string(), "is a folder; a text file is wanted");
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
+  std::vector<ListLine> lines;
+  std::string text;
+  for (int number = 1; std::getline(in, text); ++number) {
+    if (number == 1 && text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // a byte order mark
+    if (text.ends_with('\r')) text.pop_back();
+    if (text.find('\0') != std::string::npos)
+      throw DataError(list_place(file, {number}), "holds a zero byte: the file is no text in UTF-8");
+    ListLine line{number, words_of(text)};
+    if (!line.words.empty() && !line.words.front().starts_with('#')) lines.push_back(std::move(line));
+  }
+  if (lines.empty()) throw DataError(file.string(), "lists nothing; a sample per line is wanted");
+  return lines;
+}
+
+std::string list_place(const std::filesystem::path& file, const ListLine& line) {
+  return file.string() + ", line " + std::to_string(line.number);
+}
+
+}  // namespace sectile

@@ -1,0 +1,30 @@
+// A choice of another data set's samples, in any order: what subset and k_fold are.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sectile/dataset.h>
+
+namespace sectile {
+
+// Sample i is the other's sample indices[i], unchanged, its name too.
+class DatasetView : public Dataset {
+ public:
+  DatasetView(std::shared_ptr<const Dataset> dataset, std::vector<std::size_t> indices)
+      : dataset_(std::move(dataset)), indices_(std::move(indices)) {}
+
+  std::size_t size() const override { return indices_.size(); }
+  Sample read(std::size_t index) const override { return dataset_->read(indices_.at(index)); }
+  const LabelMap& labels() const override { return dataset_->labels(); }
+  std::vector<int> classes_of(std::size_t index) const override { return dataset_->classes_of(indices_.at(index)); }
+  std::string id_of(std::size_t index) const override { return dataset_->id_of(indices_.at(index)); }
+
+ private:
+  std::shared_ptr<const Dataset> dataset_;
+  std::vector<std::size_t> indices_;
+};
+
+}  // namespace sectile

@@ -1,0 +1,102 @@
+#include "files.h"
+
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include <sectile/data/image_io.h>
+#include <sectile/error.h>
+
+namespace image_folder {
+
+namespace fs = std::filesystem;
+using sectile::DataError;
+
+namespace {
+
+std::string folders_in(const fs::path& folder) {
+  std::set<std::string> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    if (entry.is_directory(error)) found.insert(entry.path().filename().string());
+  std::string all;
+  for (const auto& name : found) all += (all.empty() ? "" : ", ") + name;
+  return all.empty() ? "no folder" : all;
+}
+
+}  // namespace
+
+std::string picture_suffix(const std::string& name) {
+  const auto& known = sectile::picture_suffixes();
+  const auto suffix = fs::path(name).extension().string();
+  std::string lower = suffix;
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return std::count(known.begin(), known.end(), lower) ? suffix : "";
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+bool natural_less(const std::string& a, const std::string& b) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  const auto number = [&](const std::string& text, std::size_t& at) {
+    while (at < text.size() && text[at] == '0') ++at;
+    const std::size_t begin = at;
+    while (at < text.size() && digit(text[at])) ++at;
+    return std::string_view(text).substr(begin, at - begin);
+  };
+  std::size_t i = 0, j = 0;
+  while (i < a.size() && j < b.size()) {
+    if (digit(a[i]) && digit(b[j])) {
+      const auto x = number(a, i), y = number(b, j);
+      if (x.size() != y.size()) return x.size() < y.size();
+      if (x != y) return x < y;
+    } else if (a[i] != b[j]) {
+      return a[i] < b[j];
+    } else {
+      ++i, ++j;
+    }
+  }
+  return std::pair(a.size() - i, a) < std::pair(b.size() - j, b);
+}
+
+void check_folder(const fs::path& folder, const char* option) {
+  std::error_code error;
+  if (fs::is_directory(folder, error)) return;
+  std::string reason = std::string("is no folder; option \"") + option + "\" names it";
+  const auto parent = (folder / "").parent_path().parent_path();  // with or without a slash at the end
+  if (fs::is_directory(parent, error)) reason += "; in " + parent.string() + " there is: " + folders_in(parent);
+  throw DataError(folder.string(), reason);
+}
+
+std::vector<std::string> files_below(const fs::path& folder, const fs::path& except) {
+  std::vector<std::string> names;
+  try {
+    fs::recursive_directory_iterator entry(folder, fs::directory_options::follow_directory_symlink), end;
+    for (; entry != end; ++entry) {
+      if (entry->is_regular_file())
+        names.push_back(entry->path().lexically_relative(folder).generic_string());
+      else if (!except.empty() && entry->path() == except)
+        entry.disable_recursion_pending();
+    }
+  } catch (const fs::filesystem_error& error) {
+    throw DataError(folder.string(), std::string("cannot be listed: ") + error.what());
+  }
+  return names;
+}
+
+fs::path Stems::find(const std::string& stem) const {
+  const auto found = suffixes_.find(stem);
+  if (found == suffixes_.end()) return {};
+  const auto& suffixes = found->second;
+  if (suffixes.size() > 1)
+    throw DataError(folder_.string(), "holds two files of one name, " + stem + std::min(suffixes[0], suffixes[1]) +
+                                          " and " + stem + std::max(suffixes[0], suffixes[1]) +
+                                          ": take one away, or say which with \"image_suffix\" or \"mask_suffix\"");
+  return folder_ / (stem + suffixes[0]);
+}
+
+}  // namespace image_folder

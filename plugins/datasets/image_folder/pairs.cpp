@@ -1,0 +1,326 @@
+#include "pairs.h"
+
+#include <algorithm>
+#include <map>
+
+#include <sectile/data/list_file.h>
+#include <sectile/error.h>
+
+#include "files.h"
+#include "pattern.h"
+
+namespace image_folder {
+namespace {
+
+namespace fs = std::filesystem;
+using sectile::DataError;
+
+constexpr const char* kImages = "images";  // the folder, where the option is left out
+
+bool is_pattern(const std::optional<std::string>& text) { return text && Pattern::is_pattern(*text); }
+
+fs::path folder_of(const PairOptions& options, const std::string& below) {
+  return (options.root / below / "").lexically_normal().parent_path();
+}
+fs::path image_folder(const PairOptions& options) { return folder_of(options, options.images.value_or(kImages)); }
+fs::path mask_folder(const PairOptions& options) { return folder_of(options, options.masks.value_or("")); }
+bool in_one_folder(const PairOptions& options) {
+  return options.masks && image_folder(options) == mask_folder(options);
+}
+
+// The folder or pattern, for messages.
+fs::path image_place(const PairOptions& options) {
+  return (options.root / options.images.value_or(kImages)).lexically_normal();
+}
+
+// What skip and limit leave.
+template <class T>
+void keep_chosen(std::vector<T>& all, const PairOptions& options, const fs::path& place) {
+  if (static_cast<std::size_t>(options.skip) >= all.size())
+    throw DataError(place.string(), "holds " + std::to_string(all.size()) + " pictures, and \"skip\" leaves out " +
+                                        std::to_string(options.skip));
+  all.erase(all.begin(), all.begin() + options.skip);
+  if (options.limit && static_cast<std::size_t>(*options.limit) < all.size())
+    all.erase(all.begin() + *options.limit, all.end());
+}
+
+// The name without the suffix that is asked for, or without any picture's; "" where it has another.
+std::string stem(const std::string& name, const std::optional<std::string>& suffix) {
+  const auto ending = suffix ? *suffix : picture_suffix(name);
+  if (ending.empty() || !name.ends_with(ending) || name.ends_with("/" + ending)) return "";
+  return name.substr(0, name.size() - ending.size());
+}
+
+[[noreturn]] void tell_no_picture(const fs::path& place, const std::vector<std::string>& names,
+                                  const std::string& wanted) {
+  std::map<std::string, int> endings;
+  for (const auto& name : names) ++endings[fs::path(name).extension().string()];
+  std::string others;
+  for (const auto& [ending, count] : endings)
+    others += (others.empty() ? "; there are " : ", ") + std::to_string(count) + " of \"" + ending + "\"";
+  throw DataError(place.string(),
+                  "holds no picture: " + wanted + (others.empty() ? "; there is no file at all" : others));
+}
+
+// Masks that are found by the picture's name.
+class Masks {
+ public:
+  Masks(fs::path folder, const std::optional<std::string>& suffix)
+      : folder_(std::move(folder)), suffix_(suffix), stems_(folder_) {}
+
+  // `not_masks`: the suffix of the pictures that lie in the same folder.
+  void look_for_any_suffix(const std::optional<std::string>& not_masks) {
+    for (const auto& name : files_below(folder_))
+      if (const auto suffix = picture_suffix(name); !suffix.empty() && !(not_masks && name.ends_with(*not_masks)))
+        stems_.add(name.substr(0, name.size() - suffix.size()), suffix);
+  }
+
+  void find(Entry& entry, const std::string& name) {
+    ++asked_;
+    entry.mask = suffix_ ? folder_ / (name + *suffix_) : stems_.find(name);
+    if (!entry.mask.empty() && is_file(entry.mask)) return;
+    if (missing_++ < kShown) shown_ += (shown_.empty() ? "" : ", ") + name + suffix_.value_or(".*");
+  }
+
+  void demand_all(const fs::path& images, const char* advice) const {
+    if (missing_ == 0) return;
+    throw DataError(folder_.string(),
+                    "has no mask for " + std::to_string(missing_) + " of " + std::to_string(asked_) + " pictures in " +
+                        images.string() + ": " + shown_ +
+                        (missing_ > kShown ? " and " + std::to_string(missing_ - kShown) + " more" : "") +
+                        " not found. See \"" + advice + "\"");
+  }
+
+ private:
+  static constexpr std::size_t kShown = 5;
+  fs::path folder_;
+  std::optional<std::string> suffix_;
+  Stems stems_;
+  std::size_t asked_ = 0, missing_ = 0;
+  std::string shown_;
+};
+
+void find_masks(const PairOptions& options, std::vector<Entry>& entries) {
+  if (!options.masks) return;
+  check_folder(mask_folder(options), "masks");
+  Masks masks(mask_folder(options), options.mask_suffix);
+  if (!options.mask_suffix) masks.look_for_any_suffix(in_one_folder(options) ? options.image_suffix : std::nullopt);
+  for (auto& entry : entries) masks.find(entry, entry.name);
+  masks.demand_all(image_folder(options), "mask_suffix");
+}
+
+// Every picture of the folder, by its name without suffix.
+Stems pictures_in(const PairOptions& options, std::vector<std::string>& found) {
+  const auto folder = image_folder(options);
+  const auto names = files_below(folder, options.masks ? mask_folder(options) : fs::path());
+  const auto is_mask = [&](const std::string& name) {
+    return in_one_folder(options) && options.mask_suffix && name.ends_with(*options.mask_suffix) &&
+           options.mask_suffix->size() > options.image_suffix.value_or("").size();
+  };
+  Stems stems(folder);
+  for (const auto& name : names) {
+    const auto its = stem(name, options.image_suffix);
+    if (its.empty() || is_mask(name)) continue;
+    stems.add(its, name.substr(its.size()));
+    found.push_back(its);
+  }
+  if (found.empty())
+    tell_no_picture(folder, names,
+                    options.image_suffix
+                        ? "no file name there ends with \"" + *options.image_suffix + "\" (see \"image_suffix\")"
+                        : "no file there has the suffix of a picture that can be read");
+  std::sort(found.begin(), found.end(), natural_less);
+  return stems;
+}
+
+std::vector<Entry> by_folder(const PairOptions& options) {
+  check_folder(image_folder(options), "images");
+  std::vector<std::string> names;
+  const auto pictures = pictures_in(options, names);
+  keep_chosen(names, options, image_folder(options));
+  std::vector<Entry> entries;
+  for (const auto& name : names) entries.push_back({name, pictures.find(name)});
+  find_masks(options, entries);
+  return entries;
+}
+
+struct Match {
+  std::string name;  // below the folder, without suffix
+  std::vector<std::string> stars;
+};
+
+// The pictures that a pattern names, by their names without suffix.
+Stems matching_pictures(const Pattern& pattern, const fs::path& folder, std::vector<Match>& matches) {
+  const bool with_suffix = !picture_suffix(pattern.text()).empty();
+  const auto names = files_below(folder);
+  Stems stems(folder);
+  for (const auto& name : names) {
+    const auto its = stem(name, std::nullopt);
+    if (its.empty()) continue;
+    const auto stars = pattern.match(pattern.folder() + (with_suffix ? name : its));
+    if (!stars) continue;
+    stems.add(its, name.substr(its.size()));
+    matches.push_back({its, *stars});
+  }
+  if (matches.empty()) tell_no_picture(folder, names, "no file name matches \"" + pattern.text() + "\"");
+  std::sort(matches.begin(), matches.end(),
+            [](const Match& a, const Match& b) { return natural_less(a.name, b.name); });
+  return stems;
+}
+
+void find_masks_by_pattern(const PairOptions& options, const std::vector<Match>& matches, std::vector<Entry>& entries) {
+  const Pattern pattern(*options.masks);
+  const auto folder = folder_of(options, pattern.folder());
+  check_folder(folder, "masks");
+  const bool with_suffix = !picture_suffix(pattern.text()).empty();
+  Masks masks(folder, with_suffix ? std::optional<std::string>("") : std::nullopt);
+  if (!with_suffix) masks.look_for_any_suffix(std::nullopt);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    masks.find(entries[i], pattern.filled(matches[i].stars).substr(pattern.folder().size()));
+  masks.demand_all(image_place(options), "masks");
+}
+
+std::vector<Entry> by_pattern(const PairOptions& options) {
+  const Pattern pattern(*options.images);
+  const auto folder = folder_of(options, pattern.folder());
+  check_folder(folder, "images");
+  std::vector<Match> matches;
+  const auto pictures = matching_pictures(pattern, folder, matches);
+  keep_chosen(matches, options, image_place(options));
+  std::vector<Entry> entries;
+  for (const auto& match : matches) entries.push_back({match.name, pictures.find(match.name)});
+  if (options.masks) find_masks_by_pattern(options, matches, entries);
+  return entries;
+}
+
+// "/train/a.png" in a list is meant to be below the root, unless there is such a file at all.
+fs::path listed_file(const PairOptions& options, const std::string& word, const std::string& place) {
+  const auto below = options.root / fs::path(word).relative_path();
+  if (is_file(below)) return below;
+  if (fs::path(word).is_absolute() && is_file(word)) return word;
+  throw DataError(place, "names \"" + word + "\", and there is no file " + below.string());
+}
+
+Entry listed_pair(const PairOptions& options, const std::vector<std::string>& words, const std::string& place) {
+  auto name = fs::path(words[0]).relative_path().generic_string();
+  name.erase(name.size() - picture_suffix(name).size());
+  return {name, listed_file(options, words[0], place), listed_file(options, words[1], place)};
+}
+
+Entry listed_name(const PairOptions& options, const Stems& pictures, const std::string& word,
+                  const std::string& place) {
+  const auto folder = image_folder(options);
+  if (const auto its = stem(word, options.image_suffix); !its.empty() && is_file(folder / word))
+    return {its, folder / word};
+  if (const auto file = pictures.find(word); !file.empty()) return {word, file};
+  throw DataError(place, "names \"" + word + "\", and there is no such picture in " + folder.string() +
+                             (options.image_suffix ? "; \"image_suffix\" is \"" + *options.image_suffix + "\"" : ""));
+}
+
+void check_lines(const PairOptions& options, const std::vector<sectile::ListLine>& lines) {
+  const auto words = lines.front().words.size();
+  for (const auto& line : lines) {
+    const auto place = sectile::list_place(options.list, line);
+    if (line.words.size() > 2)
+      throw DataError(place, "has " + std::to_string(line.words.size()) +
+                                 " words; a name, or a picture and its mask are wanted (names with blanks: put a tab "
+                                 "behind the first)");
+    if (line.words.size() != words)
+      throw DataError(place, "has " + std::to_string(line.words.size()) + " words, and line " +
+                                 std::to_string(lines.front().number) + " has " + std::to_string(words) +
+                                 ": name the mask everywhere or nowhere");
+  }
+  if (words == 1) return;
+  for (const auto& [name, given] : {std::pair("images", options.images.has_value()),
+                                    {"masks", options.masks.has_value()},
+                                    {"image_suffix", options.image_suffix.has_value()},
+                                    {"mask_suffix", options.mask_suffix.has_value()}})
+    if (given)
+      throw DataError(options.list.string(), std::string("names both files of each pair: leave out \"") + name + "\"");
+}
+
+std::vector<Entry> by_list(const PairOptions& options) {
+  auto lines = sectile::read_list(options.list);
+  check_lines(options, lines);
+  keep_chosen(lines, options, options.list);
+  const bool pairs = lines.front().words.size() == 2;
+  Stems pictures({});
+  if (!pairs) {
+    check_folder(image_folder(options), "images");
+    std::vector<std::string> unused;
+    pictures = pictures_in(options, unused);
+  }
+  std::vector<Entry> entries;
+  std::map<std::string, int> seen;
+  for (const auto& line : lines) {
+    const auto place = sectile::list_place(options.list, line);
+    entries.push_back(pairs ? listed_pair(options, line.words, place)
+                            : listed_name(options, pictures, line.words[0], place));
+    const auto [earlier, is_new] = seen.emplace(entries.back().name, line.number);
+    if (!is_new)
+      throw DataError(place, "names \"" + earlier->first + "\", as line " + std::to_string(earlier->second) + " does");
+  }
+  if (!pairs) find_masks(options, entries);
+  return entries;
+}
+
+}  // namespace
+
+void PairOptions::declare(sectile::Options& options) {
+  options.add("root", &root, "The folder of the data set.").required().not_empty();
+  options.add(
+      "images", &images,
+      "The folder of the pictures below root; folders in it are searched too. Or a pattern of their file names "
+      "below root, such as \"train/*/*_photo.png\": * is any text within a name, \"**/\" any folders; without a "
+      "suffix, all kinds of picture. Left out: \"images\".");
+  options.add(
+      "masks", &masks,
+      "The folder of the masks below root; or a pattern, into whose stars goes what those of images matched, in "
+      "order. Left out: the pictures are unlabelled, or a list names the masks.");
+  options
+      .add("image_suffix", &image_suffix,
+           "How a picture's file name ends; what stands before it is the sample's name, and its mask's. Left out: all "
+           "pictures are taken, by their formats' usual suffixes.")
+      .not_empty();
+  options
+      .add("mask_suffix", &mask_suffix,
+           "How a mask's file name ends, such as \"_mask.png\" for the mask cat_mask.png of the picture cat.png. Left "
+           "out: the mask has the picture's name, with any suffix of a picture format.")
+      .not_empty();
+  options.add("list", &list,
+              "A text file that says which samples there are, in its order: a name per line (a file in images, with "
+              "or without its suffix), or a picture and its mask per line, both below root. Lines that begin with # "
+              "do not count.");
+  options
+      .add("skip", &skip,
+           "So many pictures are left out at the beginning, in the order of names (2 before 10), or of the list.")
+      .at_least(0);
+  options.add("limit", &limit, "At most so many pictures are used, after those skipped. Left out: all.").at_least(1);
+}
+
+void PairOptions::check(sectile::Problems& problems) const {
+  const bool pattern = is_pattern(images);
+  if (pattern != is_pattern(masks) && (pattern ? masks.has_value() : true))
+    problems.add("masks", std::string("must have stars where images has, and is ") +
+                              (pattern ? "a folder" : "a pattern beside a folder"));
+  if (pattern || is_pattern(masks)) {
+    for (const auto& [name, text] : {std::pair("images", images), {"masks", masks}})
+      if (const auto problem = Pattern(text.value_or("")).problem(); !problem.empty()) problems.add(name, problem);
+    if (!list.empty()) problems.add("list", "stands beside a pattern: choose files in one way");
+    for (const auto& [name, suffix] : {std::pair("image_suffix", image_suffix), {"mask_suffix", mask_suffix}})
+      if (suffix) problems.add(name, "stands beside a pattern, which says itself how names end");
+  }
+  if (pattern && is_pattern(masks) && Pattern(*images).stars() != Pattern(*masks).stars())
+    problems.add("masks", "has the stars " + Pattern(*masks).stars() + ", and images has " + Pattern(*images).stars() +
+                              ": each must have its counterpart");
+  if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)
+    problems.add("mask_suffix", "is missing: pictures and masks lie in one folder, and something must tell them apart");
+}
+
+std::vector<Entry> find_entries(const PairOptions& options) {
+  check_folder(options.root, "root");
+  if (!options.list.empty()) return by_list(options);
+  return is_pattern(options.images) ? by_pattern(options) : by_folder(options);
+}
+
+}  // namespace image_folder

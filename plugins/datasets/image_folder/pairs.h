@@ -1,0 +1,37 @@
+// Which files make the samples of a folder, by their names, by patterns or by a list.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sectile/options.h>
+
+namespace image_folder {
+
+struct Entry {
+  std::string name;
+  std::filesystem::path image;
+  std::filesystem::path mask{};  // empty: unlabelled
+};
+
+struct PairOptions {
+  std::filesystem::path root;
+  std::optional<std::string> images;
+  std::optional<std::string> masks;
+  std::optional<std::string> image_suffix;
+  std::optional<std::string> mask_suffix;
+  std::filesystem::path list;
+  int skip = 0;
+  std::optional<int> limit;
+
+  void declare(sectile::Options& options);
+  void check(sectile::Problems& problems) const;
+};
+
+// In natural order of names, or in the list's. The files of all of them, and only of them, are there: masks of skipped
+// pictures may be missing. Throws DataError.
+std::vector<Entry> find_entries(const PairOptions& options);
+
+}  // namespace image_folder

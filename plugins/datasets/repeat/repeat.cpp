@@ -1,0 +1,45 @@
+// The same samples several times in an epoch: for small data sets, and to weigh one part of a concat more.
+#include <stdexcept>
+
+#include <sectile/dataset.h>
+
+namespace {
+
+struct RepeatOptions {
+  sectile::Ref<sectile::Dataset> dataset;
+  int times = 0;
+
+  void declare(sectile::Options& options) {
+    options.add("dataset", &dataset, "The data set whose samples are repeated.").required();
+    options.add("times", &times, "How often each sample comes in an epoch; the whole order is repeated.")
+        .required()
+        .at_least(1);
+  }
+};
+
+class Repeat final : public sectile::Dataset {
+ public:
+  Repeat(const RepeatOptions& options, const sectile::BuildContext& context)
+      : dataset_(options.dataset.build(context)), size_(dataset_->size() * static_cast<std::size_t>(options.times)) {}
+
+  std::size_t size() const override { return size_; }
+  const sectile::LabelMap& labels() const override { return dataset_->labels(); }
+  sectile::Sample read(std::size_t index) const override { return dataset_->read(original(index)); }
+  std::vector<int> classes_of(std::size_t index) const override { return dataset_->classes_of(original(index)); }
+  std::string id_of(std::size_t index) const override { return dataset_->id_of(original(index)); }
+
+ private:
+  std::size_t original(std::size_t index) const {
+    if (index >= size_) throw std::out_of_range("repeat: there is no sample " + std::to_string(index));
+    return index % dataset_->size();
+  }
+
+  std::shared_ptr<const Dataset> dataset_;
+  std::size_t size_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0",
+               sectile::dataset<Repeat, RepeatOptions>("repeat",
+                                                       "Another data set, each sample several times in an epoch."))

@@ -1,0 +1,89 @@
+// Part of another data set: named samples, or a stretch of its order or of a shuffled one.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include <sectile/dataset_view.h>
+#include <sectile/random.h>
+
+namespace {
+
+struct SubsetOptions {
+  sectile::Ref<sectile::Dataset> dataset;
+  std::vector<int> indices;
+  std::optional<std::int64_t> seed;
+  int skip = 0;
+  std::optional<int> count;
+  std::optional<double> fraction;
+
+  void declare(sectile::Options& options) {
+    options.add("dataset", &dataset, "The data set that samples are taken from.").required();
+    options.add("indices", &indices, "The samples by number, from 0, in this order; instead of all other choices.")
+        .at_least(0);
+    options
+        .add("seed", &seed,
+             "Shuffles the samples with this seed before skip, count and fraction are applied. Left out: their own "
+             "order.")
+        .at_least(0);
+    options.add("skip", &skip, "So many samples are left out at the beginning.").at_least(0);
+    options.add("count", &count, "At most so many samples are used, after those skipped. Left out: all.").at_least(1);
+    options
+        .add("fraction", &fraction,
+             "Like count, as a share of all samples of the data set, 0 to 1; rounded to whole samples, at least one.")
+        .at_least(0)
+        .at_most(1);
+  }
+  void check(sectile::Problems& problems) const {
+    if (count && fraction) problems.add("fraction", "stands beside \"count\": say it in one way");
+    if (indices.empty()) return;
+    if (seed || skip || count || fraction)
+      problems.add("indices", "stands beside seed, skip, count or fraction, which choose samples in another way");
+    std::set<int> seen;
+    for (std::size_t i = 0; i < indices.size(); ++i)
+      if (!seen.insert(indices[i]).second)
+        problems.add("indices/" + std::to_string(i), std::to_string(indices[i]) + " stands there already");
+  }
+};
+
+std::vector<std::size_t> named(const std::vector<int>& indices, std::size_t size) {
+  for (std::size_t i = 0; i < indices.size(); ++i)
+    if (static_cast<std::size_t>(indices[i]) >= size)
+      throw sectile::DataError("indices/" + std::to_string(i), "there is no sample " + std::to_string(indices[i]) +
+                                                                   ": the data set has " + std::to_string(size) +
+                                                                   ", numbered from 0");
+  return {indices.begin(), indices.end()};
+}
+
+std::vector<std::size_t> stretch(const SubsetOptions& options, std::size_t size) {
+  const auto skip = static_cast<std::size_t>(options.skip);
+  if (skip >= size)
+    throw sectile::DataError("skip", "leaves out " + std::to_string(skip) + " samples, and the data set has " +
+                                         std::to_string(size) + ": none is left");
+  auto count = size;
+  if (options.count) count = static_cast<std::size_t>(*options.count);
+  if (options.fraction)
+    count =
+        std::max<std::size_t>(1, static_cast<std::size_t>(std::llround(*options.fraction * static_cast<double>(size))));
+  std::vector<std::size_t> order(size);
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  if (options.seed) sectile::Random{static_cast<std::uint64_t>(*options.seed)}.shuffle(order);
+  const auto begin = order.begin() + options.skip;
+  return {begin, begin + static_cast<std::ptrdiff_t>(std::min(count, size - skip))};
+}
+
+class Subset final : public sectile::DatasetView {
+ public:
+  Subset(const SubsetOptions& options, const sectile::BuildContext& context)
+      : Subset(options, std::shared_ptr<const Dataset>(options.dataset.build(context))) {}
+
+ private:
+  Subset(const SubsetOptions& options, const std::shared_ptr<const Dataset>& dataset)
+      : DatasetView(dataset, options.indices.empty() ? stretch(options, dataset->size())
+                                                     : named(options.indices, dataset->size())) {}
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::dataset<Subset, SubsetOptions>(
+                            "subset", "Part of another data set: by number, by count, or a share of it."))

@@ -1,0 +1,168 @@
+// PASCAL VOC (Everingham et al. 2010; http://host.robots.ox.ac.uk/pascal/VOC/voc2012/): 20 classes of things and the
+// background, masks as palette PNG, a mask of objects beside that of classes, and 255 for outlines and what is unclear.
+#include <algorithm>
+#include <map>
+
+#include <sectile/data/image_io.h>
+#include <sectile/dataset.h>
+#include <opencv2/core.hpp>
+
+#include "voc_tree.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+using sectile::DataError;
+using sectile::kIgnore;
+
+constexpr int kVoid = 255;
+constexpr const char* kNames[] = {"background", "aeroplane", "bicycle",   "bird",   "boat",        "bottle",
+                                  "bus",        "car",       "cat",       "chair",  "cow",         "diningtable",
+                                  "dog",        "horse",     "motorbike", "person", "pottedplant", "sheep",
+                                  "sofa",       "train",     "tvmonitor"};
+constexpr int kClasses = static_cast<int>(std::size(kNames));
+
+struct VocOptions {
+  fs::path root;
+  std::string split = "train";
+  std::optional<std::string> labels;
+  std::optional<bool> instances;
+
+  void declare(sectile::Options& options) {
+    options.add("root", &root, "The folder VOC2012, with JPEGImages and ImageSets in it, or the VOCdevkit around it.")
+        .required()
+        .not_empty();
+    options
+        .add("split", &split,
+             "A list in ImageSets/Segmentation, without .txt: train, val, trainval, test (pictures without masks are "
+             "then fine), or one of your own such as trainaug.")
+        .not_empty();
+    options
+        .add("labels", &labels,
+             "The folder of the class masks, such as SegmentationClassAug. Left out: SegmentationClass, or the files "
+             "that the list names beside the pictures.")
+        .not_empty();
+    options.add("instances", &instances,
+                "Whether single objects are read, from SegmentationObject. Left out: where the spec's task is instance "
+                "or panoptic.");
+  }
+};
+
+// Bit i of a class number, three at a time, goes to red, green and blue from the highest bit down: the official
+// colour map (VOCcolormap.m of the development kit).
+std::array<std::uint8_t, 3> color_of(int number) {
+  std::array<std::uint8_t, 3> color{};
+  for (int bit = 7; number; number >>= 3, --bit)
+    for (std::size_t c = 0; c < 3; ++c) color[c] |= static_cast<std::uint8_t>((number >> c & 1) << bit);
+  return color;
+}
+
+sectile::LabelMap label_map() {
+  sectile::LabelMap map;
+  for (int i = 0; i < kClasses; ++i) map.classes.push_back({kNames[i], color_of(i), i > 0, i});
+  return map;
+}
+
+std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }
+
+void demand_size(const fs::path& mask, const cv::Mat& found, const cv::Mat& wanted, const fs::path& other) {
+  if (found.size() != wanted.size())
+    throw DataError(mask.string(), "is " + size_of(found) + " pixels, and " + other.string() + " is " +
+                                       size_of(wanted) + " (width x height)");
+}
+
+// 8U, the numbers as stored.
+cv::Mat read_numbers(const fs::path& mask) {
+  const cv::Mat numbers = sectile::read_picture(mask).pixels;
+  if (numbers.type() == CV_8UC1) return numbers;
+  throw DataError(mask.string(), "has " + std::to_string(numbers.channels()) + " channels of " +
+                                     std::to_string(8 * numbers.elemSize1()) +
+                                     " bits; a mask of VOC is a palette or grey PNG of 8 bits");
+}
+
+cv::Mat read_labels(const fs::path& mask) {
+  const cv::Mat numbers = read_numbers(mask);
+  cv::Mat labels(numbers.size(), CV_16S);
+  for (int y = 0; y < labels.rows; ++y)
+    for (int x = 0; x < labels.cols; ++x) {
+      const int number = numbers.at<std::uint8_t>(y, x);
+      if (number >= kClasses && number != kVoid)
+        throw DataError(mask.string(), "pixel (" + std::to_string(x) + ", " + std::to_string(y) + ") has value " +
+                                           std::to_string(number) + "; VOC has 0 to 20, and 255 for void");
+      labels.at<std::int16_t>(y, x) = number == kVoid ? kIgnore : static_cast<std::int16_t>(number);
+    }
+  return labels;
+}
+
+// An object's class is the one that most of its pixels have: the class masks of augmented sets differ a little. One
+// whose class is all void does not count.
+std::vector<sectile::Instance> read_instances(const fs::path& mask, const cv::Mat& labels, const fs::path& other) {
+  const cv::Mat objects = read_numbers(mask);
+  demand_size(mask, objects, labels, other);
+  std::map<int, std::array<int, kClasses>> pixels;  // of each class, by object
+  for (int y = 0; y < objects.rows; ++y)
+    for (int x = 0; x < objects.cols; ++x) {
+      const int object = objects.at<std::uint8_t>(y, x), label = labels.at<std::int16_t>(y, x);
+      if (object != 0 && object != kVoid && label != kIgnore) ++pixels[object][static_cast<std::size_t>(label)];
+    }
+  std::vector<sectile::Instance> instances;
+  for (const auto& [object, counts] : pixels) {
+    const auto most = std::max_element(counts.begin() + 1, counts.end());
+    if (*most == 0)
+      throw DataError(mask.string(), "object " + std::to_string(object) + " is background in " + other.string());
+    sectile::Instance instance;
+    instance.id = object;
+    instance.category = static_cast<int>(most - counts.begin());
+    instance.mask = sectile::Mask(cv::Mat((objects == object) / 255));
+    instance.box = instance.mask.box();
+    instance.area = static_cast<double>(instance.mask.area());
+    instances.push_back(std::move(instance));
+  }
+  return instances;
+}
+
+class Voc final : public sectile::Dataset {
+ public:
+  Voc(const VocOptions& options, const sectile::BuildContext& context)
+      : entries_(voc::find_entries({options.root, options.split, options.labels,
+                                    options.instances.value_or(context.task != sectile::Task::semantic)})),
+        labels_(label_map()) {}
+
+  std::size_t size() const override { return entries_.size(); }
+  const sectile::LabelMap& labels() const override { return labels_; }
+  std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
+
+  sectile::Sample read(std::size_t index) const override {
+    const auto& entry = entries_.at(index);
+    sectile::Sample sample;
+    sample.id = entry.name;
+    sample.image = sectile::read_image(entry.image);
+    if (entry.labels.empty()) return sample;
+    sample.labels = read_labels(entry.labels);
+    demand_size(entry.labels, sample.labels, sample.image, entry.image);
+    if (!entry.objects.empty()) sample.instances = read_instances(entry.objects, sample.labels, entry.labels);
+    return sample;
+  }
+
+  std::vector<int> classes_of(std::size_t index) const override {
+    const auto& mask = entries_.at(index).labels;
+    if (mask.empty()) return {};
+    const cv::Mat labels = read_labels(mask);
+    std::array<bool, kClasses> seen{};
+    for (auto it = labels.begin<std::int16_t>(); it != labels.end<std::int16_t>(); ++it)
+      if (*it >= 0) seen[static_cast<std::size_t>(*it)] = true;
+    std::vector<int> classes;
+    for (int i = 0; i < kClasses; ++i)
+      if (seen[static_cast<std::size_t>(i)]) classes.push_back(i);
+    return classes;
+  }
+
+ private:
+  std::vector<voc::Entry> entries_;
+  sectile::LabelMap labels_;
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::dataset<Voc, VocOptions>(
+                            "voc", "PASCAL VOC: its 21 classes, splits, class masks and masks of single objects."))

@@ -1,0 +1,255 @@
+#include <cstdlib>
+#include <fstream>
+
+#include <sectile/data/image_io.h>
+#include <sectile/dataset.h>
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+
+#include "support/component.h"
+#include "support/scratch.h"
+#include "support/test.h"
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using namespace sectile;
+
+namespace {
+
+cv::Mat mask(std::initializer_list<int> values) {  // two rows
+  cv::Mat made(2, static_cast<int>(values.size()) / 2, CV_8U);
+  std::copy(values.begin(), values.end(), made.data);
+  return made;
+}
+
+// A VOC folder with the pictures a, b and c, which lists may name.
+class Tree {
+ public:
+  Tree() {
+    for (const char* name : {"a", "b", "c"}) {
+      picture("JPEGImages/" + std::string(name) + ".png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(10, 20, 30)));
+      picture("SegmentationClass/" + std::string(name) + ".png", mask({0, 1, 1, 255, 20, 1}));
+    }
+    list("train", "a\nb\n");
+  }
+  fs::path path() const { return scratch_.path(); }
+  void picture(const std::string& name, const cv::Mat& pixels) const {
+    fs::create_directories((path() / name).parent_path());
+    write_png(path() / name, pixels);
+  }
+  void list(const std::string& split, const std::string& text) const {
+    scratch_.write("ImageSets/Segmentation/" + split + ".txt", text);
+  }
+  std::shared_ptr<Dataset> open(const json& more = json::object(), Task task = Task::semantic) const {
+    json spec = {{"type", "voc"}, {"root", path().string()}};
+    spec.update(more);
+    BuildContext context;
+    context.task = task;
+    return test::make<Dataset>(spec.dump(), context);
+  }
+  std::string problem(const json& more, bool and_read = false) const {
+    try {
+      const auto data = open(more);
+      if (and_read) data->read(0);
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+ private:
+  test::Scratch scratch_;
+};
+
+using Names = std::vector<std::string>;
+Names ids(const Dataset& data) {
+  Names names;
+  for (std::size_t i = 0; i < data.size(); ++i) names.push_back(data.id_of(i));
+  return names;
+}
+std::vector<int> labels(const Sample& sample) {
+  return {sample.labels.begin<std::int16_t>(), sample.labels.end<std::int16_t>()};
+}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+json expected() {
+  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/datasets/voc/expected.json");
+  return json::parse(file);
+}
+
+}  // namespace
+
+TEST_CASE("a split lists pictures, and 255 does not count") {
+  const Tree tree;
+  const auto data = tree.open();
+  CHECK(ids(*data) == Names{"a", "b"});
+  const auto sample = data->read(1);
+  CHECK(sample.id == "b");
+  CHECK(labels(sample) == std::vector<int>{0, 1, 1, kIgnore, 20, 1});
+  CHECK(sample.image.at<cv::Vec3b>(0, 0) == cv::Vec3b(10, 20, 30));
+  CHECK(sample.instances.empty());
+  CHECK(data->classes_of(1) == std::vector<int>{0, 1, 20});
+}
+
+TEST_CASE("classes have VOC's names, and the colours of real palettes") {
+  const auto map = Tree().open()->labels();
+  REQUIRE(map.classes.size() == 21);
+  CHECK(map.classes[0].name == "background");
+  CHECK_FALSE(map.classes[0].thing);
+  CHECK(map.classes[15].name == "person");
+  CHECK(map.classes[15].thing);
+  CHECK(map.classes[20].name == "tvmonitor");
+  const auto colors = expected()["colors"];
+  for (std::size_t i = 0; i < 21; ++i) {
+    CHECK(map.classes[i].color == colors[i].get<std::array<std::uint8_t, 3>>());
+    CHECK(map.classes[i].category_id == static_cast<std::int64_t>(i));
+  }
+}
+
+TEST_CASE("the root may be VOCdevkit, or what holds it") {
+  const Tree tree;
+  const test::Scratch above;
+  fs::create_directories(above.path() / "x/VOCdevkit");
+  fs::create_directory_symlink(tree.path(), above.path() / "x/VOCdevkit/VOC2012");
+  for (const char* root : {"x", "x/VOCdevkit", "x/VOCdevkit/VOC2012"})
+    CHECK(tree.open({{"root", (above.path() / root).string()}})->size() == 2);
+  CHECK(has(tree.problem({{"root", above.path().string()}}), "holds no folder ImageSets/Segmentation, nor do VOC2012"));
+}
+
+TEST_CASE("a list may name masks, and the masks may lie in another folder") {
+  const Tree tree;
+  tree.picture("SegmentationClassAug/a.png", mask({1, 1, 1, 1, 1, 1}));
+  tree.picture("SegmentationClassAug/c.png", mask({2, 2, 2, 2, 2, 2}));
+  tree.list("trainaug", "/JPEGImages/c.png /SegmentationClassAug/c.png\nJPEGImages/a.png SegmentationClassAug/a.png\n");
+  const auto pairs = tree.open({{"split", "trainaug"}});
+  CHECK(ids(*pairs) == Names{"c", "a"});
+  CHECK(pairs->classes_of(0) == std::vector<int>{2});
+  tree.list("names", "c\n");
+  CHECK(tree.open({{"split", "names"}, {"labels", "SegmentationClassAug"}})->classes_of(0) == std::vector<int>{2});
+  tree.list("pictures", "/JPEGImages/c.png\n");
+  CHECK(tree.open({{"split", "pictures"}})->classes_of(0) == std::vector<int>{0, 1, 20});
+  CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
+            "trainaug.txt, line 1: names a mask itself: leave out the option \"labels\""));
+}
+
+TEST_CASE("the test split needs no masks") {
+  const Tree tree;
+  tree.picture("JPEGImages/d.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(1, 2, 3)));
+  tree.list("test", "d\n");
+  const auto data = tree.open({{"split", "test"}, {"instances", true}});
+  CHECK(data->read(0).labels.empty());
+  CHECK(data->read(0).instances.empty());
+  CHECK(data->classes_of(0).empty());
+  tree.list("test", "a\n");
+  CHECK_FALSE(tree.open({{"split", "test"}})->read(0).labels.empty());
+  tree.list("test", "a\nd\n");
+  CHECK(has(tree.problem({{"split", "test"}}), "1 of its 2 pictures have no mask"));
+}
+
+TEST_CASE("instances are what the mask of objects says, each of the class that most of its pixels have") {
+  const Tree tree;
+  tree.list("one", "a\n");
+  tree.picture("SegmentationClass/a.png", mask({0, 7, 7, 255, 12, 7}));
+  tree.picture("SegmentationObject/a.png", mask({0, 3, 3, 255, 1, 3}));
+  const json one = {{"split", "one"}};
+  CHECK(tree.open(one)->read(0).instances.empty());
+  for (const auto& [more, task] : {std::pair(json{{"instances", true}}, Task::semantic),
+                                   {json::object(), Task::instance},
+                                   {json::object(), Task::panoptic}}) {
+    json spec = one;
+    spec.update(more);
+    const auto found = tree.open(spec, task)->read(0).instances;
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].id == 1);
+    CHECK(found[0].category == 12);
+    CHECK(found[0].box == cv::Rect2f(1, 1, 1, 1));
+    CHECK(found[0].area == 1.0);
+    CHECK(found[1].id == 3);
+    CHECK(found[1].category == 7);
+    CHECK(found[1].box == cv::Rect2f(1, 0, 2, 2));
+    CHECK(found[1].area == 3.0);
+    CHECK(cv::countNonZero(found[1].mask.bitmap() != mask({0, 1, 1, 0, 0, 1})) == 0);
+    CHECK_FALSE(found[1].crowd);
+  }
+  CHECK(tree.open({{"split", "one"}, {"instances", false}}, Task::instance)->read(0).instances.empty());
+
+  const json with = {{"split", "one"}, {"instances", true}};
+  tree.picture("SegmentationClass/a.png", mask({0, 7, 8, 255, 255, 8}));  // object 1 is all void, object 3 mostly 8
+  const auto found = tree.open(with)->read(0).instances;
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].category == 8);
+  tree.picture("SegmentationClass/a.png", mask({0, 7, 7, 255, 0, 7}));
+  CHECK(has(tree.problem(with, true), "SegmentationObject/a.png: object 1 is background in "));
+  tree.picture("SegmentationObject/a.png", mask({0, 3}));
+  CHECK(has(tree.problem(with, true), "SegmentationObject/a.png: is 1 x 2 pixels, and "));
+  fs::remove(tree.path() / "SegmentationObject/a.png");
+  CHECK(has(tree.problem(with), "one.txt: 1 of its 1 pictures have no mask; the first is " +
+                                    (tree.path() / "SegmentationObject/a.png").string()));
+}
+
+TEST_CASE("what is missing or wrong is told with file and line, or pixel and value") {
+  const Tree tree;
+  CHECK(has(tree.problem({{"split", "vall"}}),
+            "vall.txt: is not there; option \"split\" names a list, and those there are: train"));
+  CHECK(has(tree.problem({{"labels", "SegmentationClassAug"}}),
+            "train.txt: 2 of its 2 pictures have no mask; the first is " +
+                (tree.path() / "SegmentationClassAug/a.png").string() + ". See \"labels\""));
+  CHECK(has(tree.problem({{"split", ""}}), "/part/split: must not be empty"));
+  CHECK(has(tree.problem({{"labels", ""}}), "/part/labels: must not be empty"));
+  const auto listed = [&](const std::string& text) {
+    tree.list("bad", text);
+    return tree.problem({{"split", "bad"}});
+  };
+  CHECK(has(listed("a\n\nz\n"), "bad.txt, line 3: names \"z\", and there is no picture "));
+  CHECK(has(listed("/JPEGImages/z.jpg\n"), "bad.txt, line 1: names the picture "));
+  CHECK(has(listed("a b c\n"), "bad.txt, line 1: has 3 words"));
+  CHECK(has(listed("a\nb\na\n"), "bad.txt, line 3: names \"a\", as line 1 does"));
+  CHECK(has(listed("/JPEGImages/a.png /SegmentationClass/z.png\n"), "bad.txt: 1 of its 1 pictures have no mask"));
+  CHECK(has(listed(""), "bad.txt: lists nothing"));
+
+  tree.picture("SegmentationClass/a.png", mask({0, 1, 1, 255, 21, 1}));
+  CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: pixel (1, 1) has value 21; VOC has 0 to 20"));
+  tree.picture("SegmentationClass/a.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(0, 0, 0)));
+  CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: has 3 channels of 8 bits; a mask of VOC is"));
+  tree.picture("SegmentationClass/a.png", mask({0, 1}));
+  CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: is 1 x 2 pixels, and "));
+}
+
+TEST_CASE("real VOC masks have the pixels per class, and objects, that Pillow finds") {
+  const char* data = std::getenv("SECTILE_DATA");
+  const fs::path real = fs::path(data ? data : "") / "voc-mini/VOC2012";
+  const fs::path labelme = fs::path(data ? data : "") / "labelme-mini/instance_segmentation/data_dataset_voc";
+  if (!data || !fs::exists(real) || !fs::exists(labelme)) {
+    MESSAGE("skipped: set SECTILE_DATA to a folder with voc-mini/ and labelme-mini/");
+    return;
+  }
+  for (const char* split : {"train", "val"}) {
+    const auto wanted = expected()[split];
+    const auto all = test::make<Dataset>(json{{"type", "voc"}, {"root", real.string()}, {"split", split}}.dump());
+    CHECK(ids(*all) == wanted["names"].get<Names>());
+    CHECK(all->classes_of(0) == wanted["classes_of_first"].get<std::vector<int>>());
+    const auto mean = cv::mean(all->read(0).image);
+    for (int c = 0; c < 3; ++c)
+      CHECK(mean[c] == doctest::Approx(wanted["mean_of_first"][c].get<double>()).epsilon(1e-3));
+    std::vector<std::int64_t> pixels(21);
+    std::int64_t ignored = 0;
+    for (std::size_t i = 0; i < all->size(); ++i)
+      for (const int label : labels(all->read(i))) ++(label < 0 ? ignored : pixels[static_cast<std::size_t>(label)]);
+    CHECK(pixels == wanted["pixels"].get<std::vector<std::int64_t>>());
+    CHECK(ignored == wanted["ignored"].get<std::int64_t>());
+  }
+
+  const test::Scratch objects;  // Labelme writes no lists
+  for (const char* name : {"JPEGImages", "SegmentationClass", "SegmentationObject"})
+    fs::create_directory_symlink(labelme / name, objects.path() / name);
+  objects.write("ImageSets/Segmentation/all.txt", "2011_000003\n2011_000006\n2011_000025\n");
+  const auto all = test::make<Dataset>(
+      json{{"type", "voc"}, {"root", objects.path().string()}, {"split", "all"}, {"instances", true}}.dump());
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::vector<std::vector<double>> found;
+    for (const auto& one : all->read(i).instances)
+      found.push_back({static_cast<double>(one.id), static_cast<double>(one.category), *one.area, one.box.x, one.box.y,
+                       one.box.width, one.box.height});
+    CHECK(found == expected()["objects"][all->id_of(i)].get<std::vector<std::vector<double>>>());
+  }
+}

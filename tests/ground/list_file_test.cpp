@@ -1,0 +1,42 @@
+#include <sectile/data/list_file.h>
+#include <sectile/error.h>
+
+#include "support/scratch.h"
+#include "support/test.h"
+
+using namespace sectile;
+
+namespace {
+
+// "1: a|b" for line 1 with two words.
+std::vector<std::string> lines(const std::string& text) {
+  const test::Scratch scratch;
+  std::vector<std::string> all;
+  for (const auto& line : read_list(scratch.write("list.txt", text))) {
+    std::string joined = std::to_string(line.number) + ":";
+    for (const auto& word : line.words) joined += " " + word + "|";
+    all.push_back(joined);
+  }
+  return all;
+}
+using Lines = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("words are parted by blanks, or by tabs alone") {
+  CHECK(lines("a\n  b   c \nd") == Lines{"1: a|", "2: b| c|", "3: d|"});
+  CHECK(lines("a b\tc d\n\te f \t\n") == Lines{"1: a b| c d|", "2: e f|"});
+}
+
+TEST_CASE("empty lines, comments, a byte order mark and carriage returns do not count") {
+  CHECK(lines("\xef\xbb\xbf# one\r\n\r\na#b\r\n   # two\n \t \nc\r\n") == Lines{"3: a#b|", "6: c|"});
+}
+
+TEST_CASE("what is no list is refused by name") {
+  const test::Scratch scratch;
+  CHECK_THROWS_WITH_AS(lines(" \n# only this\n"), doctest::Contains("list.txt: lists nothing"), DataError);
+  CHECK_THROWS_WITH_AS(lines(std::string("a\nb\0c\n", 6)), doctest::Contains("list.txt, line 2: holds a zero byte"),
+                       DataError);
+  CHECK_THROWS_WITH_AS(read_list(scratch.path()), doctest::Contains("is a folder"), DataError);
+  CHECK_THROWS_WITH_AS(read_list(scratch.path() / "none.txt"), doctest::Contains("No such file"), DataError);
+}
