@@ -1,7 +1,7 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
+#include <ctime>
 #include <fstream>
 #include <thread>
 
@@ -238,7 +238,7 @@ TEST_CASE("a header that states more than the file can hold is refused before me
   const std::pair<const char*, std::string> bombs[] = {
       {"16000 x 16000", replaced(jpeg, frame + 5, "\x3e\x80\x3e\x80")},
       {"16000 x 16000", replaced(bmp, 18, std::string("\x80\x3e\0\0\x80\x3e\0\0", 8))},
-      {"65500 x 65500", replaced(replaced(tiff, 18, "\xdc\xff"), 30, "\xdc\xff")},
+      {"16000 x 16000", replaced(replaced(tiff, 18, "\x80\x3e"), 30, "\x80\x3e")},
       {"16384 x 16384", replaced(webp, lossless + 9, "\xff\xff\xff\x0f")},
       {"65500 x 500", "P6 65500 500 255\n"},
       {"16000 x 16000", "P1 16000 16000\n1"},
@@ -253,18 +253,33 @@ TEST_CASE("a header that states more than the file can hold is refused before me
   }
 }
 
-TEST_CASE("a progressive JPEG of endless scans, and a TIFF of endless pages, end soon") {
+TEST_CASE("a JPEG whose codes do not add up is an error, though libjpeg would go on") {
   const Folder folder;
-  const std::string jpeg = bytes_of(kFormats / "progressive_grey.jpg");
-  const auto last = jpeg.rfind("\xff\xda");
-  const std::string scan = jpeg.substr(last, jpeg.size() - 2 - last);
-  std::string many = replaced(jpeg.substr(0, last), jpeg.find("\xff\xc2") + 5, "\x03\x20\x03\x20");  // 800 x 800
-  for (int i = 0; i < 20000; ++i) many += scan;
-  const auto start = std::chrono::steady_clock::now();
-  CHECK(message_of(write(folder / "scans.jpg", many + "\xff\xd9")) != "");
+  std::string jpeg = bytes_of(kFormats / "ycbcr_420.jpg");
+  const auto restart = jpeg.find("\xff\xd0");
+  REQUIRE(restart != std::string::npos);
+  has(message_of(write(folder / "a", replaced(jpeg, restart + 1, "\xd5"))), "is damaged or cut short");
+  has(message_of(write(folder / "a", jpeg.erase(restart - 60, 50))), "is damaged or cut short");
+}
+
+TEST_CASE("a progressive JPEG of endless scans, and a TIFF of endless pages, end soon") {
+  using namespace std::string_literals;
+  const Folder folder;
+  const auto codes = [](char table, char symbol) {  // one code of one bit
+    return "\xff\xc4\0\x14"s + table + '\1' + std::string(15, '\0') + symbol;
+  };
+  const auto scan = [](char first, char last) { return "\xff\xda\0\x08\1\1\0"s + first + last + '\0'; };
+  // 800 x 800 of grey: 10000 blocks of a bit each, then scans of no value in up to 16384 blocks each
+  std::string jpeg = "\xff\xd8\xff\xdb\0\x43\0"s + std::string(64, '\1') + "\xff\xc2\0\x0b\x08\3\x20\3\x20\1\1\x11\0"s +
+                     codes('\0', '\0') + codes('\x10', '\xe0') + scan(0, 0) + std::string(1250, '\0');
+  CHECK(message_of(write(folder / "one.jpg", jpeg + scan(1, 63) + "\0\0\xff\xd9"s)) == "");
+  for (int i = 0; i < 20000; ++i) jpeg += scan(1, 63) + "\0\0"s;
+  const std::clock_t start = std::clock();  // of work: a busy machine is no fault
+  has(message_of(write(folder / "scans.jpg", jpeg + "\xff\xd9")), "scans for one picture");
+
   const std::string tiff = bytes_of(kFormats / "grey_4.tif");
   const auto entries = static_cast<std::size_t>(static_cast<unsigned char>(tiff[8]));
-  has(message_of(write(folder / "loop.tif", replaced(tiff, 10 + 12 * entries, std::string("\x08\0\0\0", 4))), 5),
+  has(message_of(write(folder / "loop.tif", replaced(tiff, 10 + 12 * entries, "\x08\0\0\0"s)), 5),
       "the list of its pages does not end");
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
+  CHECK(std::clock() - start < 2 * CLOCKS_PER_SEC);
 }

@@ -2,8 +2,8 @@
 // SECTILE_MUTATIONS: how many files per format; unset, 300.
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <random>
 
@@ -18,10 +18,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Seconds = std::chrono::duration<double>;
+double seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }  // of work: a busy machine is no fault
 
 struct Format {
-  const char* name;
+  std::string name;
   std::vector<const char*> suffixes;
   // Memory at most: kSpare, this many times the file (how far its compression goes, in working memory), and kPictures
   // times the picture that the header states.
@@ -31,7 +31,7 @@ const Format kFormats[] = {{"PNG", {".png"}, 2100},  {"JPEG", {".jpg"}, 1100},
                            {"TIFF", {".tif"}, 4200}, {"WebP", {".webp"}, 8},
                            {"BMP", {".bmp"}, 8},     {"PNM", {".pbm", ".pgm", ".ppm", ".pam"}, 8}};
 constexpr std::size_t kSpare = 3u << 20, kPictures = 6;
-constexpr Seconds kLongest{1};
+constexpr double kLongest = 1;  // seconds
 
 class Mutator {
  public:
@@ -40,6 +40,7 @@ class Mutator {
   std::string next() {
     std::string bytes = any(seeds_);
     for (std::size_t times = 1 + below(4); times > 0; --times) change(bytes);
+    if (below(4)) seal(bytes);
     return bytes;
   }
 
@@ -80,6 +81,27 @@ class Mutator {
       }
       default:
         attack_length(bytes, at);
+    }
+  }
+
+  // The checksums of a PNG's chunks made right, so that what is wrong gets past them.
+  static void seal(std::string& bytes) {
+    if (bytes.substr(0, 4) != "\x89PNG") return;
+    const auto number = [&](std::size_t at) {
+      std::size_t value = 0;
+      for (std::size_t i = 0; i < 4; ++i) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+      return value;
+    };
+    for (std::size_t at = 8; at + 12 <= bytes.size();) {
+      const std::size_t end = at + 8 + number(at);
+      if (end + 4 > bytes.size()) return;
+      std::uint32_t crc = ~0u;
+      for (std::size_t i = at + 4; i < end; ++i) {
+        crc ^= static_cast<unsigned char>(bytes[i]);
+        for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+      }
+      for (std::size_t i = 0; i < 4; ++i) bytes[end + i] = static_cast<char>(~crc >> (24 - 8 * i));
+      at = end + 4;
     }
   }
 
@@ -152,11 +174,11 @@ Outcome outcome_of(const Read& read) {
 
 struct Tally {
   std::size_t pictures = 0, wrong = 0, most_bytes = 0;
-  Seconds longest{}, all{};
+  double longest = 0, all = 0;
 };
 
 void try_file(const Format& format, const fs::path& file, const std::string& bytes, Tally& tally) {
-  const auto start = std::chrono::steady_clock::now();
+  const double start = seconds();
   const AllocationPeak peak;
   const std::size_t stated = stated_bytes(file);
   std::string surprise;
@@ -166,7 +188,7 @@ void try_file(const Format& format, const fs::path& file, const std::string& byt
     surprise += outcome.surprise;
   }
   surprise += outcome_of([&] { return !sectile::read_image(file).empty(); }).surprise;
-  const Seconds taken = std::chrono::steady_clock::now() - start;
+  const double taken = seconds() - start;
   const std::size_t most = kSpare + format.per_byte * bytes.size() + kPictures * stated;
   tally.longest = std::max(tally.longest, taken);
   tally.most_bytes = std::max(tally.most_bytes, peak.bytes());
@@ -178,7 +200,7 @@ void try_file(const Format& format, const fs::path& file, const std::string& byt
   CAPTURE(stated);
   CAPTURE(most);
   CAPTURE(peak.bytes());
-  CAPTURE(taken.count());
+  CAPTURE(taken);
   FAIL_CHECK(kept.string());
 }
 
@@ -192,18 +214,18 @@ TEST_CASE("a damaged file of any format is a picture or a DataError, soon and in
     CAPTURE(format.name);
     Mutator mutator(seeds_of(format));
     Tally tally;
-    const auto start = std::chrono::steady_clock::now();
+    const double start = seconds();
     for (int i = 0; i < count && tally.wrong < 5; ++i) {
       const std::string bytes = mutator.next();
       std::ofstream(file, std::ios::binary) << bytes;
       try_file(format, file, bytes, tally);
     }
-    tally.all = std::chrono::steady_clock::now() - start;
+    tally.all = seconds() - start;
     CHECK(tally.pictures > 0);
     CHECK(tally.pictures < static_cast<std::size_t>(count));
     if (wanted)
-      MESSAGE(format.name, ": ", count, " files, ", tally.pictures, " pictures, longest ", tally.longest.count(),
-              " s, all ", tally.all.count(), " s, most memory ", tally.most_bytes, " bytes");
+      MESSAGE(format.name, ": ", count, " files, ", tally.pictures, " pictures, longest ", tally.longest, " s, all ",
+              tally.all, " s, most memory ", tally.most_bytes, " bytes");
   }
   fs::remove(file);
 }

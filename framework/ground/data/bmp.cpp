@@ -115,13 +115,11 @@ DecodedPicture decode(const PictureFile& file, int page) {
   if (page != 0) refuse_page(file, page, 1);
   const Layout layout = read_layout(file);
   const FileBytes bytes = file.bytes();
-  if (layout.pixels_at + layout.row_bytes * static_cast<unsigned>(layout.height) > bytes.size)
-    refuse_damaged(file, "its pixels are not all there");
   DecodedPicture decoded;
   decoded.alpha = layout.channels == 4;
   if (layout.colors > 0) decoded.picture.palette = read_palette(file, layout);
   decoded.picture.pixels.create(layout.height, layout.width, CV_8UC(layout.channels));
-  const std::uint8_t* row = bytes.data.get() + layout.pixels_at;
+  const std::uint8_t* row = bytes.data.get() + layout.pixels_at;  // all there, as read_layout has checked
   for (int y = 0; y < layout.height; ++y, row += layout.row_bytes)
     copy_row(row, layout, decoded.picture.pixels.row(layout.top_down ? y : layout.height - 1 - y));
   return decoded;

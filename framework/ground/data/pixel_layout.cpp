@@ -1,5 +1,6 @@
 #include "pixel_layout.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "picture_format.h"
@@ -8,6 +9,7 @@ namespace sectile {
 namespace {
 
 constexpr int kOrientationTag = 0x0112, kShort = 3;
+constexpr int kTile = 64;  // pixels: turned in small squares, rows that become columns stay in the cache
 
 template <std::size_t kSize>
 void copy_pixels(const std::uint8_t* from, std::ptrdiff_t step, int count, std::uint8_t* to, std::size_t size) {
@@ -69,8 +71,12 @@ cv::Mat oriented(const cv::Mat& pixels, int orientation) {
 
   cv::Mat turned(swapped ? cv::Size(pixels.rows, pixels.cols) : pixels.size(), pixels.type());
   const auto copy = size == 1 ? &copy_pixels<1> : size == 3 ? &copy_pixels<3> : &copy_pixels<0>;
-  for (int y = 0; y < turned.rows; ++y)
-    copy(corner + y * (swapped ? along : down), swapped ? down : along, turned.cols, turned.ptr(y), size);
+  const auto next_x = swapped ? down : along, next_y = swapped ? along : down;
+  for (int top = 0; top < turned.rows; top += kTile)
+    for (int left = 0; left < turned.cols; left += kTile)
+      for (int y = top; y < std::min(turned.rows, top + kTile); ++y)
+        copy(corner + y * next_y + left * next_x, next_x, std::min(kTile, turned.cols - left),
+             turned.ptr(y) + static_cast<std::size_t>(left) * size, size);
   return turned;
 }
 
