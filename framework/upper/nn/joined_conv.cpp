@@ -1,6 +1,7 @@
 #include "joined_conv.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/conv2d.h>
 #include <ATen/ops/convolution_backward.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -13,17 +14,18 @@ using torch::autograd::variable_list;
 
 struct JoinedConv : torch::autograd::Function<JoinedConv> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& a, const at::Tensor& b,
-                            const at::Tensor& weight, const at::Tensor& bias, torch::nn::Conv2dImpl* conv) {
-    context->save_for_backward({a, b, weight});
+                            const at::Tensor& weight, const torch::nn::detail::ConvNdOptions<2>& options) {
     const auto list = [](const torch::ExpandingArray<2>& pair) {
       return std::vector<std::int64_t>(pair->begin(), pair->end());
     };
-    context->saved_data["stride"] = list(conv->options.stride());
-    context->saved_data["padding"] = list(std::get<torch::ExpandingArray<2>>(conv->options.padding()));
-    context->saved_data["dilation"] = list(conv->options.dilation());
-    context->saved_data["groups"] = conv->options.groups();
-    context->saved_data["has_bias"] = bias.defined();
-    return conv->forward(at::cat({a, b}, 1));
+    const auto stride = list(options.stride()), dilation = list(options.dilation());
+    const auto padding = list(std::get<torch::ExpandingArray<2>>(options.padding()));
+    context->save_for_backward({a, b, weight});
+    context->saved_data["stride"] = stride;
+    context->saved_data["padding"] = padding;
+    context->saved_data["dilation"] = dilation;
+    context->saved_data["groups"] = options.groups();
+    return at::conv2d(at::cat({a, b}, 1), weight, {}, stride, padding, dilation, options.groups());
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -32,18 +34,13 @@ struct JoinedConv : torch::autograd::Function<JoinedConv> {
     const auto& gradient = gradients[0];
     const auto type = gradient.scalar_type();  // autocast's, where that was on
     const auto joined = at::cat({saved[0], saved[1]}, 1).to(type);
-    const bool has_bias = context->saved_data["has_bias"].toBool();
-    const std::vector<std::int64_t> bias_size{saved[2].size(0)};
-    const bool to_input = context->needs_input_grad(0) || context->needs_input_grad(1);
     const auto [of_input, of_weight, of_bias] = at::convolution_backward(
-        gradient, joined, saved[2].to(type), has_bias ? at::OptionalIntArrayRef(bias_size) : std::nullopt,
-        numbers("stride"), numbers("padding"), numbers("dilation"), /*transposed=*/false, {0, 0},
-        context->saved_data["groups"].toInt(), {to_input, true, has_bias});
-    const auto part = [&](std::int64_t begin, const at::Tensor& like) {
-      return to_input ? of_input.narrow(1, begin, like.size(1)).to(like.scalar_type()) : at::Tensor();
-    };
-    return {part(0, saved[0]), part(saved[0].size(1), saved[1]), of_weight.to(saved[2].scalar_type()),
-            has_bias ? of_bias.to(saved[2].scalar_type()) : at::Tensor(), at::Tensor()};
+        gradient, joined, saved[2].to(type), std::nullopt, numbers("stride"), numbers("padding"), numbers("dilation"),
+        /*transposed=*/false, {0, 0}, context->saved_data["groups"].toInt(), {true, true, false});
+    const auto width = saved[0].size(1);
+    return {of_input.narrow(1, 0, width).to(saved[0].scalar_type()),
+            of_input.narrow(1, width, saved[1].size(1)).to(saved[1].scalar_type()),
+            of_weight.to(saved[2].scalar_type()), at::Tensor()};
   }
 };
 
@@ -51,7 +48,8 @@ struct JoinedConv : torch::autograd::Function<JoinedConv> {
 
 at::Tensor joined_conv(torch::nn::Conv2dImpl& conv, const at::Tensor& a, const at::Tensor& b) {
   if (!c10::GradMode::is_enabled()) return conv.forward(at::cat({a, b}, 1));
-  return JoinedConv::apply(a, b, conv.weight, conv.bias, &conv);
+  const auto convolved = JoinedConv::apply(a, b, conv.weight, conv.options);
+  return conv.bias.defined() ? convolved + conv.bias.view({1, -1, 1, 1}) : convolved;
 }
 
 }  // namespace sectile::nn
