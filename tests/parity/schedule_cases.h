@@ -17,9 +17,10 @@ namespace sectile::test {
 
 inline Json schedule_cases(const std::string& part, const std::string& type) {
   std::ifstream file(SECTILE_SOURCE_DIR "/tests/parity/schedules.json");
+  const auto all = Json::parse(file);
   Json cases = Json::array();
-  for (auto& one : Json::parse(file)[part])
-    if (one["spec"]["type"] == type) cases.push_back(std::move(one));
+  for (const auto& one : all[part])
+    if (one["spec"]["type"] == type) cases.push_back(one);
   return cases;
 }
 

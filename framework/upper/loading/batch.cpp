@@ -209,7 +209,7 @@ at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t ind
   const double size_now[] = {double(now.width), double(now.height), double(now.depth)};
   const double size_then[] = {double(then.width), double(then.height), double(then.depth)};
   const int dims = volume ? 3 : 2;
-  auto theta = at::empty({1, dims, dims + 1}, at::kFloat);
+  auto theta = at::empty({1, dims, dims + 1}, at::kDouble);
   for (int i = 0; i < dims; ++i) {
     double shift = back(i, 3) * 2 / size_now[i] - 1;
     for (int j = 0; j < dims; ++j) {
@@ -252,8 +252,9 @@ LossTerms DenseLoss::operator()(const Outputs& outputs, const Batch& batch) cons
   if (!outputs.logits.defined()) throw PluginError("loss", "wants class scores, and the model gives no logits");
   if (!batch.labels.defined()) throw PluginError("loss", "wants labels, and the batch has none");
   const bool per_class = batch.labels.is_floating_point();
-  const auto logits = interpolate(outputs.logits.to(at::kFloat), batch.labels.sizes().slice(per_class ? 2 : 1));
-  return {{"", per_class ? forward_per_class(logits, batch.labels) : forward(logits, batch.labels)}};
+  const auto type = outputs.logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const auto logits = interpolate(outputs.logits.to(type), batch.labels.sizes().slice(per_class ? 2 : 1));
+  return {{"", per_class ? forward_per_class(logits, batch.labels.to(type)) : forward(logits, batch.labels)}};
 }
 
 at::Tensor DenseLoss::forward_per_class(const at::Tensor&, const at::Tensor&) const {

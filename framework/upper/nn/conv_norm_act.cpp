@@ -50,10 +50,10 @@ at::Tensor ConvNormActLayers::normalized(const at::Tensor& x) {
   return norm_->forward(x);
 }
 
-// In float32 whatever autocast made of x: sums over a batch overflow half precision.
+// In float32 at least, whatever autocast made of x: sums over a batch overflow half precision.
 at::Tensor ConvNormActLayers::normalized_across_ranks(const at::Tensor& x) {
   const auto per_channel = [](const at::Tensor& values) { return values.view({1, -1, 1, 1}); };
-  const auto values = x.to(at::kFloat);
+  const auto values = x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
   const auto channels = x.size(1);
   const auto pixels = at::full({1}, x.numel() / channels, values.options());
   const auto all = ranks_->sum(at::cat({values.sum({0, 2, 3}), values.square().sum({0, 2, 3}), pixels}));

@@ -56,7 +56,7 @@ class CrossEntropy final : public sectile::DenseLoss {
                                                       " values, and the data set has " +
                                                       std::to_string(context.classes()) +
                                                       " classes: give one value per class, or leave it out");
-    weights_ = at::tensor(weights, at::kFloat);
+    weights_ = at::tensor(weights, at::kDouble);
   }
 
  protected:
@@ -84,7 +84,7 @@ class CrossEntropy final : public sectile::DenseLoss {
 
  private:
   at::Tensor weights_for(const at::Tensor& logits) const {
-    return weights_.defined() ? weights_.to(logits.device()) : at::ones({logits.size(1)}, logits.options());
+    return weights_.defined() ? weights_.to(logits.options()) : at::ones({logits.size(1)}, logits.options());
   }
   at::Tensor weights_per_class(const at::Tensor& logits) const {  // [C, 1, …], which goes with [N, C, …]
     std::vector<std::int64_t> shape(static_cast<std::size_t>(logits.dim() - 1), 1);

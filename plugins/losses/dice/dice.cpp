@@ -70,7 +70,7 @@ class Dice final : public sectile::DenseLoss, public sectile::AcrossRanks {
   at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
     const auto probability = probabilities(logits);  // [N, C, pixels]
     const auto truth = labels.flatten(1);            // [N, pixels]
-    const auto counted = (truth != sectile::kIgnore).to(at::kFloat);
+    const auto counted = (truth != sectile::kIgnore).to(logits.scalar_type());
     const auto number = truth.clamp_min(0);
     const auto hit = probability.gather(1, number.unsqueeze(1)).squeeze(1) * counted;
     const auto per_class = [&](const at::Tensor& values) {
@@ -78,16 +78,16 @@ class Dice final : public sectile::DenseLoss, public sectile::AcrossRanks {
           .scatter_add(1, number, values.to(at::kDouble));
     };
     const auto predicted = at::matmul(probability, counted.unsqueeze(2)).squeeze(2);
-    return dice({per_class(hit), predicted.to(at::kDouble), per_class(counted)});
+    return dice({per_class(hit), predicted.to(at::kDouble), per_class(counted)}).to(logits.scalar_type());
   }
 
   at::Tensor forward_per_class(const at::Tensor& logits, const at::Tensor& labels) const override {
     const auto truth = labels.flatten(2);
-    const auto counted = (truth >= 0).to(at::kFloat);
+    const auto counted = (truth >= 0).to(logits.scalar_type());
     const auto probability = probabilities(logits) * counted;
     const auto wanted = truth * counted;
     const auto sum = [](const at::Tensor& values) { return values.sum(2, /*keepdim=*/false, at::kDouble); };
-    return dice({sum(probability * wanted), sum(probability), sum(wanted)});
+    return dice({sum(probability * wanted), sum(probability), sum(wanted)}).to(logits.scalar_type());
   }
 
  private:
@@ -125,7 +125,7 @@ class Dice final : public sectile::DenseLoss, public sectile::AcrossRanks {
       for (const auto number : included_) mask[number].fill_(1);
       kept = kept * mask;
     }
-    return ((loss * kept).sum() / kept.sum().clamp_min(1)).to(at::kFloat);
+    return (loss * kept).sum() / kept.sum().clamp_min(1);
   }
 
   DiceOptions options_;

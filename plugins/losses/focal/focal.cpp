@@ -60,7 +60,7 @@ class Focal final : public sectile::DenseLoss {
       throw sectile::PluginError("alpha", "has " + std::to_string(alpha.size()) + " values, and the data set has " +
                                               std::to_string(classes) +
                                               " classes: give one value per class, or one for all");
-    alpha_ = at::tensor(alpha, at::kFloat);
+    alpha_ = at::tensor(alpha, at::kDouble);
   }
 
  protected:
@@ -73,7 +73,7 @@ class Focal final : public sectile::DenseLoss {
     }
     const auto log_probability = logits.log_softmax(1).gather(1, number);
     auto loss = -modulation(-log_probability.expm1(), gamma_) * log_probability;
-    if (alpha_.defined()) loss = loss * alpha_.to(logits.device()).index({number});
+    if (alpha_.defined()) loss = loss * alpha_.to(logits.options()).index({number});
     return mean(loss, counted);
   }
 
@@ -90,7 +90,7 @@ class Focal final : public sectile::DenseLoss {
   at::Tensor alpha_per_class(const at::Tensor& logits) const {  // [C, 1, …], which goes with [N, C, …]
     std::vector<std::int64_t> shape(static_cast<std::size_t>(logits.dim() - 1), 1);
     shape[0] = -1;
-    return alpha_.to(logits.device()).view(shape);
+    return alpha_.to(logits.options()).view(shape);
   }
 
   // target: float [N, C, …] of 0..1.

@@ -1,5 +1,7 @@
 // Stochastic gradient descent with momentum as torch.optim.SGD has it (Sutskever et al. 2013, with the learning rate
 // outside the momentum), on LibTorch's fused kernel.
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_fused_sgd.h>
 
 #include <sectile/foreach_optimizer.h>
@@ -43,9 +45,27 @@ class Sgd final : public sectile::ForeachOptimizer {
 
  private:
   void update(sectile::ForeachTensors& tensors, double lr, bool decay) override {
-    at::_fused_sgd_(tensors.parameters, tensors.gradients, tensors.state["momentum_buffer"],
-                    decay ? options_.weight_decay : 0, options_.momentum, lr, options_.dampening, options_.nesterov,
-                    /*maximize=*/false, tensors.first);
+    const double weight_decay = decay ? options_.weight_decay : 0;
+    if (narrow_on_cpu(tensors.parameters.front())) return unfused(tensors, lr, weight_decay);
+    at::_fused_sgd_(tensors.parameters, tensors.gradients, tensors.state["momentum_buffer"], weight_decay,
+                    options_.momentum, lr, options_.dampening, options_.nesterov, /*maximize=*/false, tensors.first);
+  }
+
+  // LibTorch's fused CPU kernel leaves such parameters as they are (pytorch/pytorch issue 191763).
+  static bool narrow_on_cpu(const at::Tensor& parameter) { return parameter.is_cpu() && parameter.element_size() < 4; }
+
+  void unfused(sectile::ForeachTensors& tensors, double lr, double weight_decay) const {
+    auto directions = at::_foreach_add(tensors.gradients, tensors.parameters, weight_decay);
+    if (options_.momentum > 0) {
+      auto& buffers = tensors.state["momentum_buffer"];
+      at::_foreach_mul_(buffers, options_.momentum);
+      at::_foreach_add_(buffers, directions, tensors.first ? 1 : 1 - options_.dampening);
+      if (options_.nesterov)
+        at::_foreach_add_(directions, buffers, options_.momentum);
+      else
+        directions = buffers;
+    }
+    at::_foreach_add_(tensors.parameters, directions, -lr);
   }
 
   SgdOptions options_;

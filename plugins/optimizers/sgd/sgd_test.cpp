@@ -12,7 +12,11 @@ TEST_CASE("sgd with its state loaded goes on as if it had never stopped") {
 
 TEST_CASE("sgd gives the same whatever the layout of parameter, gradient and state") { check_layouts("sgd"); }
 
-TEST_CASE("sgd updates bfloat16 beside float32") { check_narrow_types("sgd"); }
+TEST_CASE("sgd updates bfloat16 beside float32") {
+  check_narrow_types("sgd", {{"momentum", 0}, {"weight_decay", 0.1}});
+  check_narrow_types("sgd", {{"dampening", 0.5}});
+  check_narrow_types("sgd", {{"nesterov", true}});
+}
 
 TEST_CASE("sgd refuses a state that does not fit, and names the parameter") {
   check_bad_states("sgd", "momentum_buffer");

@@ -11,5 +11,6 @@ TEST_CASE("step refuses a step size of 0") {
 }
 
 TEST_CASE("step refuses to be without a step size") {
-  CHECK_THROWS_WITH_AS(make<Schedule>(R"({"type": "step"})"), doctest::Contains("/part/step_size"), SpecError);
+  CHECK_THROWS_WITH_AS(make<Schedule>(R"({"type": "step"})"), doctest::Contains("option \"step_size\" is missing"),
+                       SpecError);
 }
