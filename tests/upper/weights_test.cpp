@@ -169,11 +169,12 @@ TEST_CASE("weights of another network are refused with the names that differ") {
   auto checkpoint = small_checkpoint();
   checkpoint.model.erase("count");
   CHECK(message([&] {
-          load_into(*linear, checkpoint, "best.pth");
+          load_into(*linear, checkpoint.model, "linear", "best.pth");
         }).find("missing or of another shape: bias, weight") != std::string::npos);
   checkpoint.model["extra.weight"] = at::ones({1});
-  CHECK(message([&] { load_into(*linear, checkpoint, "best.pth"); }).find("not known to it: extra.weight") !=
-        std::string::npos);
+  CHECK(message([&] {
+          load_into(*linear, checkpoint.model, "linear", "best.pth");
+        }).find("not known to it: extra.weight") != std::string::npos);
 }
 
 TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it") {

@@ -1,0 +1,234 @@
+// Runs that stop and go on, by themselves and by force.
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <ATen/ATen.h>
+
+#include <sectile/random.h>
+
+#include "ground/spec/pipeline_spec.h"
+#include "support/component.h"
+#include "support/scratch.h"
+#include "support/test.h"
+#include "upper/training/trainer.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+// EMA, accumulation, a plateau schedule that looks at evaluations, and saves in the middle of epochs.
+const char* const kSpec = R"({
+  "data": {"train": {"type": "synthetic", "count": 22, "size": [48, 64], "seed": 1},
+           "val": {"type": "synthetic", "count": 3, "size": [50, 70], "seed": 2}},
+  "transforms": {"train": [{"type": "random_scale"}, {"type": "random_crop", "size": [40, 40]}, {"type": "horizontal_flip"},
+                           {"type": "brightness_contrast"}, {"type": "normalize"}],
+                 "val": [{"type": "normalize"}]},
+  "model": {"type": "unet", "widths": [4, 8]},
+  "loss": [{"type": "cross_entropy"}],
+  "optimizer": {"type": "adamw", "lr": 0.01},
+  "schedule": {"type": "plateau", "patience": 0, "warmup": 3},
+  "metrics": [{"type": "iou"}],
+  "train": {"epochs": 5, "batch_size": 4, "accumulate": 2, "save_every": 2, "ema": {"decay": 0.9}}
+})";
+
+PipelineSpec spec(const std::string& changes = "{}") {
+  SpecFile file;
+  file.json = Json::parse(kSpec);
+  file.json.merge_patch(Json::parse(changes));
+  return read_spec(test::plugins(), file);
+}
+
+TrainResult trained(const fs::path& folder, const std::string& changes = "{}", std::int64_t stop_after = -1,
+                    const std::optional<fs::path>& from = {}) {
+  fs::create_directories(folder);
+  auto pipeline = Pipeline::for_training(test::plugins(), spec(changes), at::kCPU);
+  std::int64_t step = 0;
+  TrainListener listener;
+  listener.stepped = [&](const StepReport& report) { step = report.step; };
+  listener.interrupted = [&] { return step == stop_after; };
+  return train(pipeline, folder, listener, from);
+}
+
+void check_same_bits(const StateDict& a, const StateDict& b) {
+  REQUIRE(!a.empty());
+  REQUIRE(a.size() == b.size());
+  for (const auto& [name, tensor] : a) {
+    CAPTURE(name);
+    CHECK(at::equal(tensor, b.at(name)));
+  }
+}
+
+void check_same_run(const fs::path& a, const fs::path& b) {
+  const auto first = load_checkpoint(a / "last.pth"), second = load_checkpoint(b / "last.pth");
+  CHECK(first.step == second.step);
+  check_same_bits(first.model, second.model);
+  check_same_bits(first.ema, second.ema);
+  CHECK(first.resumption->evaluations == second.resumption->evaluations);
+  CHECK(first.resumption->best == second.resumption->best);
+}
+
+// The members of every line that do not tell the time.
+std::vector<Json> log_of(const fs::path& folder) {
+  std::vector<Json> lines;
+  std::ifstream log(folder / "log.jsonl");
+  for (std::string line; std::getline(log, line);) {
+    lines.push_back(Json::parse(line));
+    lines.back().erase("seconds");
+  }
+  return lines;
+}
+
+// The program itself, which can be killed.
+pid_t start(const fs::path& spec_file, const fs::path& folder, int workers) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  const auto program = std::string(SECTILE_BUILD_DIR "/bin/sectile");
+  const auto threads = "/train/workers=" + std::to_string(workers);
+  execl(program.c_str(), program.c_str(), "train", spec_file.c_str(), "-o", folder.c_str(), "--resume=auto", "--quiet",
+        "--set", threads.c_str(), nullptr);
+  _exit(127);
+}
+
+std::size_t lines_of(const fs::path& file) {
+  std::ifstream in(file);
+  std::size_t count = 0;
+  for (std::string line; std::getline(in, line);) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a run that was stopped after any step goes on to the same bits as one that was not") {
+  const test::Scratch scratch;
+  trained(scratch.path() / "unbroken");
+  const auto expected = log_of(scratch.path() / "unbroken");
+  for (const std::int64_t stop : {1, 2, 3, 7, 9, 14}) {  // 3 and 9 end an epoch: their evaluation is still due
+    CAPTURE(stop);
+    const auto folder = scratch.path() / std::to_string(stop);
+    const auto stopped = trained(folder, "{}", stop);
+    CHECK((stopped.ending == Ending::interrupted));
+    CHECK(stopped.step == stop);
+    const auto result = trained(folder, R"({"train": {"workers": 0}})", -1, folder / "last.pth");
+    CHECK((result.ending == Ending::done));
+    check_same_run(scratch.path() / "unbroken", folder);
+    CHECK(log_of(folder) == expected);
+  }
+}
+
+TEST_CASE("killed at random steps and resumed, the program comes to the same bits; the log holds every step once") {
+  const char* asked = std::getenv("SECTILE_KILLS");
+  const int kills = asked ? std::atoi(asked) : 2;
+  const test::Scratch scratch;
+  const auto file = scratch.path() / "spec.json";
+  std::ofstream(file) << kSpec;
+  int status = 0;
+  waitpid(start(file, scratch.path() / "unbroken", 2), &status, 0);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE(WEXITSTATUS(status) == 0);
+  const auto expected = log_of(scratch.path() / "unbroken");
+  Random random{11};
+  int same = 0;
+  for (int kill_number = 0; kill_number < kills; ++kill_number) {
+    const auto folder = scratch.path() / std::to_string(kill_number);
+    const auto lines = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(expected.size()) - 1)) + 1;
+    const pid_t child = start(file, folder, kill_number % 3);
+    while (lines_of(folder / "log.jsonl") < lines && waitpid(child, &status, WNOHANG) == 0)
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    std::this_thread::sleep_for(std::chrono::microseconds(random.below(20000)));  // inside a step, or a save
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    waitpid(start(file, folder, (kill_number + 1) % 3), &status, 0);
+    CAPTURE(lines);
+    CHECK(WEXITSTATUS(status) == 0);
+    check_same_run(scratch.path() / "unbroken", folder);
+    CHECK(log_of(folder) == expected);
+    same += log_of(folder) == expected;
+  }
+  MESSAGE(same << " of " << kills << " killed runs came to the same end");
+}
+
+TEST_CASE("the first interrupt saves and ends with 130, and the run goes on from there") {
+  const test::Scratch scratch;
+  const auto file = scratch.path() / "spec.json", folder = scratch.path() / "run";
+  std::ofstream(file) << kSpec;
+  for (const int signal : {SIGINT, SIGTERM}) {
+    fs::remove_all(folder);
+    int status = 0;
+    const pid_t child = start(file, folder, 1);
+    while (lines_of(folder / "log.jsonl") < 1 && waitpid(child, &status, WNOHANG) == 0)
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    kill(child, signal);
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 130);
+    CHECK(load_checkpoint(folder / "last.pth").step >= 1);
+  }
+}
+
+TEST_CASE("where a save does not fit, the earlier one stays whole and the message says why") {
+  const test::Scratch scratch;
+  const auto folder = scratch.path() / "run";
+  trained(folder, "{}", 3);
+  const auto before = load_checkpoint(folder / "last.pth");
+  const pid_t child = fork();  // a limit of a process holds for the rest of its life
+  if (child == 0) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{20000, 20000};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      save_checkpoint(folder / "last.pth", before);
+    } catch (const DataError& error) {
+      _exit(std::string(error.what()).find("File too large") != std::string::npos ? 0 : 1);
+    }
+    _exit(2);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WEXITSTATUS(status) == 0);
+  check_same_bits(load_checkpoint(folder / "last.pth").model, before.model);
+  for (const auto& entry : fs::directory_iterator(folder))
+    CHECK(entry.path().filename().string().find(".part") == std::string::npos);
+}
+
+TEST_CASE("another spec does not go on with a run, and every difference is named") {
+  const test::Scratch scratch;
+  trained(scratch.path(), "{}", 2);
+  try {
+    trained(scratch.path(), R"({"optimizer": {"lr": 0.02}, "train": {"seed": 2, "workers": 0, "save_every": 5}})", -1,
+            scratch.path() / "last.pth");
+    FAIL("no exception");
+  } catch (const SpecError& error) {
+    REQUIRE(error.problems().size() == 2);
+    CHECK(error.problems()[0].pointer == "/optimizer/lr");
+    CHECK(error.problems()[1].pointer == "/train/seed");
+  }
+}
+
+TEST_CASE("best.pth holds weights alone, and no run goes on from it") {
+  const test::Scratch scratch;
+  trained(scratch.path());
+  CHECK_THROWS_WITH_AS(trained(scratch.path(), "{}", -1, scratch.path() / "best.pth"),
+                       doctest::Contains("weights alone"), DataError);
+}
+
+TEST_CASE("the latest saves are kept under names of their own, and a run goes on from one of them") {
+  const test::Scratch scratch;
+  const auto unbroken = scratch.path() / "unbroken", other = scratch.path() / "other";
+  trained(unbroken, R"({"train": {"keep": 2}})");
+  const auto saves = kept_saves(unbroken);
+  REQUIRE(saves.size() == 2);
+  CHECK(saves[0].filename() == "step-000014.pth");
+  CHECK(saves[1].filename() == "step-000015.pth");
+  fs::create_directories(other);
+  trained(other, R"({"train": {"keep": 2}})", -1, saves[0]);
+  check_same_run(unbroken, other);
+}

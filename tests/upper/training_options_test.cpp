@@ -1,0 +1,320 @@
+// What the options under /train and /optimizer do to a run.
+#include <cstdlib>
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include <sectile/data/image_io.h>
+#include <opencv2/core.hpp>
+
+#include "ground/spec/pipeline_spec.h"
+#include "support/component.h"
+#include "support/scratch.h"
+#include "support/test.h"
+#include "upper/inference/device.h"
+#include "upper/training/gradients.h"
+#include "upper/training/trainer.h"
+#include "upper/weights/ema.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+Json small() {
+  return Json::parse(R"({
+    "data": {"train": {"type": "synthetic", "count": 8, "size": [32, 32], "seed": 1},
+             "val": {"type": "synthetic", "count": 2, "size": [32, 32], "seed": 2}},
+    "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
+    "model": {"type": "unet", "widths": [4, 8], "norm": "none"},
+    "loss": [{"type": "cross_entropy"}],
+    "optimizer": {"type": "sgd", "lr": 0.1, "weight_decay": 0},
+    "metrics": [{"type": "iou"}, {"type": "pixel_accuracy"}],
+    "train": {"epochs": 2, "batch_size": 4, "workers": 0}
+  })");
+}
+
+PipelineSpec spec(const std::string& changes) {
+  SpecFile file;
+  file.json = small();
+  file.json.merge_patch(Json::parse(changes));
+  return read_spec(test::plugins(), file);
+}
+
+struct Trained {
+  test::Scratch scratch;
+  Pipeline pipeline;
+  std::vector<StepReport> steps;
+  TrainResult result;
+
+  explicit Trained(const std::string& changes)
+      : pipeline(Pipeline::for_training(test::plugins(), spec(changes), at::kCPU)) {
+    TrainListener listener;
+    listener.stepped = [this](const StepReport& report) { steps.push_back(report); };
+    result = train(pipeline, scratch.path(), listener);
+  }
+  Checkpoint last() const { return load_checkpoint(scratch.path() / "last.pth"); }
+};
+
+double distance(const StateDict& a, const StateDict& b) {
+  double sum = 0;
+  for (const auto& [name, tensor] : a)
+    sum += (tensor.to(at::kDouble) - b.at(name).to(at::kDouble)).square().sum().item<double>();
+  return std::sqrt(sum);
+}
+
+std::vector<ParameterGroup> groups_of(const std::string& optimizer) {
+  auto pipeline = Pipeline::for_training(test::plugins(), spec(R"({"model": {"norm": "batch"}})"), at::kCPU);
+  const auto options = spec(R"({"optimizer": )" + optimizer + "}");
+  return parameter_groups(pipeline.model->module(), options.optimizer.common());
+}
+
+const ParameterGroup* group_of(const std::vector<ParameterGroup>& groups, const std::string& name) {
+  for (const auto& group : groups)
+    if (std::find(group.names.begin(), group.names.end(), name) != group.names.end()) return &group;
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("two accumulated batches of 2 train as one batch of 4, in half as many steps as batches") {
+  const Trained whole(R"({"train": {"precision": "fp64"}})");
+  const Trained halves(R"({"train": {"batch_size": 2, "accumulate": 2, "precision": "fp64"}})");
+  CHECK(whole.steps.size() == 4);
+  CHECK(halves.steps.size() == 4);
+  // Cross entropy is a mean over pixels, of which every batch here has as many.
+  CHECK(distance(whole.last().model, halves.last().model) < 1e-10);
+  CHECK(whole.steps[3].loss == doctest::Approx(halves.steps[3].loss).epsilon(1e-10));
+}
+
+TEST_CASE("fp64 keeps weights, losses and checkpoint in double precision") {
+  const Trained made(R"({"train": {"precision": "fp64"}})");
+  for (const auto& [name, tensor] : made.last().model)
+    if (tensor.is_floating_point()) CHECK((tensor.scalar_type() == at::kDouble));
+}
+
+TEST_CASE("bf16 and fp16 autocast train a network to nearly the same loss, with weights in fp32") {
+  for (const auto precision : {PipelineSpec::Precision::bf16, PipelineSpec::Precision::fp16}) {
+    auto pipeline = Pipeline::for_training(test::plugins(), spec(R"({"model": {"norm": "batch"}})"), at::kCPU);
+    std::vector<Sample> samples;
+    for (std::size_t i = 0; i < 4; ++i) samples.push_back(pipeline.prepare(0, i).sample);
+    const auto batch = pipeline.collate(std::move(samples));
+    const double exact = pipeline.loss(pipeline.forward(batch), batch).first.item<double>();
+    Outputs outputs;
+    {
+      const PrecisionScope scope(at::kCPU, precision);
+      outputs = pipeline.model->forward(batch);
+    }
+    CHECK((outputs.logits.scalar_type() == (precision == PipelineSpec::Precision::bf16 ? at::kBFloat16 : at::kHalf)));
+    const auto loss = pipeline.loss(outputs, batch).first;
+    CHECK(loss.item<double>() == doctest::Approx(exact).epsilon(0.02));
+    loss.backward();
+    for (const auto& parameter : parameters_of(pipeline.model->module()))
+      CHECK((parameter.grad().scalar_type() == at::kFloat));
+  }
+}
+
+TEST_CASE("fp16 scales its loss and comes to weights close to those of fp32") {
+  const Trained half(R"({"train": {"precision": "fp16"}})"), full("{}");
+  CHECK(half.last().resumption->loss_scale == 65536);
+  CHECK(half.last().resumption->growth_tracker == 4);
+  CHECK(half.steps[0].gradient_norm == doctest::Approx(full.steps[0].gradient_norm).epsilon(0.02));
+  CHECK(distance(half.last().model, full.last().model) < 0.02);
+}
+
+TEST_CASE("the loss scale halves at an overflow and doubles after 2000 steps without one") {
+  LossScaler scaler;
+  scaler.update(true);
+  CHECK(scaler.scale == 32768);
+  for (int step = 0; step < 1999; ++step) scaler.update(false);
+  CHECK(scaler.scale == 32768);
+  scaler.update(false);
+  CHECK(scaler.scale == 65536);
+}
+
+TEST_CASE("the running mean follows its formula, is evaluated, and is what the checkpoint predicts with") {
+  const Trained made(R"({"train": {"epochs": 1, "ema": {"decay": 0.5, "warmup": false}}})");
+  const Trained without(R"({"train": {"epochs": 1}})");
+  const auto checkpoint = made.last();
+  CHECK(distance(checkpoint.model, without.last().model) == 0);  // training itself does not see it
+  CHECK(distance(checkpoint.model, checkpoint.ema) > 0);
+  SpecFile text;
+  text.json = Json::parse(checkpoint.spec);
+  const auto again = Pipeline::from_checkpoint(read_spec(test::plugins(), text), checkpoint, "last.pth", at::kCPU);
+  CHECK(distance(state_dict(again.model->module()), checkpoint.ema) == 0);
+  CHECK(evaluate(again, again.source("val")).headline().value == made.result.last->headline().value);
+}
+
+TEST_CASE("a running mean is (1 - decay) of the new and decay of the old, less of the old at the beginning") {
+  auto pipeline = Pipeline::for_training(test::plugins(), spec("{}"), at::kCPU);
+  auto& module = pipeline.model->module();
+  const c10::InferenceMode off(false);
+  for (const bool warmup : {false, true}) {
+    Ema ema(module, 0.9, warmup);
+    const auto before = ema.state().at("outc.conv.bias").clone();
+    const at::NoGradGuard no_gradients;
+    auto bias = state_dict(module).at("outc.conv.bias");
+    bias.add_(1);
+    ema.update(1);
+    const double decay = warmup ? 2.0 / 11 : 0.9;
+    CHECK(at::allclose(ema.state().at("outc.conv.bias"), before + (1 - decay), 1e-6, 1e-6));
+    {
+      const Ema::Scope means(&ema);
+      CHECK(at::allclose(state_dict(module).at("outc.conv.bias"), before + (1 - decay), 1e-6, 1e-6));
+    }
+    CHECK(at::equal(state_dict(module).at("outc.conv.bias"), bias));
+  }
+}
+
+TEST_CASE("training ends early when evaluations get no better, and best.pth goes by the metric that is named") {
+  const Trained made(R"({"optimizer": {"lr": 0}, "train": {"epochs": 9, "best_metric": "pixel_accuracy/mean accuracy",
+                         "early_stopping": {"patience": 2}}})");
+  CHECK((made.result.ending == Ending::early));
+  CHECK(made.result.step == 6);  // the first evaluation is the best, two more are no better
+  CHECK(made.result.best_epoch == 1);
+  CHECK(load_checkpoint(made.scratch.path() / "best.pth").metric_name == "pixel_accuracy/mean accuracy");
+  CHECK_THROWS_WITH_AS(Trained(R"({"train": {"best_metric": "iou/miou"}})"), doctest::Contains("there are: iou/mIoU"),
+                       SpecError);
+}
+
+TEST_CASE("the smallest value can be the best one") {
+  const Trained largest(R"({"train": {"epochs": 3}})"), smallest(R"({"train": {"epochs": 3, "best_is": "min"}})");
+  CHECK(*smallest.result.best <= *largest.result.best);
+}
+
+TEST_CASE("a batch larger than the data is all of the data") {
+  const Trained made(R"({"train": {"batch_size": 100}})");
+  CHECK(made.steps.size() == 2);
+}
+
+TEST_CASE("an incomplete last batch is trained on where it is not to be dropped") {
+  CHECK(Trained(R"({"train": {"batch_size": 3, "epochs": 1}})").steps.size() == 2);
+  CHECK(Trained(R"({"train": {"batch_size": 3, "epochs": 1, "drop_last": false}})").steps.size() == 3);
+}
+
+TEST_CASE("pictures without any pixel that counts train and evaluate to finite numbers") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch.path() / "images");
+  fs::create_directories(scratch.path() / "masks");
+  for (const char* name : {"a.png", "b.png"}) {
+    write_png(scratch.path() / "images" / name, cv::Mat(32, 32, CV_8UC3, cv::Scalar(1, 2, 3)));
+    write_png(scratch.path() / "masks" / name, cv::Mat(32, 32, CV_8UC1, cv::Scalar(255)));
+  }
+  const Json data{{"type", "image_folder"},
+                  {"root", scratch.path()},
+                  {"images", "images"},
+                  {"masks", "masks"},
+                  {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
+                  {"ignore", {255}},
+                  {"count", nullptr},
+                  {"size", nullptr},
+                  {"seed", nullptr}};
+  const Trained made(Json{{"data", {{"train", data}, {"val", data}}}}.dump());
+  for (const auto& step : made.steps) CHECK(step.loss == 0);
+}
+
+TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, logged and reported") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch.path() / "images");
+  fs::create_directories(scratch.path() / "masks");
+  for (int i = 0; i < 4; ++i) {
+    const auto name = std::to_string(i) + ".png";
+    write_png(scratch.path() / "images" / name, cv::Mat(32, 32, CV_8UC3, cv::Scalar(i * 20, 2, 3)));
+    write_png(scratch.path() / "masks" / name, cv::Mat(32, 32, CV_8UC1, cv::Scalar(i % 2)));
+  }
+  fs::resize_file(scratch.path() / "images/2.png", 60);
+  const Json data{{"type", "image_folder"},
+                  {"root", scratch.path()},
+                  {"images", "images"},
+                  {"masks", "masks"},
+                  {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
+                  {"count", nullptr},
+                  {"size", nullptr},
+                  {"seed", nullptr}};
+  Json changes{{"data", {{"train", data}, {"val", data}}}};
+  CHECK_THROWS_WITH_AS(Trained(changes.dump()), doctest::Contains("2.png"), DataError);
+  changes["data"]["on_bad_sample"] = "skip";
+  const Trained made(changes.dump());
+  CHECK(made.steps.size() == 2);
+  REQUIRE(made.result.bad_samples.size() == 3);  // once an epoch, and once of the two evaluations
+  for (const auto& reason : made.result.bad_samples) CHECK(reason.find("2.png") != std::string::npos);
+  CHECK(made.result.last->pictures == 3);
+  std::ifstream log(made.scratch.path() / "log.jsonl");
+  int bad = 0;
+  for (std::string line; std::getline(log, line);) bad += Json::parse(line)["event"] == "bad_sample";
+  CHECK(bad == 2);
+}
+
+TEST_CASE("a gradient that is no number stops the run and names parameters and pictures") {
+  auto pipeline = Pipeline::for_training(test::plugins(), spec("{}"), at::kCPU);
+  for (auto& parameter : parameters_of(pipeline.model->module()))
+    parameter.register_hook([](const at::Tensor& gradient) { return gradient / 0; });
+  const test::Scratch scratch;
+  try {
+    train(pipeline, scratch.path(), {});
+    FAIL("no exception");
+  } catch (const std::runtime_error& error) {
+    const std::string text = error.what();
+    CAPTURE(text);
+    CHECK(text.find("a gradient is no finite number in step 1: cross_entropy") != std::string::npos);
+    CHECK(text.find("; of inc.double_conv.0.") != std::string::npos);
+    CHECK(text.find("; pictures:") != std::string::npos);
+    CHECK(text.find("nothing was saved yet") != std::string::npos);
+  }
+}
+
+TEST_CASE("a deterministic run trains, and asks LibTorch for determinism") {
+  const Trained made(R"({"train": {"deterministic": true}})");
+  CHECK(at::globalContext().deterministicAlgorithms());
+  at::globalContext().setDeterministicAlgorithms(false, false);
+}
+
+TEST_CASE("norms and biases do not decay unless they are to") {
+  const auto groups = groups_of("{}");
+  CHECK(group_of(groups, "inc.double_conv.0.weight")->decay);
+  CHECK(!group_of(groups, "inc.double_conv.1.weight")->decay);
+  CHECK(!group_of(groups, "outc.conv.bias")->decay);
+  CHECK(groups_of(R"({"decay_norms": true})").size() == 1);
+}
+
+TEST_CASE("stages learn slower the deeper they lie, and the head as fast as it is told") {
+  const auto groups = groups_of(R"({"layer_decay": 0.5, "head_lr_scale": 10})");
+  CHECK(group_of(groups, "inc.double_conv.0.weight")->lr_scale == 0.25);  // widths of 2: stages 0 and 1
+  CHECK(group_of(groups, "down1.maxpool_conv.1.double_conv.0.weight")->lr_scale == 0.5);
+  CHECK(group_of(groups, "up1.up.weight")->lr_scale == 1);
+  CHECK(group_of(groups, "outc.conv.weight")->lr_scale == 10);
+}
+
+TEST_CASE("rules by name set rate and decay and freeze, and one that matches nothing is refused") {
+  const auto groups = groups_of(R"({"groups": [{"match": "inc.*", "lr_scale": 0.1, "decay": false},
+                                               {"match": "*.bias", "freeze": true}]})");
+  CHECK(group_of(groups, "inc.double_conv.0.weight")->lr_scale == 0.1);
+  CHECK(!group_of(groups, "inc.double_conv.0.weight")->decay);
+  CHECK(group_of(groups, "outc.conv.bias") == nullptr);
+  CHECK_THROWS_WITH_AS(groups_of(R"({"groups": [{"match": "encoder.*"}]})"),
+                       doctest::Contains("\"encoder.*\" matches no parameter"), SpecError);
+  CHECK_THROWS_WITH_AS(groups_of(R"({"groups": [{"match": "*", "freeze": true}]})"),
+                       doctest::Contains("leaves no parameter"), SpecError);
+}
+
+TEST_CASE("a frozen parameter stays as it is") {
+  const Trained made(R"({"optimizer": {"groups": [{"match": "inc.*", "freeze": true}]}})");
+  auto untrained = Pipeline::for_training(test::plugins(), spec("{}"), at::kCPU);
+  const auto before = state_dict(untrained.model->module()), after = made.last().model;
+  CHECK(at::equal(before.at("inc.double_conv.0.weight"), after.at("inc.double_conv.0.weight")));
+  CHECK(!at::equal(before.at("outc.conv.weight"), after.at("outc.conv.weight")));
+}
+
+TEST_CASE("Python's torch.optim goes on with the optimizer of a checkpoint") {
+  const char* python = std::getenv("SECTILE_PYTHON");
+  if (!python) {
+    MESSAGE("skipped: set SECTILE_PYTHON to a Python that has torch");
+    return;
+  }
+  for (const std::string type : {"adam", "adamw", "sgd"}) {
+    const Trained made(R"({"optimizer": {"type": ")" + type + R"(", "lr": 0.01}})");
+    const auto script = std::string(python) + " " SECTILE_SOURCE_DIR "/tests/parity/torch_optimizer.py ";
+    CHECK(std::system((script + (made.scratch.path() / "last.pth").string() + " " + type).c_str()) == 0);
+  }
+}
