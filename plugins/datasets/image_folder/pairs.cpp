@@ -291,7 +291,8 @@ void PairOptions::declare(sectile::Options& options) {
       "images", &images,
       "The folder of the pictures below root; folders in it are searched too. Or a pattern of their file names "
       "below root, such as \"train/*/*_photo.png\": * is any text within a name, \"**/\" any folders; without a "
-      "suffix, all kinds of picture. Left out: \"images\".");
+      "suffix, all kinds of picture. Each page of a TIFF is a picture, and its mask has as many. Left out: "
+      "\"images\".");
   options.add(
       "masks", &masks,
       "The folder of the masks below root; or a pattern, into whose stars goes what those of images matched, in "
