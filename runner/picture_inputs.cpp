@@ -81,6 +81,7 @@ class Finder {
   void add_path(const fs::path& path) {
     if (!fs::is_directory(path)) return add_file(path, path.stem());
     const auto before = found.size();
+    remember(path);
     add_folder(path, {});
     if (found.size() == before)
       throw DataError(path.string(), "holds no pictures (" + known_suffixes() + ")" +

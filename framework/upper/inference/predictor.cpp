@@ -37,7 +37,8 @@ cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& pla
     cv::cvtColor(image, converted, cv::COLOR_RGB2GRAY);
   else
     throw DataError(place, "has " + std::to_string(image.channels()) + " channels of " +
-                               cv::typeToString(image.depth()) + ", and the network wants " + std::to_string(channels));
+                               cv::depthToString(image.depth()) + ", and the network wants " +
+                               std::to_string(channels));
   return converted;
 }
 

@@ -111,7 +111,7 @@ class ImageFolder final : public sectile::Dataset {
     if (!channels_ || *channels_ == image.channels()) return image;
     if ((image.channels() != 1 && image.channels() != 3) || image.depth() == CV_16S)
       throw DataError(place, "has " + std::to_string(image.channels()) + " channels of " +
-                                 cv::typeToString(image.depth()) +
+                                 cv::depthToString(image.depth()) +
                                  ", which cannot become grey or RGB: leave out \"channels\"");
     cv::Mat converted;
     cv::cvtColor(image, converted, image.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_RGB2GRAY);

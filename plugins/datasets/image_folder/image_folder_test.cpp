@@ -386,7 +386,8 @@ TEST_CASE("masks that hold no class numbers are refused by what they hold") {
   }
   for (const int depth : {CV_16S, CV_32F}) {
     CHECK(has(told(many(depth, 1), json::object()), "masks/a.tif: holds numbers that are neither of 8 nor of 16"));
-    CHECK(has(told(many(depth, 3), kColors), "masks/a.tif: is a colour mask of " + cv::typeToString(depth)));
+    CHECK(has(told(many(depth, 3), kColors),
+              "masks/a.tif: is a colour mask of " + std::string(cv::depthToString(depth)) + ";"));
   }
 }
 

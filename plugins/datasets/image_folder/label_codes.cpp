@@ -149,7 +149,8 @@ cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) co
                     "is a colour mask, and not every class states its \"color\". State them, or, where all three "
                     "channels hold the class's number, set \"encoding\" to \"value\"");
   if (colors.depth() != CV_8U)
-    throw DataError(place, "is a colour mask of " + cv::typeToString(colors.depth()) + "; 8 bits (CV_8U) are wanted");
+    throw DataError(
+        place, std::string("is a colour mask of ") + cv::depthToString(colors.depth()) + "; 8 bits (CV_8U) are wanted");
   cv::Mat labels(colors.size(), CV_16S);
   std::uint32_t last = ~0u;  // neighbours are mostly alike
   std::int16_t label = kNobody;
