@@ -2,16 +2,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <vector>
 
 #include <sectile/data/image_io.h>
 #include <opencv2/core.hpp>
 
 #include "support/test.h"
+#include "support/tiff_stack.h"
 
 using namespace sectile;
 namespace fs = std::filesystem;
@@ -69,6 +73,17 @@ fs::path picture(const std::string& name, int height, int width, int type = CV_8
   const auto file = run().folder / name;
   write_png(file, pixels);
   return file;
+}
+
+using Names = std::vector<std::string>;
+
+// Of all files below a folder, sorted.
+Names names_in(const fs::path& folder) {
+  Names names;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) names.push_back(entry.path().lexically_relative(folder).string());
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace
@@ -169,6 +184,175 @@ TEST_CASE("pictures whose predictions would overwrite each other or themselves a
       sectile_program("predict " + run().best() + " " + first.string() + " -o " + run().folder.string());
   CHECK(itself.code == 2);
   CHECK(itself.says("would be overwritten by its own prediction"));
+}
+
+TEST_CASE("folders are searched for pictures of every format, also below, and their folders are kept") {
+  const auto in = run().folder / "tree";
+  fs::create_directories(in / "town/old");
+  const auto first = picture("tree/b.PNG", 20, 20);
+  fs::copy_file(first, in / "a.jpeg");  // its bytes say what it is
+  fs::copy_file(first, in / "town/old/a.png");
+  std::ofstream(in / "notes.txt") << "no picture";
+  fs::create_directory_symlink("..", in / "town/circle");
+  const auto out = in / "answers";
+  const auto flat = sectile_program("predict " + run().best() + " " + in.string() + " -o " + out.string());
+  CAPTURE(flat.text);
+  CHECK(flat.code == 0);
+  CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "b.png", "b_overlay.png"});
+  const auto again = "predict " + run().best() + " " + in.string() + " -o " + out.string() + " --recursive";
+  for (int time = 0; time < 2; ++time) {  // the second time the predictions are there already, below the pictures
+    const auto deep = sectile_program(again);
+    CAPTURE(deep.text);
+    CHECK(deep.code == 0);
+    CHECK(deep.says("3 pictures predicted"));
+  }
+  CHECK(names_in(out) ==
+        Names{"a.png", "a_overlay.png", "b.png", "b_overlay.png", "town/old/a.png", "town/old/a_overlay.png"});
+  const auto none = sectile_program("predict " + run().best() + " " + (in / "town").string());
+  CHECK(none.code == 2);
+  CHECK(none.says("town: holds no pictures (*.png, "));
+  CHECK(none.says("--recursive"));
+}
+
+TEST_CASE("patterns that no shell has expanded and lists name pictures too") {
+  const auto in = run().folder / "named [1]";
+  fs::create_directories(in / "sub");
+  const auto first = picture("named [1]/one two.png", 20, 20);
+  fs::copy_file(first, in / "sub/x1.png");
+  fs::copy_file(first, in / "sub/x2.png");
+  std::ofstream(in / "list.txt") << "# pictures\n\n  one two.png \r\nsub/x?.png\n";
+  const auto predicted = [&](const std::string& inputs) {
+    const auto out = run().folder / "by_name";
+    fs::remove_all(out);
+    auto ended =
+        sectile_program("predict " + run().best() + " " + inputs + " --no-overlay --quiet -o '" + out.string() + "'");
+    return std::pair(ended, fs::exists(out) ? names_in(out) : Names{});
+  };
+  const auto list = "--list '" + (in / "list.txt").string() + "'";
+  CHECK(predicted("'" + (run().folder / "named*/sub/x*.png").string() + "'").second == Names{"x1.png", "x2.png"});
+  CHECK(predicted(list).second == Names{"one two.png", "x1.png", "x2.png"});
+  const auto twice = predicted(list + " '" + first.string() + "'").first;
+  CHECK(twice.code == 2);
+  CHECK(twice.says("would both be written to"));
+  const auto nothing = predicted("'" + (in / "*.jpg").string() + "'").first;
+  CHECK(nothing.code == 2);
+  CHECK(nothing.says("*.jpg: matches no file"));
+  std::ofstream(in / "list.txt") << "one two.png\ngone.png\n";
+  const auto gone = predicted(list).first;
+  CHECK(gone.code == 2);
+  CHECK(gone.says("list.txt, line 2: gone.png: is not there"));
+  const auto unnamed = predicted("").first;
+  CHECK(unnamed.code == 2);
+  CHECK(unnamed.says("--list FILE"));
+}
+
+TEST_CASE("each page of a TIFF is predicted, and scores are written in the picture's size") {
+  const auto in = run().folder / "stack.tif", out = run().folder / "pages";
+  cv::Mat first(21, 30, CV_8U), second(12, 17, CV_8U);
+  cv::randu(first, 0, 255), cv::randu(second, 0, 255);
+  test::write_stack(in, {first, second});
+  const auto ended = sectile_program("predict " + run().best() + " " + in.string() + " --scores -o " + out.string());
+  CAPTURE(ended.text);
+  REQUIRE(ended.code == 0);
+  CHECK(names_in(out) == Names{"stack_p0001.png", "stack_p0001_overlay.png", "stack_p0001_scores.tif",
+                               "stack_p0002.png", "stack_p0002_overlay.png", "stack_p0002_scores.tif"});
+  const auto mask = read_picture(out / "stack_p0002.png").pixels;
+  const auto scores = read_picture(out / "stack_p0002_scores.tif").pixels;
+  REQUIRE(scores.size() == cv::Size(17, 12));
+  REQUIRE(scores.depth() == CV_32F);
+  std::vector<cv::Mat> classes;
+  cv::split(scores, classes);
+  CHECK(classes.size() > 1);
+  for (int y = 0; y < scores.rows; ++y)
+    for (int x = 0; x < scores.cols; ++x) {
+      double sum = 0;
+      std::size_t best = 0;
+      for (std::size_t c = 0; c < classes.size(); ++c) {
+        sum += static_cast<double>(classes[c].at<float>(y, x));
+        if (classes[c].at<float>(y, x) > classes[best].at<float>(y, x)) best = c;
+      }
+      CHECK(sum == doctest::Approx(1));
+      CHECK(mask.at<std::uint8_t>(y, x) == best);
+    }
+  const auto page = picture("stack_p0001.png", 20, 20);
+  const auto clash = sectile_program("predict " + run().best() + " " + in.string() + " " + page.string() + " -o " +
+                                     (run().folder / "clash").string());
+  CHECK(clash.code == 2);
+  CHECK(clash.says("stack.tif, page 1 would both be written to"));
+  const auto over =
+      sectile_program("predict " + run().best() + " " + in.string() + " " +
+                      picture("stack_p0002_overlay.png", 20, 20).string() + " -o " + run().folder.string());
+  CHECK(over.code == 2);
+}
+
+TEST_CASE("bad pictures are left out on demand, and named at the end") {
+  const auto in = run().folder / "some_bad", out = run().folder / "skipped";
+  fs::create_directories(in);
+  for (const char* name : {"a.png", "c.png"}) picture(std::string("some_bad/") + name, 20, 20);
+  std::ofstream(in / "b.png") << "no picture";
+  write_tiff(in / "d.tif", cv::Mat(20, 20, CV_32FC(5), cv::Scalar::all(0)));
+  write_tiff(in / "e.tif", cv::Mat(20, 20, CV_16S, cv::Scalar(-3)));
+  const auto words = "predict " + run().best() + " " + in.string() + " -o " + out.string();
+  const auto stopped = sectile_program(words);
+  CHECK(stopped.code == 2);
+  CHECK(stopped.says("b.png"));
+  const auto ended = sectile_program(words + " --skip-bad");
+  CAPTURE(ended.text);
+  CHECK(ended.code == 0);
+  CHECK(ended.says("2 pictures predicted"));
+  CHECK(ended.says("3 of 5 pictures could not be read, and were skipped:"));
+  CHECK(ended.says("b.png"));
+  CHECK(ended.says("d.tif: has 5 channels of CV_32F, and the network wants 3"));
+  CHECK(ended.says("e.tif: has 1 channels of CV_16S, and the network wants 3"));
+  CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "c.png", "c_overlay.png"});
+  const auto none = sectile_program("predict " + run().best() + " " + (in / "b.png").string() + " --skip-bad");
+  CHECK(none.code == 2);
+  CHECK(none.says("not one"));
+}
+
+TEST_CASE("networks of other channels predict pictures of every depth, and overlays show them") {
+  const auto in = run().folder / "deep";
+  const std::pair<const char*, cv::Mat> kinds[] = {
+      {"one", cv::Mat(24, 24, CV_16S)},     {"one", cv::Mat(24, 24, CV_32F)},     {"one", cv::Mat(24, 24, CV_16U)},
+      {"six", cv::Mat(24, 24, CV_32FC(6))}, {"six", cv::Mat(24, 24, CV_16SC(6))}, {"six", cv::Mat(24, 24, CV_8UC(6))}};
+  for (const char* channels : {"one", "six"}) {
+    const auto folder = in / channels;
+    for (const auto& [of, pixels] : kinds) {
+      if (std::string(of) != channels) continue;
+      cv::Mat filled = pixels;
+      cv::randu(filled, 0, 100);
+      if (filled.depth() == CV_32F) filled.ptr<float>(3)[0] = std::numeric_limits<float>::infinity();
+      fs::create_directories(folder / "images");
+      write_tiff(folder / "images" / ("d" + std::to_string(filled.depth()) + ".tif"), filled);
+    }
+    for (const auto& entry : fs::directory_iterator(folder / "images")) {
+      fs::create_directories(folder / "masks");
+      cv::Mat mask = cv::Mat::zeros(24, 24, CV_8U);
+      mask.rowRange(0, 12).setTo(1);
+      write_png(folder / "masks" / (entry.path().stem().string() + ".png"), mask);
+    }
+    const std::string data = R"({"type": "image_folder", "root": ")" + folder.string() +
+                             R"(", "masks": "masks", "limit": 1, "classes": [{"name": "a"}, {"name": "b"}]})";
+    const std::string chain = R"([{"type": "normalize", "max_value": 100}])";
+    std::ofstream(folder / "spec.json") << R"({"data": {"train": )" << data << R"(, "val": )" << data
+                                        << R"(}, "transforms": {"train": )" << chain << R"(, "val": )" << chain
+                                        << R"(}, "model": {"type": "unet", "widths": [4, 8]},
+               "loss": [{"type": "cross_entropy"}], "metrics": [{"type": "iou"}],
+               "train": {"epochs": 1, "batch_size": 1}, "output": "run"})";
+    const auto trained = sectile_program("train " + (folder / "spec.json").string());
+    CAPTURE(trained.text);
+    REQUIRE(trained.code == 0);
+    const auto ended = sectile_program("predict " + (folder / "run/last.pth").string() + " " +
+                                       (folder / "images").string() + " -o " + (folder / "out").string());
+    CAPTURE(ended.text);
+    CHECK(ended.code == 0);
+    CHECK(ended.says("3 pictures predicted"));
+    const auto overlay = read_picture(folder / "out" / "d5_overlay.png").pixels;
+    CHECK(overlay.type() == CV_8UC3);
+    double least = 0, most = 0;
+    cv::minMaxLoc(overlay.reshape(1), &least, &most);
+    CHECK(most - least > 60);  // one infinite pixel does not make the others alike
+  }
 }
 
 TEST_CASE("what is no checkpoint is refused by name") {

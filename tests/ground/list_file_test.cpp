@@ -32,6 +32,13 @@ TEST_CASE("empty lines, comments, a byte order mark and carriage returns do not 
   CHECK(lines("\xef\xbb\xbf# one\r\n\r\na#b\r\n   # two\n \t \nc\r\n") == Lines{"3: a#b|", "6: c|"});
 }
 
+TEST_CASE("a line is kept whole too, for names with blanks") {
+  const test::Scratch scratch;
+  const auto all = read_list(scratch.write("list.txt", "\t a  b.png \t\r\n"));
+  REQUIRE(all.size() == 1);
+  CHECK(all[0].text == "a  b.png");
+}
+
 TEST_CASE("what is no list is refused by name") {
   const test::Scratch scratch;
   CHECK_THROWS_WITH_AS(lines(" \n# only this\n"), doctest::Contains("list.txt: lists nothing"), DataError);

@@ -20,6 +20,11 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
+std::string trimmed(const std::string& line) {
+  const auto first = line.find_first_not_of(" \t");
+  return first == std::string::npos ? "" : line.substr(first, line.find_last_not_of(" \t") + 1 - first);
+}
+
 }  // namespace
 
 std::vector<ListLine> read_list(const std::filesystem::path& file) {
@@ -35,7 +40,7 @@ std::vector<ListLine> read_list(const std::filesystem::path& file) {
     if (text.ends_with('\r')) text.pop_back();
     if (text.find('\0') != std::string::npos)
       throw DataError(list_place(file, {number}), "holds a zero byte: the file is no text in UTF-8");
-    ListLine line{number, words_of(text)};
+    ListLine line{number, trimmed(text), words_of(text)};
     if (!line.words.empty() && !line.words.front().starts_with('#')) lines.push_back(std::move(line));
   }
   if (lines.empty()) throw DataError(file.string(), "lists nothing; a sample per line is wanted");

@@ -8,6 +8,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "label_codes.h"
+#include "pages.h"
 #include "pairs.h"
 
 namespace {
@@ -18,6 +19,7 @@ using image_folder::Encoding;
 using image_folder::Entry;
 using image_folder::LabelCodes;
 using image_folder::PairOptions;
+using image_folder::place_of;
 using image_folder::Unknown;
 using sectile::DataError;
 
@@ -79,22 +81,22 @@ class ImageFolder final : public sectile::Dataset {
     const Entry& entry = entries_.at(index);
     sectile::Sample sample;
     sample.id = entry.name;
-    sample.image = convert(sectile::read_image(entry.image), entry.image);
+    sample.image = convert(sectile::read_image(entry.image, entry.page), place_of(entry, entry.image));
     if (entry.mask.empty()) return sample;
-    sample.labels = codes_.read(entry.mask);
+    sample.labels = codes_.read(entry.mask, entry.page, place_of(entry, entry.mask));
     if (sample.labels.size() != sample.image.size()) {
       const auto size = [](const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); };
-      throw DataError(entry.mask.string(), "is " + size(sample.labels) + " pixels, and its picture " +
-                                               entry.image.string() + " is " + size(sample.image) +
-                                               " (width x height)");
+      throw DataError(place_of(entry, entry.mask), "is " + size(sample.labels) + " pixels, and its picture " +
+                                                       entry.image.string() + " is " + size(sample.image) +
+                                                       " (width x height)");
     }
     return sample;
   }
 
   std::vector<int> classes_of(std::size_t index) const override {
-    const auto& mask = entries_.at(index).mask;
-    if (mask.empty()) return {};
-    const cv::Mat labels = codes_.read(mask);
+    const Entry& entry = entries_.at(index);
+    if (entry.mask.empty()) return {};
+    const cv::Mat labels = codes_.read(entry.mask, entry.page, place_of(entry, entry.mask));
     std::vector<bool> seen(codes_.labels().classes.size());
     for (auto it = labels.begin<std::int16_t>(); it != labels.end<std::int16_t>(); ++it)
       if (*it >= 0) seen[static_cast<std::size_t>(*it)] = true;
@@ -105,12 +107,12 @@ class ImageFolder final : public sectile::Dataset {
   }
 
  private:
-  cv::Mat convert(const cv::Mat& image, const fs::path& file) const {
+  cv::Mat convert(const cv::Mat& image, const std::string& place) const {
     if (!channels_ || *channels_ == image.channels()) return image;
     if ((image.channels() != 1 && image.channels() != 3) || image.depth() == CV_16S)
-      throw DataError(file.string(), "has " + std::to_string(image.channels()) + " channels of " +
-                                         cv::typeToString(image.depth()) +
-                                         ", which cannot become grey or RGB: leave out \"channels\"");
+      throw DataError(place, "has " + std::to_string(image.channels()) + " channels of " +
+                                 cv::depthToString(image.depth()) +
+                                 ", which cannot become grey or RGB: leave out \"channels\"");
     cv::Mat converted;
     cv::cvtColor(image, converted, image.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_RGB2GRAY);
     return converted;

@@ -12,6 +12,7 @@
 
 #include "support/component.h"
 #include "support/test.h"
+#include "support/tiff_stack.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -361,6 +362,84 @@ TEST_CASE("pictures of many channels and of floating point come as they are") {
   CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: holds numbers that are neither of 8 nor of 16"));
   sectile::write_tiff(folder.path() / "masks/c.tif", five(CV_8U));
   CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has 5 channels; a mask has"));
+}
+
+TEST_CASE("masks that hold no class numbers are refused by what they hold") {
+  const Folder folder;
+  const auto many = [](int depth, int channels) {
+    cv::Mat merged;
+    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(channels), cv::Mat(2, 2, depth, 1.0)), merged);
+    return merged;
+  };
+  const auto told = [&](const cv::Mat& mask, const json& more) {
+    folder.picture("images/a.png", cv::Mat(2, 2, CV_8U, 0.0));
+    fs::create_directories(folder.path() / "masks");
+    sectile::write_tiff(folder.path() / "masks/a.tif", mask);
+    return problem(folder.spec(more), true);
+  };
+  json by_color = kColors;
+  by_color["encoding"] = "color";
+  for (const json& more : {json::object(), json{{"encoding", "value"}}, by_color}) {
+    CAPTURE(more.dump());
+    CHECK(has(told(many(CV_8U, 5), more), "masks/a.tif: has 5 channels"));
+    CHECK(has(told(many(CV_16U, 512), more), "masks/a.tif: has 512 channels"));
+  }
+  for (const int depth : {CV_16S, CV_32F}) {
+    CHECK(has(told(many(depth, 1), json::object()), "masks/a.tif: holds numbers that are neither of 8 nor of 16"));
+    CHECK(has(told(many(depth, 3), kColors),
+              "masks/a.tif: is a colour mask of " + std::string(cv::depthToString(depth)) + ";"));
+  }
+}
+
+TEST_CASE("each page of a TIFF is a sample, with its own page of the mask") {
+  const Folder folder;
+  const auto stack = [](std::initializer_list<double> levels) {
+    std::vector<cv::Mat> pages;
+    for (const double level : levels) pages.emplace_back(2, 3, CV_8U, cv::Scalar(level));
+    return pages;
+  };
+  sectile::test::write_stack(folder.path() / "images/cell.TIF", stack({10, 11, 12}));
+  sectile::test::write_stack(folder.path() / "masks/cell.tiff", stack({0, 1, 0}));
+  folder.pair("alone", mask({0, 1, 1, 0}));
+  const Names all{"alone", "cell#0001", "cell#0002", "cell#0003"};
+  CHECK(ids(folder.spec()) == all);
+  const auto dataset = open(folder.spec());
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto sample = dataset->read(i + 1);
+    CHECK(sample.id == all[i + 1]);
+    CHECK(sample.image.at<std::uint8_t>(1, 2) == 10 + i);
+    CHECK(labels(sample) == std::vector<int>(6, i == 1));
+    CHECK(dataset->classes_of(i + 1) == std::vector<int>{i == 1});
+  }
+  CHECK(ids(folder.spec({{"skip", 2}, {"limit", 1}})) == Names{"cell#0002"});
+  CHECK(ids(folder.spec({{"images", "images/*"}, {"masks", "masks/*"}, {"skip", 1}, {"limit", 2}})) ==
+        Names{"cell#0001", "cell#0002"});
+  folder.text("list.txt", "cell\nalone\n");
+  CHECK(ids(folder.spec({{"list", (folder.path() / "list.txt").string()}, {"skip", 2}})) ==
+        Names{"cell#0003", "alone"});
+
+  sectile::test::write_stack(folder.path() / "masks/cell.tiff", stack({0, 9, 0}));
+  CHECK_THROWS_WITH_AS(open(folder.spec())->read(2), doctest::Contains("cell.tiff, page 2: pixel (0, 0) has value 9"),
+                       DataError);
+  sectile::test::write_stack(folder.path() / "masks/cell.tiff", stack({0, 1}));
+  CHECK(has(problem(folder.spec()), "masks/cell.tiff: has 2 pages, and its picture "));
+  CHECK(has(problem(folder.spec()), "images/cell.TIF has 3 pages: a mask needs a page for each page"));
+  CHECK(ids(folder.spec({{"limit", 1}})) == Names{"alone"});
+  fs::remove(folder.path() / "masks/cell.tiff");
+  folder.picture("masks/cell.png", mask({0, 1, 1, 0}));
+  CHECK(has(problem(folder.spec()), "masks/cell.png: has 1 page, and its picture "));
+}
+
+TEST_CASE("a damaged TIFF is a bad sample, and does not keep the others from being read") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0}));
+  folder.pair("b", mask({0, 1, 1, 0}));
+  fs::remove(folder.path() / "images/b.png");
+  folder.text("images/b.tif", std::string("II\x2a\0\xff\xff\0\0", 8));
+  const auto dataset = open(folder.spec());
+  CHECK(dataset->size() == 2);
+  CHECK(dataset->read(0).id == "a");
+  CHECK_THROWS_WITH_AS(dataset->read(1), doctest::Contains("b.tif"), DataError);
 }
 
 TEST_CASE("classes may stand in a file of their own, which is read by the same rules") {

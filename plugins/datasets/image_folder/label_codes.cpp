@@ -122,9 +122,9 @@ LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unkno
                   ranges(std::set<int>(table.ignore.begin(), table.ignore.end()));
 }
 
-cv::Mat LabelCodes::by_value(const std::filesystem::path& mask, const cv::Mat& values) const {
+cv::Mat LabelCodes::by_value(const std::string& place, const cv::Mat& values) const {
   if (values.depth() != CV_8U && values.depth() != CV_16U)
-    throw DataError(mask, "holds numbers that are neither of 8 nor of 16 bits without sign, which class numbers are");
+    throw DataError(place, "holds numbers that are neither of 8 nor of 16 bits without sign, which class numbers are");
   cv::Mat labels(values.size(), CV_16S);
   for (int y = 0; y < labels.rows; ++y) {
     auto* to = labels.ptr<std::int16_t>(y);
@@ -133,22 +133,24 @@ cv::Mat LabelCodes::by_value(const std::filesystem::path& mask, const cv::Mat& v
       to[x] = by_value_[static_cast<std::size_t>(value)];
       if (to[x] != kNobody) continue;
       if (unknown_ == Unknown::error)
-        throw DataError(mask, pixel(x, y) + " has value " + std::to_string(value) +
-                                  ", which is no class: " + known_values_ +
-                                  ". Give a class that \"value\", or list it in "
-                                  "\"ignore\", or set \"unknown\" to \"ignore\"");
+        throw DataError(place, pixel(x, y) + " has value " + std::to_string(value) +
+                                   ", which is no class: " + known_values_ +
+                                   ". Give a class that \"value\", or list it in "
+                                   "\"ignore\", or set \"unknown\" to \"ignore\"");
       to[x] = kIgnore;
     }
   }
   return labels;
 }
 
-cv::Mat LabelCodes::by_color(const std::filesystem::path& mask, const cv::Mat& colors) const {
+cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) const {
   if (!colors_given_)
-    throw DataError(mask,
+    throw DataError(place,
                     "is a colour mask, and not every class states its \"color\". State them, or, where all three "
                     "channels hold the class's number, set \"encoding\" to \"value\"");
-  if (colors.depth() != CV_8U) throw DataError(mask, "is a colour mask of 16 bits; 8 are wanted");
+  if (colors.depth() != CV_8U)
+    throw DataError(
+        place, std::string("is a colour mask of ") + cv::depthToString(colors.depth()) + "; 8 bits (CV_8U) are wanted");
   cv::Mat labels(colors.size(), CV_16S);
   std::uint32_t last = ~0u;  // neighbours are mostly alike
   std::int16_t label = kNobody;
@@ -160,9 +162,9 @@ cv::Mat LabelCodes::by_color(const std::filesystem::path& mask, const cv::Mat& c
       if (here != last) {
         const auto found = by_color_.find(here);
         if (found == by_color_.end() && unknown_ == Unknown::error)
-          throw DataError(mask, pixel(x, y) + " has colour " + text(here) + ", which is no class: " + known_colors_ +
-                                    ". Give a class that \"color\", or list it in \"ignore_colors\", or "
-                                    "set \"unknown\" to \"ignore\"");
+          throw DataError(place, pixel(x, y) + " has colour " + text(here) + ", which is no class: " + known_colors_ +
+                                     ". Give a class that \"color\", or list it in \"ignore_colors\", or "
+                                     "set \"unknown\" to \"ignore\"");
         label = found == by_color_.end() ? kIgnore : found->second;
         last = here;
       }
@@ -172,27 +174,30 @@ cv::Mat LabelCodes::by_color(const std::filesystem::path& mask, const cv::Mat& c
   return labels;
 }
 
-cv::Mat LabelCodes::read(const std::filesystem::path& mask) const {
+cv::Mat LabelCodes::read(const std::filesystem::path& mask, int page, const std::string& place) const {
   if (encoding_ == Encoding::color) {
-    const cv::Mat colors = sectile::read_image(mask);
-    if (colors.channels() != 3) throw DataError(mask, "is a grey mask, and \"encoding\" asks for colours");
-    return by_color(mask, colors);
+    const cv::Mat colors = sectile::read_image(mask, page);
+    if (colors.channels() != 3)
+      throw DataError(place, colors.channels() == 1 ? "is a grey mask, and \"encoding\" asks for colours"
+                                                    : "has " + std::to_string(colors.channels()) +
+                                                          " channels, and \"encoding\" asks for the 3 of colours");
+    return by_color(place, colors);
   }
-  const cv::Mat pixels = sectile::read_picture(mask).pixels;
+  const cv::Mat pixels = sectile::read_picture(mask, page).pixels;
   if (pixels.channels() > 4)
-    throw DataError(mask,
+    throw DataError(place,
                     "has " + std::to_string(pixels.channels()) + " channels; a mask has 1 of numbers or 3 of colours");
   std::vector<cv::Mat> planes;
   cv::split(pixels, planes);
-  if (pixels.channels() <= 2) return by_value(mask, planes[0]);
+  if (pixels.channels() <= 2) return by_value(place, planes[0]);
   if (encoding_ == Encoding::automatic) {
     cv::Mat colors;
     cv::merge(planes.data(), 3, colors);
-    return by_color(mask, colors);
+    return by_color(place, colors);
   }
   if (cv::norm(planes[0], planes[1], cv::NORM_INF) != 0 || cv::norm(planes[0], planes[2], cv::NORM_INF) != 0)
-    throw DataError(mask, "has three channels that differ, and \"encoding\" asks for values: is it a colour mask?");
-  return by_value(mask, planes[0]);
+    throw DataError(place, "has three channels that differ, and \"encoding\" asks for values: is it a colour mask?");
+  return by_value(place, planes[0]);
 }
 
 }  // namespace image_folder

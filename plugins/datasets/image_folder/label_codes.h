@@ -43,13 +43,14 @@ class LabelCodes {
  public:
   LabelCodes(const ClassTable& table, Encoding encoding, Unknown unknown);
 
-  // CV_16S class numbers and kIgnore. Throws DataError for what no class owns.
-  cv::Mat read(const std::filesystem::path& mask) const;
+  // CV_16S class numbers and kIgnore. page: from 0; only TIFF has more than one. place: the mask's name in messages.
+  // Throws DataError for what no class owns.
+  cv::Mat read(const std::filesystem::path& mask, int page, const std::string& place) const;
   const sectile::LabelMap& labels() const { return labels_; }
 
  private:
-  cv::Mat by_value(const std::filesystem::path& mask, const cv::Mat& values) const;
-  cv::Mat by_color(const std::filesystem::path& mask, const cv::Mat& colors) const;
+  cv::Mat by_value(const std::string& place, const cv::Mat& values) const;
+  cv::Mat by_color(const std::string& place, const cv::Mat& colors) const;
 
   sectile::LabelMap labels_;
   Encoding encoding_;

@@ -7,6 +7,7 @@
 #include <sectile/error.h>
 
 #include "files.h"
+#include "pages.h"
 #include "pattern.h"
 
 namespace image_folder {
@@ -33,15 +34,24 @@ fs::path image_place(const PairOptions& options) {
   return (options.root / options.images.value_or(kImages)).lexically_normal();
 }
 
-// What skip and limit leave.
-template <class T>
-void keep_chosen(std::vector<T>& all, const PairOptions& options, const fs::path& place) {
-  if (static_cast<std::size_t>(options.skip) >= all.size())
+// What skip and limit leave of the pages of `count` files, each given by `make`. No file behind the last is looked at.
+template <class Make>
+std::vector<Entry> chosen_pages(std::size_t count, const Make& make, const PairOptions& options,
+                                const fs::path& place) {
+  const auto skip = static_cast<std::size_t>(options.skip);
+  const auto most = options.limit ? skip + static_cast<std::size_t>(*options.limit) : std::size_t(-1);
+  std::vector<Entry> all;
+  for (std::size_t file = 0; file < count && all.size() < most; ++file) {
+    Entry entry = make(file);
+    entry.file = file;
+    add_pages(entry, all);
+  }
+  if (skip >= all.size())
     throw DataError(place.string(), "holds " + std::to_string(all.size()) + " pictures, and \"skip\" leaves out " +
                                         std::to_string(options.skip));
+  all.resize(std::min(all.size(), most));
   all.erase(all.begin(), all.begin() + options.skip);
-  if (options.limit && static_cast<std::size_t>(*options.limit) < all.size())
-    all.erase(all.begin() + *options.limit, all.end());
+  return all;
 }
 
 // The name without the suffix that is asked for, or without any picture's; "" where it has another.
@@ -100,12 +110,13 @@ class Masks {
   std::string shown_;
 };
 
-void find_masks(const PairOptions& options, std::vector<Entry>& entries) {
+// names: of the pictures' files, without suffix.
+void find_masks(const PairOptions& options, const std::vector<std::string>& names, std::vector<Entry>& entries) {
   if (!options.masks) return;
   check_folder(mask_folder(options), "masks");
   Masks masks(mask_folder(options), options.mask_suffix);
   if (!options.mask_suffix) masks.look_for_any_suffix(in_one_folder(options) ? options.image_suffix : std::nullopt);
-  for (auto& entry : entries) masks.find(entry, entry.name);
+  for (auto& entry : entries) masks.find(entry, names[entry.file]);
   masks.demand_all(image_folder(options), "mask_suffix");
 }
 
@@ -137,10 +148,13 @@ std::vector<Entry> by_folder(const PairOptions& options) {
   check_folder(image_folder(options), "images");
   std::vector<std::string> names;
   const auto pictures = pictures_in(options, names);
-  keep_chosen(names, options, image_folder(options));
-  std::vector<Entry> entries;
-  for (const auto& name : names) entries.push_back({name, pictures.find(name)});
-  find_masks(options, entries);
+  auto entries = chosen_pages(
+      names.size(),
+      [&](std::size_t i) {
+        return Entry{names[i], pictures.find(names[i])};
+      },
+      options, image_folder(options));
+  find_masks(options, names, entries);
   return entries;
 }
 
@@ -175,8 +189,8 @@ void find_masks_by_pattern(const PairOptions& options, const std::vector<Match>&
   const bool with_suffix = !picture_suffix(pattern.text()).empty();
   Masks masks(folder, with_suffix ? std::optional<std::string>("") : std::nullopt);
   if (!with_suffix) masks.look_for_any_suffix(std::nullopt);
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    masks.find(entries[i], pattern.filled(matches[i].stars).substr(pattern.folder().size()));
+  for (auto& entry : entries)
+    masks.find(entry, pattern.filled(matches[entry.file].stars).substr(pattern.folder().size()));
   masks.demand_all(image_place(options), "masks");
 }
 
@@ -186,9 +200,12 @@ std::vector<Entry> by_pattern(const PairOptions& options) {
   check_folder(folder, "images");
   std::vector<Match> matches;
   const auto pictures = matching_pictures(pattern, folder, matches);
-  keep_chosen(matches, options, image_place(options));
-  std::vector<Entry> entries;
-  for (const auto& match : matches) entries.push_back({match.name, pictures.find(match.name)});
+  auto entries = chosen_pages(
+      matches.size(),
+      [&](std::size_t i) {
+        return Entry{matches[i].name, pictures.find(matches[i].name)};
+      },
+      options, image_place(options));
   if (options.masks) find_masks_by_pattern(options, matches, entries);
   return entries;
 }
@@ -240,9 +257,8 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
 }
 
 std::vector<Entry> by_list(const PairOptions& options) {
-  auto lines = sectile::read_list(options.list);
+  const auto lines = sectile::read_list(options.list);
   check_lines(options, lines);
-  keep_chosen(lines, options, options.list);
   const bool pairs = lines.front().words.size() == 2;
   Stems pictures({});
   if (!pairs) {
@@ -250,17 +266,20 @@ std::vector<Entry> by_list(const PairOptions& options) {
     std::vector<std::string> unused;
     pictures = pictures_in(options, unused);
   }
-  std::vector<Entry> entries;
+  std::vector<std::string> names(lines.size());
   std::map<std::string, int> seen;
-  for (const auto& line : lines) {
-    const auto place = sectile::list_place(options.list, line);
-    entries.push_back(pairs ? listed_pair(options, line.words, place)
-                            : listed_name(options, pictures, line.words[0], place));
-    const auto [earlier, is_new] = seen.emplace(entries.back().name, line.number);
+  const auto make = [&](std::size_t i) {
+    const auto place = sectile::list_place(options.list, lines[i]);
+    const auto entry =
+        pairs ? listed_pair(options, lines[i].words, place) : listed_name(options, pictures, lines[i].words[0], place);
+    const auto [earlier, is_new] = seen.emplace(entry.name, lines[i].number);
     if (!is_new)
       throw DataError(place, "names \"" + earlier->first + "\", as line " + std::to_string(earlier->second) + " does");
-  }
-  if (!pairs) find_masks(options, entries);
+    names[i] = entry.name;
+    return entry;
+  };
+  auto entries = chosen_pages(lines.size(), make, options, options.list);
+  if (!pairs) find_masks(options, names, entries);
   return entries;
 }
 
@@ -272,7 +291,8 @@ void PairOptions::declare(sectile::Options& options) {
       "images", &images,
       "The folder of the pictures below root; folders in it are searched too. Or a pattern of their file names "
       "below root, such as \"train/*/*_photo.png\": * is any text within a name, \"**/\" any folders; without a "
-      "suffix, all kinds of picture. Left out: \"images\".");
+      "suffix, all kinds of picture. Each page of a TIFF is a picture, and its mask has as many. Left out: "
+      "\"images\".");
   options.add(
       "masks", &masks,
       "The folder of the masks below root; or a pattern, into whose stars goes what those of images matched, in "
@@ -293,7 +313,8 @@ void PairOptions::declare(sectile::Options& options) {
               "do not count.");
   options
       .add("skip", &skip,
-           "So many pictures are left out at the beginning, in the order of names (2 before 10), or of the list.")
+           "So many pictures are left out at the beginning, in the order of names (2 before 10), or of the list; each "
+           "page of a TIFF is a picture.")
       .at_least(0);
   options.add("limit", &limit, "At most so many pictures are used, after those skipped. Left out: all.").at_least(1);
 }
@@ -319,8 +340,11 @@ void PairOptions::check(sectile::Problems& problems) const {
 
 std::vector<Entry> find_entries(const PairOptions& options) {
   check_folder(options.root, "root");
-  if (!options.list.empty()) return by_list(options);
-  return is_pattern(options.images) ? by_pattern(options) : by_folder(options);
+  const auto entries = !options.list.empty()        ? by_list(options)
+                       : is_pattern(options.images) ? by_pattern(options)
+                                                    : by_folder(options);
+  check_mask_pages(entries);
+  return entries;
 }
 
 }  // namespace image_folder

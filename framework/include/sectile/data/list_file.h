@@ -10,7 +10,8 @@
 namespace sectile {
 
 struct ListLine {
-  int number = 0;  // from 1, for messages
+  int number = 0;      // from 1, for messages
+  std::string text{};  // the whole line, without blanks and tabs at its ends
   std::vector<std::string> words{};
 };
 
