@@ -5,7 +5,7 @@ namespace {
 class Refusing final : public sectile::Schedule {
  public:
   Refusing() { throw std::runtime_error("the table of factors is empty"); }
-  double factor(std::int64_t, std::int64_t) const override { return 1; }
+  double factor(const sectile::SchedulePoint&) const override { return 1; }
 };
 }  // namespace
 

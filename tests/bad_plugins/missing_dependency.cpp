@@ -6,7 +6,7 @@ extern "C" int sectile_answer();
 namespace {
 class Lost final : public sectile::Schedule {
  public:
-  double factor(std::int64_t, std::int64_t) const override { return sectile_answer(); }
+  double factor(const sectile::SchedulePoint&) const override { return sectile_answer(); }
 };
 }  // namespace
 

@@ -7,7 +7,7 @@ namespace {
 
 class Constant final : public sectile::Schedule {
  public:
-  double factor(std::int64_t, std::int64_t) const override { return 1; }
+  double factor(const sectile::SchedulePoint&) const override { return 1; }
 };
 
 }  // namespace

@@ -5,7 +5,7 @@ namespace {
 class Refusing final : public sectile::Schedule {
  public:
   Refusing() { throw 42; }
-  double factor(std::int64_t, std::int64_t) const override { return 1; }
+  double factor(const sectile::SchedulePoint&) const override { return 1; }
 };
 }  // namespace
 

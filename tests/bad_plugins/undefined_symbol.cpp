@@ -6,7 +6,7 @@ extern "C" double sectile_nowhere();
 namespace {
 class Lost final : public sectile::Schedule {
  public:
-  double factor(std::int64_t, std::int64_t) const override { return sectile_nowhere(); }
+  double factor(const sectile::SchedulePoint&) const override { return sectile_nowhere(); }
 };
 }  // namespace
 
