@@ -52,8 +52,8 @@ TEST_CASE("public headers include neither JSON nor Boost nor the whole of LibTor
 }
 
 TEST_CASE("headers that data sets and transforms include know no LibTorch") {
-  for (const char* header : {"abi", "component", "context", "dataset", "dataset_view", "error", "kind", "mask", "options", "random",
-                             "sample", "schedule", "transform"}) {
+  for (const char* header : {"abi", "component", "context", "dataset", "dataset_view", "error", "kind", "mask",
+                             "options", "random", "sample", "schedule", "transform"}) {
     const auto text = contents(kSource / "framework/include/sectile" / (std::string(header) + ".h"));
     CAPTURE(header);
     CHECK(!std::regex_search(text, std::regex("#include <(" + kTorch + "|sectile/torch_abi\\.h)")));

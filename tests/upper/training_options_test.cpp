@@ -270,6 +270,17 @@ TEST_CASE("a deterministic run trains, and asks LibTorch for determinism") {
   at::globalContext().setDeterministicAlgorithms(false, false);
 }
 
+TEST_CASE("what looks at evaluations is refused in a run that has none") {
+  try {
+    Trained(R"({"data": {"val": null}, "schedule": {"type": "plateau"}, "train": {"early_stopping": {}}})");
+    FAIL("no exception");
+  } catch (const SpecError& error) {
+    REQUIRE(error.problems().size() == 2);
+    CHECK(error.problems()[0].pointer == "/schedule");
+    CHECK(error.problems()[1].pointer == "/train/early_stopping");
+  }
+}
+
 TEST_CASE("norms and biases do not decay unless they are to") {
   const auto groups = groups_of("{}");
   CHECK(group_of(groups, "inc.double_conv.0.weight")->decay);

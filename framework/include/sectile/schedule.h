@@ -23,6 +23,8 @@ class SECTILE_EXPORT Schedule {
   // What the learning rate is multiplied with; at least 0. The host adds the warm-up that all schedules have in common
   // (Kind<Schedule>::Common).
   virtual double factor(const SchedulePoint& at) const = 0;
+
+  virtual bool wants_evaluations() const { return false; }  // true: refused in a run that has none
 };
 
 template <class T, class OwnOptions = NoOptions>

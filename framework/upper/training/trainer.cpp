@@ -121,6 +121,7 @@ class Run {
     if (options_.precision != Precision::fp16) scaler_.scale = 1;
     if (options_.ema) ema_.emplace(pipeline.model->module(), options_.ema->decay, options_.ema->warmup);
     if (pipeline.spec.data.val) validation_ = pipeline.source("val");
+    refuse_without_evaluations();
     if (from) resume(*from);
     if (from)
       log_ = std::make_unique<EventLog>(folder / "log.jsonl", step_);
@@ -193,6 +194,18 @@ class Run {
   Ending stopped() {
     save();
     return Ending::interrupted;
+  }
+
+  void refuse_without_evaluations() const {
+    if (validation_) return;
+    std::vector<Problem> problems;
+    const auto wants = [&](const char* pointer, bool wanted) {
+      if (wanted) problems.push_back({pointer, "looks at evaluations, and there are none without /data/val"});
+    };
+    wants("/schedule", schedule_->wants_evaluations());
+    wants("/train/early_stopping", options_.early_stopping.has_value());
+    wants("/train/best_metric", !options_.best_metric.empty());
+    if (!problems.empty()) throw SpecError(std::move(problems));
   }
 
   bool evaluation_is_due() const {

@@ -220,7 +220,11 @@ void to_channels_last(torch::nn::Module& module) {
 }
 
 void to_device(torch::nn::Module& module, const at::Device& device) { module.to(device); }
-void to_double(torch::nn::Module& module) { module.to(at::kDouble); }
+void to_double(torch::nn::Module& module) {
+  const c10::AutoGradMode no_grad(false);
+  for (auto& [name, tensor] : all_tensors(module))  // Module::to would turn counters into doubles too
+    if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
+}
 bool is_training(const torch::nn::Module& module) { return module.is_training(); }
 void set_training(torch::nn::Module& module, bool on) { module.train(on); }
 

@@ -46,6 +46,7 @@ class Plateau final : public sectile::Schedule {
  public:
   explicit Plateau(const PlateauOptions& options) : options_(options) {}
 
+  bool wants_evaluations() const override { return true; }
   double factor(const sectile::SchedulePoint& at) const override {
     constexpr double kFar = std::numeric_limits<double>::infinity();
     double factor = 1, best = options_.mode == Mode::max ? -kFar : kFar;
