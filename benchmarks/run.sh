@@ -10,6 +10,7 @@
 #   SECTILE_PYTHON=FILE             a Python that has the peers; otherwise one is installed into .deps/peers (5 GB)
 #   BENCH_ROUNDS=N                  how often each program runs; the median counts (5)
 #   BENCH_THREADS=N                 OpenMP threads of each (2)
+#   BENCH_PRECISION="fp32 bf16"     of train_unet: which; BENCH_WARM_UP=2, BENCH_STEPS=5: its steps, untimed and timed
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh

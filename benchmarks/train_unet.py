@@ -8,7 +8,7 @@ import tempfile
 
 import harness
 
-WARM_UP, STEPS = 2, 5  # of each run
+WARM_UP, STEPS = int(os.environ.get("BENCH_WARM_UP", 2)), int(os.environ.get("BENCH_STEPS", 5))  # of each run
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers/train_unet.py")
 CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
 

@@ -50,6 +50,13 @@ Batch to_device(Batch batch, const at::Device& device) {
   return batch;
 }
 
+at::MemoryFormat network_format(const at::Device& device) {
+#if defined(__x86_64__)
+  if (device.is_cpu() && !__builtin_cpu_supports("avx512f")) return at::MemoryFormat::Contiguous;
+#endif
+  return at::MemoryFormat::ChannelsLast;
+}
+
 PipelineSpec::Precision computed_precision(const at::Device& device, PipelineSpec::Precision wanted) {
   using Precision = PipelineSpec::Precision;
 #if defined(__x86_64__)

@@ -118,7 +118,7 @@ void Pipeline::build_model(bool load_weights_files) {
   context.after_build = nullptr;
   to_device(model->module(), device);
   if (spec.train.precision == PipelineSpec::Precision::fp64) to_double(model->module());
-  to_channels_last(model->module());
+  to_format(model->module(), network_format(device));
   std::vector<Problem> problems;  // what only shows when the model is there
   const auto tasks = model->traits().tasks;
   const auto can = [&](Task task) { return std::find(tasks.begin(), tasks.end(), task) != tasks.end(); };
@@ -184,6 +184,7 @@ Prepared Pipeline::prepare(std::size_t epoch, std::size_t index) const {
 
 Batch Pipeline::placed(Batch batch) const {
   batch = to_device(std::move(batch), device);
+  if (batch.images.dim() == 4) batch.images = batch.images.contiguous(network_format(device));
   if (spec.train.precision == PipelineSpec::Precision::fp64) batch.images = batch.images.to(at::kDouble);
   return batch;
 }

@@ -213,10 +213,10 @@ int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks) {
   return count;
 }
 
-void to_channels_last(torch::nn::Module& module) {
+void to_format(torch::nn::Module& module, at::MemoryFormat format) {
   const c10::AutoGradMode no_grad(false);
   for (auto& parameter : module.parameters())
-    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(format));
 }
 
 void to_device(torch::nn::Module& module, const at::Device& device) { module.to(device); }

@@ -33,7 +33,7 @@ std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Ki
 void freeze(torch::nn::Module& module, int stages);
 int prepare_for_inference(torch::nn::Module& module);  // how many blocks changed
 int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks);
-void to_channels_last(torch::nn::Module& module);
+void to_format(torch::nn::Module& module, at::MemoryFormat format);  // of weights with 4 dimensions
 void to_device(torch::nn::Module& module, const at::Device& device);
 void to_double(torch::nn::Module& module);
 
