@@ -124,6 +124,17 @@ TEST_CASE("a run that was stopped after any step goes on to the same bits as one
   }
 }
 
+TEST_CASE("random numbers that a network draws go on too: dropout") {
+  const test::Scratch scratch;
+  const std::string changes =
+      R"({"model": {"type": "fast_scnn", "widths": null}, "train": {"epochs": 1, "accumulate": 1, "save_every": 0},
+          "transforms": {"train": [{"type": "random_crop", "size": [32, 32]}, {"type": "normalize"}]}})";
+  trained(scratch.path() / "unbroken", changes);
+  trained(scratch.path() / "stopped", changes, 2);
+  trained(scratch.path() / "stopped", changes, -1, scratch.path() / "stopped/last.pth");
+  check_same_run(scratch.path() / "unbroken", scratch.path() / "stopped");
+}
+
 TEST_CASE("killed at random steps and resumed, the program comes to the same bits; the log holds every step once") {
   const char* asked = std::getenv("SECTILE_KILLS");
   const int kills = asked ? std::atoi(asked) : 2;
