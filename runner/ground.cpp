@@ -53,8 +53,8 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
   set_unless_chosen("MALLOC_MMAP_THRESHOLD_", std::strcmp(words[1], "train") == 0 ? "8000000" : "1073741824");
   set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "2147483647");
   set_unless_chosen("MALLOC_TOP_PAD_", "268435456");
-  set_unless_chosen("GLIBC_TUNABLES",
-                    "glibc.malloc.hugetlb=1");                 // large pages: a tenth of a training step is faults else
+  // Large pages: a tenth of a training step is page faults else.
+  set_unless_chosen("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per picture size: memory grows else
   set_unless_chosen("LRU_CACHE_CAPACITY", "64");
   const auto program =

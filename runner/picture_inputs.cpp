@@ -102,6 +102,7 @@ class Finder {
   }
 
   void add_file(const fs::path& file, const fs::path& name) {
+    if (!named_.emplace(fs::weakly_canonical(file), name).second) return;  // by a folder and a pattern, say
     const int pages = pages_of(file);
     for (int page = 0; page < pages; ++page) {
       found.push_back({{file, page, pages}, name});
@@ -116,6 +117,7 @@ class Finder {
 
   const bool recursive_;
   std::set<fs::path> walked_;
+  std::set<std::pair<fs::path, fs::path>> named_;
 };
 
 }  // namespace

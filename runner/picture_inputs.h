@@ -21,8 +21,8 @@ struct InputRequest {
   std::filesystem::path output;     // of predictions; not searched for pictures when it lies in a folder that is
 };
 
-// In the order of the request; in a folder, by name. A file of several pages is as many inputs. Throws DataError naming
-// what is not there.
+// In the order of the request; in a folder, by name; what is named twice, once. A file of several pages is as many
+// inputs. Throws DataError naming what is not there.
 std::vector<PictureInput> find_pictures(const InputRequest& request);
 
 // Throws DataError where two predictions would be written to one file, or one over a picture that is read. endings: of
