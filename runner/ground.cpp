@@ -48,13 +48,15 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
 // libgomp, oneDNN and glibc's malloc read their settings when they start, so they are made here.
 [[noreturn]] void become_compute(char** words) {
   set_unless_chosen("OMP_WAIT_POLICY", "passive");  // spinning threads starve other programs
+  const bool training = std::strcmp(words[1], "train") == 0;
   // Activations are reused instead of mapped anew; but in training what stays (weights, moments) would lie between them
   // and pin a quarter more memory, so that large ones are mapped, which large pages make cheap.
-  set_unless_chosen("MALLOC_MMAP_THRESHOLD_", std::strcmp(words[1], "train") == 0 ? "8000000" : "1073741824");
+  set_unless_chosen("MALLOC_MMAP_THRESHOLD_", training ? "8000000" : "1073741824");
   set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "2147483647");
   set_unless_chosen("MALLOC_TOP_PAD_", "268435456");
-  // Large pages: a tenth of a training step is page faults else.
-  set_unless_chosen("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
+  // Large pages: a tenth of a training step is page faults else. A single picture does not earn them back where the
+  // kernel first has to move memory about to find them.
+  if (training) set_unless_chosen("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
   set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per picture size: memory grows else
   set_unless_chosen("LRU_CACHE_CAPACITY", "64");
   const auto program =

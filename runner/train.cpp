@@ -4,6 +4,7 @@
 
 #include "../framework/ground/spec/spec_text.h"
 #include "../framework/upper/inference/device.h"
+#include "../framework/upper/training/run_state.h"
 #include "../framework/upper/training/trainer.h"
 #include "command_line.h"
 #include "interrupt.h"

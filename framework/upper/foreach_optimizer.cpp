@@ -103,4 +103,13 @@ void check_betas(const std::array<double, 2>& betas, Problems& problems) {
     if (beta == 1) problems.add("betas", "a value of 1 never forgets the zero it starts from: below 1");
 }
 
+void MomentOptions::declare(Options& options) {
+  options
+      .add("betas", &betas,
+           "How much of the running means of the gradient and of its square is kept in a step; below 1.")
+      .at_least(0)
+      .at_most(1);
+  options.add("eps", &eps, "Added to the root of the mean square before dividing by it.").at_least(0);
+}
+
 }  // namespace sectile

@@ -18,6 +18,7 @@
 #include "support/component.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "upper/training/run_state.h"
 #include "upper/training/trainer.h"
 
 using namespace sectile;

@@ -49,4 +49,13 @@ class SECTILE_EXPORT ForeachOptimizer : public Optimizer {
 // For an options struct's check(): a running mean that keeps all of itself never leaves the zero it starts from.
 SECTILE_EXPORT void check_betas(const std::array<double, 2>& betas, Problems& problems);
 
+// The options that Adam and its relatives have in common: derive from it, and declare these before your own.
+struct SECTILE_EXPORT MomentOptions {
+  std::array<double, 2> betas = {0.9, 0.999};
+  double eps = 1e-8;
+
+  void declare(Options& options);
+  void check(Problems& problems) const { check_betas(betas, problems); }
+};
+
 }  // namespace sectile

@@ -54,7 +54,4 @@ struct TrainResult {
 TrainResult train(Pipeline& pipeline, const std::filesystem::path& folder, const TrainListener& listener,
                   const std::optional<std::filesystem::path>& resume_from = {});
 
-// step-*.pth of a run's folder, the earliest first.
-std::vector<std::filesystem::path> kept_saves(const std::filesystem::path& folder);
-
 }  // namespace sectile

@@ -5,26 +5,18 @@
 
 namespace {
 
-struct AdamWOptions {
-  std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-8;
+struct AdamWOptions : sectile::MomentOptions {
   double weight_decay = 1e-2;
   bool amsgrad = false;
 
   void declare(sectile::Options& options) {
-    options
-        .add("betas", &betas,
-             "How much of the running means of the gradient and of its square is kept in a step; below 1.")
-        .at_least(0)
-        .at_most(1);
-    options.add("eps", &eps, "Added to the root of the mean square before dividing by it.").at_least(0);
+    MomentOptions::declare(options);
     options
         .add("weight_decay", &weight_decay,
              "The share of a parameter, times the learning rate, that a step takes away; norms and biases keep theirs.")
         .at_least(0);
     options.add("amsgrad", &amsgrad, "Divide by the largest mean square so far (Reddi et al. 2018).");
   }
-  void check(sectile::Problems& problems) const { sectile::check_betas(betas, problems); }
 
   std::vector<std::string> slots() const {
     std::vector<std::string> slots = {"step", "exp_avg", "exp_avg_sq"};

@@ -18,20 +18,14 @@
 
 namespace {
 
-struct LambOptions {
-  std::array<double, 2> betas = {0.9, 0.999};
-  double eps = 1e-6;
+struct LambOptions : sectile::MomentOptions {
   double weight_decay = 1e-2;
   bool trust_clip = false;
   bool always_adapt = false;
 
+  LambOptions() { eps = 1e-6; }
   void declare(sectile::Options& options) {
-    options
-        .add("betas", &betas,
-             "How much of the running means of the gradient and of its square is kept in a step; below 1.")
-        .at_least(0)
-        .at_most(1);
-    options.add("eps", &eps, "Added to the root of the mean square before dividing by it.").at_least(0);
+    MomentOptions::declare(options);
     options
         .add("weight_decay", &weight_decay,
              "The share of a parameter that is added to its step before the step is scaled; norms and biases are left "
@@ -41,7 +35,6 @@ struct LambOptions {
     options.add("always_adapt", &always_adapt,
                 "Whether steps of parameters without weight decay are scaled by their trust ratio too.");
   }
-  void check(sectile::Problems& problems) const { sectile::check_betas(betas, problems); }
 };
 
 // How much of a running mean is there already, by the number of updates: double [parameters].

@@ -1,0 +1,62 @@
+// All that a training run carries from one step to the next, and how that is saved and taken up again.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Generator.h>
+
+#include <sectile/optimizer.h>
+#include <sectile/schedule.h>
+
+#include "../weights/ema.h"
+#include "best_by.h"
+#include "checkpoint.h"
+#include "gradients.h"
+#include "pipeline.h"
+#include "plan.h"
+
+namespace sectile {
+
+class RunState {
+ public:
+  explicit RunState(Pipeline& pipeline);  // which must outlive it; throws SpecError
+
+  // Goes on from a checkpoint. Throws SpecError where it was made by another spec, DataError where no run can go on
+  // from it.
+  void resume(const std::filesystem::path& file);
+
+  // Writes last.pth into the run's folder, and keeps it under a name of its own where the spec wants that.
+  void save(const std::filesystem::path& folder) const;
+  void save_best(const std::filesystem::path& folder) const;
+
+  double lr() const;  // of the next step
+
+  const TrainingPlan plan;
+  const std::string spec;  // resolved, as JSON text
+  const BestBy best_by;
+  const std::shared_ptr<Optimizer> optimizer;
+  const std::shared_ptr<Schedule> schedule;
+  const std::vector<ParameterGroup> groups;
+  std::optional<Ema> ema;
+  LossScaler scaler;
+  std::int64_t step = 0;  // done
+  Resumption record;      // optimizer, rng and scaler stand elsewhere until it is saved
+
+ private:
+  Checkpoint weights() const;
+  void keep_last(const std::filesystem::path& folder) const;
+  void refuse_other_spec(const Checkpoint& checkpoint, const std::filesystem::path& file) const;
+  std::map<std::string, at::Generator> generators() const;
+
+  Pipeline& pipeline_;
+};
+
+// step-*.pth of a run's folder, the earliest first.
+std::vector<std::filesystem::path> kept_saves(const std::filesystem::path& folder);
+
+}  // namespace sectile
