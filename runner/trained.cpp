@@ -1,5 +1,7 @@
 #include "trained.h"
 
+#include <iostream>
+
 #include "../framework/ground/spec/spec_text.h"
 #include "../framework/upper/inference/device.h"
 
@@ -33,7 +35,10 @@ Pipeline of_spec(const fs::path& file, const CommandLine& line, const at::Device
 Pipeline open_trained(const std::string& operand, const CommandLine& line, const std::string& device) {
   const fs::path file = operand;
   const auto where = open_device(device);
-  return file.extension() == ".json" ? of_spec(file, line, where) : of_checkpoint(file, line, where);
+  auto pipeline = file.extension() == ".json" ? of_spec(file, line, where) : of_checkpoint(file, line, where);
+  if (!line.common.quiet)
+    for (const auto& note : pipeline.notes) std::cerr << "note: " << note << "\n";
+  return pipeline;
 }
 
 }  // namespace sectile

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <system_error>
 
 #include <ATen/Functions.h>
 #include <caffe2/serialize/inline_container.h>
@@ -123,19 +124,19 @@ class PickleWriter {
   }
 };
 
+[[noreturn]] void fail(int reason) { throw std::system_error(reason, std::generic_category()); }
+
 void flush_to_disk(const fs::path& file) {
   const int descriptor = open(file.c_str(), O_RDONLY);
-  if (descriptor < 0 || fsync(descriptor) != 0) {
-    const int reason = errno;
-    if (descriptor >= 0) close(descriptor);
-    throw DataError(file, std::strerror(reason));
-  }
+  if (descriptor < 0) fail(errno);
+  const int reason = fsync(descriptor) == 0 ? 0 : errno;
   close(descriptor);
+  if (reason) fail(reason);
 }
 
 void write_zip(const fs::path& file, const PickleWriter& pickle) {
   std::FILE* out = std::fopen(file.c_str(), "wb");
-  if (!out) throw DataError(file, std::string("cannot be written: ") + std::strerror(errno));
+  if (!out) fail(errno);
   int failure = 0;
   {
     caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t size) {
@@ -150,7 +151,7 @@ void write_zip(const fs::path& file, const PickleWriter& pickle) {
     zip.writeEndOfFile();
   }
   if (std::fclose(out) != 0 && failure == 0) failure = errno;
-  if (failure) throw DataError(file, std::string("cannot be written: ") + std::strerror(failure));
+  if (failure) fail(failure);
   flush_to_disk(file);
 }
 
@@ -162,15 +163,15 @@ void write_torch_file(const fs::path& file, const PythonValue& value) {
   pickle.bytes += '.';
   auto beside = file;
   beside += ".part" + std::to_string(getpid());
+  std::error_code ignored;
   try {
     write_zip(beside, pickle);
     fs::rename(beside, file);
-  } catch (const fs::filesystem_error& error) {
-    std::error_code ignored;
+  } catch (const std::system_error& error) {
     fs::remove(beside, ignored);
-    throw DataError(file, "cannot be written: " + error.code().message());
+    throw DataError(file, "cannot be written: " + error.code().message() +
+                              (fs::exists(file, ignored) ? "; what it held before is untouched" : ""));
   } catch (...) {
-    std::error_code ignored;
     fs::remove(beside, ignored);
     throw;
   }
