@@ -8,8 +8,8 @@
 
 namespace sectile {
 
-// operand: a checkpoint, or a .json spec, whose output folder holds best.pth or, without validation data, last.pth. Says
-// what is worth telling about it.
+// operand: a checkpoint, or a .json spec, whose output folder holds best.pth or, without validation data, last.pth.
+// Says what is worth telling about it.
 Pipeline open_trained(const std::string& operand, const CommandLine& line, const std::string& device);
 
 }  // namespace sectile

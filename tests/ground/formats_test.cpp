@@ -1,8 +1,5 @@
-#include <unistd.h>
-
 #include <atomic>
 #include <ctime>
-#include <fstream>
 #include <thread>
 
 #include <sectile/data/image_io.h>
@@ -11,37 +8,19 @@
 #include <opencv2/core.hpp>
 
 #include "allocation_peak.h"
+#include "support/scratch.h"
 #include "support/test.h"
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::test::contents;
+using sectile::test::Scratch;
 
 namespace {
 
 const fs::path kFormats = SECTILE_SOURCE_DIR "/tests/ground/formats";
 
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("sectile_formats_" + std::to_string(getpid()))) {
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-fs::path write(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  return file;
-}
-
-nlohmann::json expectations() { return nlohmann::json::parse(bytes_of(kFormats / "expected.json")); }
+nlohmann::json expectations() { return nlohmann::json::parse(contents(kFormats / "expected.json")); }
 
 std::uint32_t crc32(const cv::Mat& pixels) {
   std::uint32_t crc = ~0u;
@@ -153,13 +132,13 @@ TEST_CASE("the suffixes of picture files are in lower case, with a point") {
 }
 
 TEST_CASE("the first bytes count, not the name") {
-  const Folder folder;
-  const fs::path file = write(folder / "really_a_jpeg.png", bytes_of(kFormats / "grey.jpg"));
+  const Scratch folder;
+  const fs::path file = folder.write("really_a_jpeg.png", contents(kFormats / "grey.jpg"));
   CHECK(same(sectile::read_picture(file).pixels, sectile::read_picture(kFormats / "grey.jpg").pixels));
 }
 
 TEST_CASE("what was written as TIFF is read back unchanged") {
-  const Folder folder;
+  const Scratch folder;
   for (const int depth : {CV_8U, CV_16U, CV_16S, CV_32F})
     for (const int channels : {1, 2, 3, 4, 5, 19, 512}) {
       const int type = CV_MAKETYPE(depth, channels);
@@ -177,7 +156,7 @@ TEST_CASE("what was written as TIFF is read back unchanged") {
 }
 
 TEST_CASE("what is not written as TIFF leaves nothing behind") {
-  const Folder folder;
+  const Scratch folder;
   CHECK_THROWS_WITH_AS(sectile::write_tiff(folder / "a.tif", cv::Mat(2, 2, CV_64F, 0.0)), doctest::Contains("CV_64FC1"),
                        DataError);
   CHECK_THROWS_AS(sectile::write_tiff(folder / "a.tif", cv::Mat()), DataError);
@@ -190,49 +169,49 @@ TEST_CASE("what is not written as TIFF leaves nothing behind") {
 }
 
 TEST_CASE("a file cut short anywhere is an error that names it, or still the whole picture") {
-  const Folder folder;
+  const Scratch folder;
   for (const char* name : {"ycbcr_420.jpg", "progressive_grey.jpg", "grey_8_packbits.tif", "bilevel_group4.tif",
                            "lossless.webp", "lossy_alpha.webp", "palette_8.bmp", "rgb.bmp", "text.ppm", "binary.pbm"}) {
     CAPTURE(name);
-    const std::string whole = bytes_of(kFormats / name);
+    const std::string whole = contents(kFormats / name);
     const cv::Mat pixels = sectile::read_picture(kFormats / name).pixels;
     for (std::size_t size = 1; size < whole.size(); size += size < 200 ? 1 : 7) {
       CAPTURE(size);
-      const fs::path file = write(folder / "cut", whole.substr(0, size));
+      const fs::path file = folder.write("cut", whole.substr(0, size));
       const std::string message = message_of(file);
       if (message.empty())
         CHECK(same(sectile::read_picture(file).pixels, pixels));
       else
         CHECK(message.find("cut: ") != std::string::npos);
     }
-    has(message_of(write(folder / "cut", whole.substr(0, whole.size() * 2 / 3))), "cut short");
+    has(message_of(folder.write("cut", whole.substr(0, whole.size() * 2 / 3))), "cut short");
   }
 }
 
 TEST_CASE("what is not read is refused by name") {
-  const Folder folder;
+  const Scratch folder;
   has(message_of(kFormats / "animated.webp"), "is an animated WebP");
-  const std::string bmp = bytes_of(kFormats / "palette_8.bmp"), tiff = bytes_of(kFormats / "grey_4.tif");
-  has(message_of(write(folder / "a", replaced(bmp, 30, std::string("\1\0\0\0", 4)))),
+  const std::string bmp = contents(kFormats / "palette_8.bmp"), tiff = contents(kFormats / "grey_4.tif");
+  has(message_of(folder.write("a", replaced(bmp, 30, std::string("\1\0\0\0", 4)))),
       "is a compressed BMP (number 1; RLE");
-  has(message_of(write(folder / "a", replaced(bmp, 28, std::string("\x10\0", 2)))), "is a BMP of 16 bits per pixel");
+  has(message_of(folder.write("a", replaced(bmp, 28, std::string("\x10\0", 2)))), "is a BMP of 16 bits per pixel");
   // entries of 12 bytes from byte 10 on: the value of the third is the bits per sample, of the fourth the compression
-  has(message_of(write(folder / "a", replaced(tiff, 10 + 24 + 8, "\x0c"))), "it has 12-bit unsigned samples");
-  has(message_of(write(folder / "a", replaced(tiff, 10 + 36 + 8, std::string("\x50\xc3", 2)))), "compression 50000");
-  has(message_of(write(folder / "a", replaced(tiff, 10 + 48 + 8, "\x08"))), "colours of kind 8");
-  std::string jpeg = bytes_of(kFormats / "grey.jpg");
+  has(message_of(folder.write("a", replaced(tiff, 10 + 24 + 8, "\x0c"))), "it has 12-bit unsigned samples");
+  has(message_of(folder.write("a", replaced(tiff, 10 + 36 + 8, std::string("\x50\xc3", 2)))), "compression 50000");
+  has(message_of(folder.write("a", replaced(tiff, 10 + 48 + 8, "\x08"))), "colours of kind 8");
+  std::string jpeg = contents(kFormats / "grey.jpg");
   const auto frame = jpeg.find("\xff\xc0");
   REQUIRE(frame != std::string::npos);
-  has(message_of(write(folder / "a", replaced(jpeg, frame + 4, "\x0c"))), "is a JPEG of a kind that is not read");
-  has(message_of(write(folder / "a", replaced(jpeg, frame + 1, "\xc9"))), "is a JPEG of a kind that is not read");
-  has(message_of(write(folder / "a", "P5\n3 3\n70000\n")), "must be from 1 to 65535");
-  has(message_of(write(folder / "a", "P5\n2 1\n9\n\x09\x0a")), "it has the value 10, and 9 is stated as the largest");
+  has(message_of(folder.write("a", replaced(jpeg, frame + 4, "\x0c"))), "is a JPEG of a kind that is not read");
+  has(message_of(folder.write("a", replaced(jpeg, frame + 1, "\xc9"))), "is a JPEG of a kind that is not read");
+  has(message_of(folder.write("a", "P5\n3 3\n70000\n")), "must be from 1 to 65535");
+  has(message_of(folder.write("a", "P5\n2 1\n9\n\x09\x0a")), "it has the value 10, and 9 is stated as the largest");
 }
 
 TEST_CASE("a header that states more than the file can hold is refused before memory is asked for") {
-  const Folder folder;
-  const std::string jpeg = bytes_of(kFormats / "grey.jpg"), bmp = bytes_of(kFormats / "palette_8.bmp");
-  const std::string tiff = bytes_of(kFormats / "grey_4.tif"), webp = bytes_of(kFormats / "lossless.webp");
+  const Scratch folder;
+  const std::string jpeg = contents(kFormats / "grey.jpg"), bmp = contents(kFormats / "palette_8.bmp");
+  const std::string tiff = contents(kFormats / "grey_4.tif"), webp = contents(kFormats / "lossless.webp");
   const auto frame = jpeg.find("\xff\xc0"), lossless = webp.find("VP8L");
   REQUIRE(lossless != std::string::npos);
   const std::pair<const char*, std::string> bombs[] = {
@@ -244,7 +223,7 @@ TEST_CASE("a header that states more than the file can hold is refused before me
       {"16000 x 16000", "P1 16000 16000\n1"},
       {"16000 x 16000", "P7\nWIDTH 16000\nHEIGHT 16000\nDEPTH 512\nMAXVAL 65535\nENDHDR\n"}};
   for (const auto& [size, bytes] : bombs) {
-    const fs::path file = write(folder / "bomb", bytes);
+    const fs::path file = folder.write("bomb", bytes);
     const AllocationPeak peak;
     const std::string message = message_of(file);
     CHECK(peak.bytes() < (3u << 20));
@@ -254,17 +233,17 @@ TEST_CASE("a header that states more than the file can hold is refused before me
 }
 
 TEST_CASE("a JPEG whose codes do not add up is an error, though libjpeg would go on") {
-  const Folder folder;
-  std::string jpeg = bytes_of(kFormats / "ycbcr_420.jpg");
+  const Scratch folder;
+  std::string jpeg = contents(kFormats / "ycbcr_420.jpg");
   const auto restart = jpeg.find("\xff\xd0");
   REQUIRE(restart != std::string::npos);
-  has(message_of(write(folder / "a", replaced(jpeg, restart + 1, "\xd5"))), "is damaged or cut short");
-  has(message_of(write(folder / "a", jpeg.erase(restart - 60, 50))), "is damaged or cut short");
+  has(message_of(folder.write("a", replaced(jpeg, restart + 1, "\xd5"))), "is damaged or cut short");
+  has(message_of(folder.write("a", jpeg.erase(restart - 60, 50))), "is damaged or cut short");
 }
 
 TEST_CASE("a progressive JPEG of endless scans, and a TIFF of endless pages, end soon") {
   using namespace std::string_literals;
-  const Folder folder;
+  const Scratch folder;
   const auto codes = [](char table, char symbol) {  // one code of one bit
     return "\xff\xc4\0\x14"s + table + '\1' + std::string(15, '\0') + symbol;
   };
@@ -272,14 +251,14 @@ TEST_CASE("a progressive JPEG of endless scans, and a TIFF of endless pages, end
   // 800 x 800 of grey: 10000 blocks of a bit each, then scans of no value in up to 16384 blocks each
   std::string jpeg = "\xff\xd8\xff\xdb\0\x43\0"s + std::string(64, '\1') + "\xff\xc2\0\x0b\x08\3\x20\3\x20\1\1\x11\0"s +
                      codes('\0', '\0') + codes('\x10', '\xe0') + scan(0, 0) + std::string(1250, '\0');
-  CHECK(message_of(write(folder / "one.jpg", jpeg + scan(1, 63) + "\0\0\xff\xd9"s)) == "");
+  CHECK(message_of(folder.write("one.jpg", jpeg + scan(1, 63) + "\0\0\xff\xd9"s)) == "");
   for (int i = 0; i < 20000; ++i) jpeg += scan(1, 63) + "\0\0"s;
   const std::clock_t start = std::clock();  // of work: a busy machine is no fault
-  has(message_of(write(folder / "scans.jpg", jpeg + "\xff\xd9")), "scans for one picture");
+  has(message_of(folder.write("scans.jpg", jpeg + "\xff\xd9")), "scans for one picture");
 
-  const std::string tiff = bytes_of(kFormats / "grey_4.tif");
+  const std::string tiff = contents(kFormats / "grey_4.tif");
   const auto entries = static_cast<std::size_t>(static_cast<unsigned char>(tiff[8]));
-  has(message_of(write(folder / "loop.tif", replaced(tiff, 10 + 12 * entries, "\x08\0\0\0"s)), 5),
+  has(message_of(folder.write("loop.tif", replaced(tiff, 10 + 12 * entries, "\x08\0\0\0"s)), 5),
       "the list of its pages does not end");
   CHECK(std::clock() - start < 2 * CLOCKS_PER_SEC);
 }

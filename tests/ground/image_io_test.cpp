@@ -1,7 +1,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
+#include <iterator>
 #include <map>
 
 #include <sectile/data/image_io.h>
@@ -10,37 +10,20 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
+#include "support/scratch.h"
 #include "support/test.h"
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::test::contents;
+using sectile::test::Scratch;
 
 namespace {
 
 const fs::path kPictures = SECTILE_SOURCE_DIR "/tests/ground/pictures";
 
-class Folder {
- public:
-  Folder() : path_(fs::temp_directory_path() / ("sectile_image_io_" + std::to_string(getpid()))) {
-    fs::create_directories(path_);
-  }
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
-  }
-
- private:
-  fs::path path_;
-};
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-fs::path write(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  return file;
+std::size_t files_in(const Scratch& folder) {
+  return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()));
 }
 
 std::vector<int> values(const cv::Mat& pixels) {
@@ -74,7 +57,7 @@ bool same(const cv::Mat& a, const cv::Mat& b) {
 }  // namespace
 
 TEST_CASE("every colour type and bit depth gives the values that Pillow and OpenCV read") {
-  const auto expected = nlohmann::json::parse(bytes_of(kPictures / "expected.json"));
+  const auto expected = nlohmann::json::parse(contents(kPictures / "expected.json"));
   REQUIRE(expected.size() == 22);
   for (const auto& [name, want] : expected.items()) {
     CAPTURE(name);
@@ -94,7 +77,7 @@ TEST_CASE("every colour type and bit depth gives the values that Pillow and Open
 }
 
 TEST_CASE("what was written is read back unchanged") {
-  const Folder folder;
+  const Scratch folder;
   for (const int type : {CV_8UC1, CV_8UC2, CV_8UC3, CV_8UC4, CV_16UC1, CV_16UC2, CV_16UC3, CV_16UC4}) {
     CAPTURE(cv::typeToString(type));
     const cv::Mat pixels = noise({13, 9}, type);
@@ -110,18 +93,18 @@ TEST_CASE("what was written is read back unchanged") {
   const auto picture = sectile::read_picture(folder / "a.png");
   CHECK(picture.palette == palette);
   CHECK(same(picture.pixels, indexes));
-  CHECK(folder.files() == 1);  // nothing is left beside it
+  CHECK(files_in(folder) == 1);  // nothing is left beside it
 }
 
 TEST_CASE("a file cut short anywhere is an error that names it, or still the whole picture") {
-  const Folder folder;
+  const Scratch folder;
   for (const char* name : {"grey_8", "palette_4_interlaced", "rgb_16", "grey_8_transparent"}) {
-    const std::string whole = bytes_of(kPictures / (std::string(name) + ".png"));
+    const std::string whole = contents(kPictures / (std::string(name) + ".png"));
     const cv::Mat pixels = sectile::read_picture(kPictures / (std::string(name) + ".png")).pixels;
     std::size_t errors = 0;
     for (std::size_t size = 0; size < whole.size(); ++size) {
       CAPTURE(size);
-      const fs::path file = write(folder / "cut.png", whole.substr(0, size));
+      const fs::path file = folder.write("cut.png", whole.substr(0, size));
       const auto [image, message] = read(file);
       if (message.empty()) {
         CHECK(same(image, pixels));
@@ -135,14 +118,14 @@ TEST_CASE("a file cut short anywhere is an error that names it, or still the who
 }
 
 TEST_CASE("a file with any one byte changed is an error, or still a picture of a size that was stated") {
-  const Folder folder;
+  const Scratch folder;
   for (const char* name : {"grey_1", "palette_4_transparent", "rgba_8"}) {
-    const std::string whole = bytes_of(kPictures / (std::string(name) + ".png"));
+    const std::string whole = contents(kPictures / (std::string(name) + ".png"));
     for (std::size_t i = 0; i < whole.size(); ++i)
       for (const int flip : {0x01, 0x80, 0xff}) {
         std::string damaged = whole;
         damaged[i] = static_cast<char>(damaged[i] ^ flip);
-        const fs::path file = write(folder / "damaged.png", damaged);
+        const fs::path file = folder.write("damaged.png", damaged);
         const auto [image, message] = read(file);
         CHECK((message.empty() ? image.size() == cv::Size(7, 5) : message.find("damaged.png: ") != std::string::npos));
       }
@@ -150,11 +133,11 @@ TEST_CASE("a file with any one byte changed is an error, or still a picture of a
 }
 
 TEST_CASE("a header that states more than the file can hold is refused before memory is asked for") {
-  const Folder folder;
+  const Scratch folder;
   // 16000 x 16000 in 70 bytes: signature, IHDR with its checksum, nothing else
   const auto header = [&](const char* size, const char* crc) {
-    return write(folder / "bomb.png", std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) + std::string(size, 8) +
-                                          std::string("\x08\x06\0\0\0", 5) + std::string(crc, 4));
+    return folder.write("bomb.png", std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16) + std::string(size, 8) +
+                                        std::string("\x08\x06\0\0\0", 5) + std::string(crc, 4));
   };
   CHECK(message_of(header("\0\0\x3e\x80\0\0\x3e\x80", "\x41\x7e\xdf\xde")).find("16000 x 16000 pixels") !=
         std::string::npos);
@@ -163,39 +146,39 @@ TEST_CASE("a header that states more than the file can hold is refused before me
 }
 
 TEST_CASE("a file of a format that is not read is named for what it looks like") {
-  const Folder folder;
+  const Scratch folder;
   const std::map<std::string, std::string> starts = {{"GIF89a", "a GIF file"},
                                                      {"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"},
                                                      {std::string(128, '\0') + "DICM", "a DICOM file"},
                                                      {"hello, this is text", "no picture format that is known"}};
   for (const auto& [bytes, name] : starts) {
-    const std::string message = message_of(write(folder / "other.png", bytes));
+    const std::string message = message_of(folder.write("other.png", bytes));
     CAPTURE(message);
     CHECK(message.find(name) != std::string::npos);
     CHECK(message.find("(PNG, JPEG, TIFF, WebP, BMP, PNM)") != std::string::npos);
     CHECK_THROWS_AS(sectile::read_size(folder / "other.png"), DataError);
   }
-  CHECK(message_of(write(folder / "empty.png", "")).find("the file is empty") != std::string::npos);
+  CHECK(message_of(folder.write("empty.png", "")).find("the file is empty") != std::string::npos);
 }
 
 TEST_CASE("a file that is missing, a folder or unreadable is an error with the system's reason") {
-  const Folder folder;
+  const Scratch folder;
   CHECK(message_of(folder / "none.png").find("none.png: cannot be opened: No such file") != std::string::npos);
   CHECK(message_of(kPictures).find("is a folder") != std::string::npos);
   if (geteuid() == 0) return;  // nothing is unreadable to the superuser
-  const fs::path file = write(folder / "locked.png", "x");
+  const fs::path file = folder.write("locked.png", "x");
   chmod(file.c_str(), 0);
   CHECK(message_of(file).find("Permission denied") != std::string::npos);
 }
 
 TEST_CASE("a pixel beyond the palette is an error in a picture and a plain number in a mask") {
-  const Folder folder;
+  const Scratch folder;
   // palette_1 with its palette cut to one colour: the chunk's checksum is made anew by writing, so write by hand
-  std::string bytes = bytes_of(kPictures / "palette_1.png");
+  std::string bytes = contents(kPictures / "palette_1.png");
   const auto at = bytes.find("PLTE");
   REQUIRE(at != std::string::npos);
   bytes.replace(at - 4, 4 + 4 + 6 + 4, std::string("\0\0\0\x03PLTE\0\x05\x50\xb1\x66\x98\x6b", 15));
-  const fs::path file = write(folder / "short.png", bytes);
+  const fs::path file = folder.write("short.png", bytes);
   CHECK(values(sectile::read_picture(file).pixels) ==
         values(sectile::read_picture(kPictures / "palette_1.png").pixels));
   CHECK_THROWS_WITH_AS(sectile::read_image(file), doctest::Contains("has palette index 1, and the palette has 1"),
@@ -203,7 +186,7 @@ TEST_CASE("a pixel beyond the palette is an error in a picture and a plain numbe
 }
 
 TEST_CASE("what PNG cannot hold is not written, and nothing is left behind") {
-  const Folder folder;
+  const Scratch folder;
   CHECK_THROWS_WITH_AS(sectile::write_png(folder / "a.png", cv::Mat(2, 2, CV_32F, 0.0)), doctest::Contains("CV_32FC1"),
                        DataError);
   CHECK_THROWS_AS(sectile::write_png(folder / "a.png", cv::Mat()), DataError);
@@ -214,5 +197,5 @@ TEST_CASE("what PNG cannot hold is not written, and nothing is left behind") {
   fs::create_directories(folder / "taken.png/inside");
   CHECK_THROWS_WITH_AS(sectile::write_png(folder / "taken.png", cv::Mat(2, 2, CV_8U, 7.0)),
                        doctest::Contains("cannot be written"), DataError);
-  CHECK(folder.files() == 1);
+  CHECK(files_in(folder) == 1);
 }

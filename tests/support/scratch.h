@@ -30,6 +30,7 @@ class Scratch {
   Scratch& operator=(const Scratch&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   // Makes the folders that the name asks for. Returns the file's path.
   std::filesystem::path write(const std::string& name, const std::string& contents) const {

@@ -1,33 +1,20 @@
-#include <unistd.h>
-
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
+#include "support/scratch.h"
 #include "support/test.h"
 #include "upper/training/checkpoint.h"
 #include "upper/weights/torch_file.h"
 
 using namespace sectile;
 namespace fs = std::filesystem;
+using test::contents;
+using test::Scratch;
 
 namespace {
-
-struct Folder {
-  fs::path path = fs::temp_directory_path() / ("sectile_weights_" + std::to_string(getpid()));
-  Folder() { fs::create_directories(path); }
-  ~Folder() { fs::remove_all(path); }
-};
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-void write(const fs::path& file, const std::string& bytes) { std::ofstream(file, std::ios::binary) << bytes; }
 
 Checkpoint small_checkpoint() {
   Checkpoint checkpoint;
@@ -59,8 +46,8 @@ std::string message(const std::function<void()>& act) {
 }  // namespace
 
 TEST_CASE("values of every kind come back from a torch file as they went in") {
-  const Folder folder;
-  const auto file = folder.path / "values.pth";
+  const Scratch folder;
+  const auto file = folder / "values.pth";
   const auto tensors = {at::arange(5, at::kDouble), at::arange(4).to(at::kBFloat16), at::arange(3).to(at::kHalf),
                         at::arange(2).to(at::kInt), at::ones({2}, at::kBool),        at::arange(6).to(at::kByte),
                         at::empty({0, 3}),          at::full({}, 7, at::kLong)};
@@ -91,8 +78,8 @@ TEST_CASE("values of every kind come back from a torch file as they went in") {
 }
 
 TEST_CASE("a checkpoint comes back as it was saved") {
-  const Folder folder;
-  const auto file = folder.path / "last.pth";
+  const Scratch folder;
+  const auto file = folder / "last.pth";
   const auto saved = small_checkpoint();
   save_checkpoint(file, saved);
   const auto read = load_checkpoint(file);
@@ -102,7 +89,7 @@ TEST_CASE("a checkpoint comes back as it was saved") {
   CHECK(read.metric.value() == saved.metric.value());
   REQUIRE(read.model.size() == 3);
   for (const auto& [name, tensor] : saved.model) CHECK(at::equal(read.model.at(name), tensor));
-  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
 }
 
 TEST_CASE("Python's torch.load with weights_only reads a checkpoint, bit for bit") {
@@ -111,8 +98,8 @@ TEST_CASE("Python's torch.load with weights_only reads a checkpoint, bit for bit
     MESSAGE("skipped: set SECTILE_PYTHON to a Python that has torch");
     return;
   }
-  const Folder folder;
-  const auto file = folder.path / "last.pth";
+  const Scratch folder;
+  const auto file = folder / "last.pth";
   save_checkpoint(file, small_checkpoint());
   const std::string program =
       "import sys, torch; c = torch.load(sys.argv[1], weights_only=True); "
@@ -123,27 +110,27 @@ TEST_CASE("Python's torch.load with weights_only reads a checkpoint, bit for bit
 }
 
 TEST_CASE("a torch file that was cut short anywhere is refused by name") {
-  const Folder folder;
-  const auto whole = folder.path / "whole.pth", cut = folder.path / "cut.pth";
+  const Scratch folder;
+  const auto whole = folder / "whole.pth";
   save_checkpoint(whole, small_checkpoint());
-  const auto bytes = bytes_of(whole);
+  const auto bytes = contents(whole);
   for (std::size_t size = 0; size < bytes.size(); size += 37) {
-    write(cut, bytes.substr(0, size));
+    const auto cut = folder.write("cut.pth", bytes.substr(0, size));
     CAPTURE(size);
     CHECK(message([&] { load_checkpoint(cut); }).find(cut.string()) == 0);
   }
 }
 
 TEST_CASE("a torch file with any byte changed is read or refused, never worse") {
-  const Folder folder;
-  const auto whole = folder.path / "whole.pth", changed = folder.path / "changed.pth";
+  const Scratch folder;
+  const auto whole = folder / "whole.pth";
   save_checkpoint(whole, small_checkpoint());
-  const auto bytes = bytes_of(whole);
+  const auto bytes = contents(whole);
   int refused = 0;
   for (std::size_t at = 0; at < bytes.size(); at += 11) {
     auto copy = bytes;
     copy[at] = static_cast<char>(copy[at] ^ 0x55);
-    write(changed, copy);
+    const auto changed = folder.write("changed.pth", copy);
     try {
       load_checkpoint(changed);
     } catch (const DataError&) {
@@ -154,8 +141,8 @@ TEST_CASE("a torch file with any byte changed is read or refused, never worse") 
 }
 
 TEST_CASE("what is no checkpoint is told apart") {
-  const Folder folder;
-  const auto file = folder.path / "x.pth";
+  const Scratch folder;
+  const auto file = folder / "x.pth";
   CHECK(message([&] { load_checkpoint(file); }) == file.string() + ": is no file");
   write_torch_file(file, PythonDict{{"weight", at::ones({2})}});
   CHECK(message([&] { load_checkpoint(file); }).find("is no checkpoint of Sectile") != std::string::npos);
@@ -178,16 +165,16 @@ TEST_CASE("weights of another network are refused with the names that differ") {
 }
 
 TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it") {
-  const Folder folder;
-  const auto file = folder.path / "last.pth";
+  const Scratch folder;
+  const auto file = folder / "last.pth";
   save_checkpoint(file, small_checkpoint());
-  const auto before = bytes_of(file);
+  const auto before = contents(file);
   auto broken = small_checkpoint();
   broken.model["strange"] = at::ones({1}, at::kComplexFloat);
   CHECK(message([&] { save_checkpoint(file, broken); }).find("cannot hold tensors") != std::string::npos);
-  CHECK(bytes_of(file) == before);
-  CHECK(std::distance(fs::directory_iterator(folder.path), fs::directory_iterator()) == 1);
+  CHECK(contents(file) == before);
+  CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
   CHECK(message([&] {
-          save_checkpoint(folder.path / "no/such/folder.pth", small_checkpoint());
+          save_checkpoint(folder / "no/such/folder.pth", small_checkpoint());
         }).find("cannot be written") != std::string::npos);
 }

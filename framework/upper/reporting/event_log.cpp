@@ -9,6 +9,8 @@
 
 #include <sectile/error.h>
 
+#include "../../ground/data/picture_file.h"
+
 namespace sectile {
 namespace {
 
@@ -64,19 +66,14 @@ EventLog::EventLog(const fs::path& file) : file_(file), out_(std::fopen(file.c_s
   if (!out_) throw DataError(file, std::string("cannot be written: ") + std::strerror(errno));
 }
 EventLog::EventLog(const fs::path& file, std::int64_t last_step) : file_(file), out_(nullptr) {
-  auto beside = file;
-  beside += ".part";
-  {
-    std::ifstream before(file);
-    std::ofstream kept(beside);
-    for (std::string line; std::getline(before, line) && !before.eof();)  // a line without its end was cut by a crash
-      if (step_of(line) <= last_step) kept << line << "\n";
-    kept.close();
-    if (!kept) throw DataError(beside, std::string("cannot be written: ") + std::strerror(errno));
+  ReplacedFile kept(file);
+  std::ifstream before(file);
+  for (std::string line; std::getline(before, line) && !before.eof();) {  // a line without its end was cut by a crash
+    if (step_of(line) > last_step) continue;
+    line += '\n';
+    std::fwrite(line.data(), 1, line.size(), kept.stream());
   }
-  std::error_code failed;
-  fs::rename(beside, file, failed);
-  if (failed) throw DataError(file, "cannot be replaced: " + failed.message());
+  kept.commit();
   out_ = std::fopen(file.c_str(), "a");
   if (!out_) throw DataError(file, std::string("cannot be written: ") + std::strerror(errno));
 }

@@ -31,6 +31,16 @@ void write_text(const fs::path& file, const std::string& text) {
   out.commit();
 }
 
+// What a run that was killed in the middle of a save left beside its files.
+void remove_unfinished(const fs::path& folder) {
+  std::vector<fs::path> unfinished;
+  for (const auto& entry : fs::directory_iterator(folder))
+    for (const char* file : {"last.pth.", "best.pth.", "log.jsonl.", "spec.json."})
+      if (entry.path().filename().string().starts_with(file)) unfinished.push_back(entry.path());
+  std::error_code ignored;
+  for (const auto& file : unfinished) fs::remove(file, ignored);
+}
+
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void want_determinism() {
@@ -51,6 +61,7 @@ class Run {
     if (options_.deterministic) want_determinism();
     if (pipeline.spec.data.val) validation_ = pipeline.source("val");
     refuse_without_evaluations();
+    remove_unfinished(folder);
     if (from) {
       state_.resume(*from);
       log_ = std::make_unique<EventLog>(folder / "log.jsonl", state_.step);
