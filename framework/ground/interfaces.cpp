@@ -30,6 +30,11 @@ SpecError::SpecError(std::vector<Problem> problems)
 SpecError::SpecError(const std::string& pointer, const std::string& message)
     : SpecError(std::vector<Problem>{{pointer, message}}) {}
 SpecError::~SpecError() = default;
+OptionError::OptionError(std::vector<Problem> problems)
+    : std::runtime_error(join(problems)), problems_(std::move(problems)) {}
+OptionError::OptionError(const std::string& option, const std::string& message)
+    : OptionError(std::vector<Problem>{{option, message}}) {}
+OptionError::~OptionError() = default;
 PluginError::PluginError(const std::string& where, const std::string& reason)
     : std::runtime_error(where + ": " + reason) {}
 PluginError::~PluginError() = default;

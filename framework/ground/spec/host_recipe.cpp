@@ -24,6 +24,10 @@ std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
     return made;
   } catch (const SpecError&) {
     throw;
+  } catch (const OptionError& error) {
+    auto problems = error.problems();
+    for (auto& problem : problems) problem.pointer = pointer + "/" + problem.pointer;
+    throw SpecError(std::move(problems));
   } catch (const PlacedDataError&) {
     throw;
   } catch (const DataError& error) {

@@ -13,8 +13,8 @@ class HostRecipe final : public Recipe {
   HostRecipe(const Component& part, std::string where);
   const void* common() const override { return common_options.get(); }
 
-  // A failure is told with the component's place in the spec: a SpecError as it is, a DataError behind the pointer, all
-  // else as a PluginError with the component's name.
+  // A failure is told with the component's place in the spec: a SpecError as it is, an OptionError as a SpecError
+  // at that option, a DataError behind the pointer, all else as a PluginError with the component's name.
   std::shared_ptr<void> build(const BuildContext& context) const override;
 
   const Component& component;

@@ -14,7 +14,7 @@
 
 // Raised by one whenever a public header changes so that plugins must be rebuilt: a virtual, a member, a signature.
 // New abilities that need no rebuild come as new classes beside the old ones, found by dynamic_cast (see roles.h).
-#define SECTILE_API_VERSION 2
+#define SECTILE_API_VERSION 3
 
 #ifdef _GLIBCXX_DEBUG
 #define SECTILE_STL_MODE_ "debug"
