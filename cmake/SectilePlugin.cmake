@@ -1,7 +1,7 @@
 # sectile_add_plugin(<kind>_<name> [GROUND] [NO_INSTALL] <source>...) builds libsectile_<kind>_<name>.so with the flags that a
-# plugin needs. GROUND: datasets, transforms and schedules, which link the ground floor only and see no LibTorch.
+# plugin needs. GROUND: datasets, transforms, samplers and schedules, which link the ground floor only and see no LibTorch.
 set(SECTILE_PLUGIN_MAP ${CMAKE_CURRENT_LIST_DIR}/plugin.map)
-set(SECTILE_GROUND_KINDS dataset transform schedule)
+set(SECTILE_GROUND_KINDS dataset transform sampler schedule)
 
 function(sectile_add_plugin name)
   cmake_parse_arguments(PARSE_ARGV 1 plugin "GROUND;NO_INSTALL" "" "")

@@ -5,6 +5,7 @@
 #include <opencv2/core.hpp>
 
 #include <sectile/dataset.h>
+#include <sectile/sampler.h>
 #include <sectile/schedule.h>
 #include <sectile/transform.h>
 
@@ -42,6 +43,7 @@ DataError::DataError(const std::string& where, const std::string& reason) : std:
 DataError::~DataError() = default;
 
 Dataset::~Dataset() = default;
+Sampler::~Sampler() = default;
 Schedule::~Schedule() = default;
 Transform::~Transform() = default;
 Recipe::~Recipe() = default;
@@ -102,7 +104,21 @@ void Kind<Backbone>::Common::declare(Options& options) {
 }
 void Kind<Loss>::Common::declare(Options& options) {
   options.add("weight", &weight, "Factor of this loss in the sum.").at_least(0);
-  options.add("auxiliary", &auxiliary, "Factor of the same loss over auxiliary outputs.").at_least(0);
+  options
+      .add("auxiliary", &auxiliary,
+           "Weights of the same loss over the model's auxiliary outputs: one for each, or one for all. Left out: the "
+           "model's own, which are 0.4 where its paper says nothing else.")
+      .at_least(0);
+  options.add("output", &output,
+              "Name of the output that the loss reads, such as a second head's. Left out: the class scores.");
+  options.add("target", &target,
+              "Name of the target that it is compared with, such as an edge map. Left out: the labels.");
+}
+void Kind<Sampler>::Common::declare(Options& options) {
+  options
+      .add("samples", &samples,
+           "Samples per epoch. Left out: as many as the sampler says, which is all of them for most.")
+      .at_least(1);
 }
 
 void Kind<Optimizer>::Common::declare(Options& options) {
@@ -168,6 +184,14 @@ int BuildContext::classes() const {
   return static_cast<int>(labels->classes.size());
 }
 
+std::size_t FeatureRequest::index(int level, std::size_t count) {
+  const auto size = static_cast<int>(count);
+  if (level < -size || level >= size)
+    throw OptionError("type", "has " + std::to_string(size) + " levels of features, and the model asks for level " +
+                                  std::to_string(level) + ": choose another backbone");
+  return static_cast<std::size_t>(level < 0 ? level + size : level);
+}
+
 Random::Random(std::initializer_list<std::uint64_t> key) {
   for (const auto part : key) key_ = mix(key_ + part + 0x9e3779b97f4a7c15u);
 }
@@ -179,7 +203,8 @@ std::int64_t Random::below(std::int64_t count) {
   return static_cast<std::int64_t>(uniform() * static_cast<double>(count));
 }
 
-Draw::Draw(Random numbers, std::function<Sample(Random&)> others) : random(numbers), others_(std::move(others)) {}
+Draw::Draw(Random numbers, std::function<Sample(Random&)> others, Random of_batch)
+    : random(numbers), batch(of_batch), others_(std::move(others)) {}
 Sample Draw::another() {
   if (!others_)
     throw DataError("transform", "asks for another sample, and there is none where pictures are only predicted");

@@ -17,5 +17,6 @@ InferenceForm::~InferenceForm() = default;
 WeightRules::~WeightRules() = default;
 Ranks::~Ranks() = default;
 AcrossRanks::~AcrossRanks() = default;
+OwnTargets::~OwnTargets() = default;
 
 }  // namespace sectile

@@ -6,6 +6,7 @@
 #include <sectile/loss.h>
 
 #include "contract.h"
+#include "meta_device.h"
 
 namespace sectile::contract {
 namespace {
@@ -94,6 +95,24 @@ void check_per_class(Findings& findings, const Loss& loss, std::int64_t classes)
   run("labels per class of a volume", at::randn({1, classes, 3, 5, 4}), per_class({1, classes, 3, 5, 4}));
 }
 
+void check_no_peeking(Findings& findings, const Loss& loss, const at::Tensor& labels, std::int64_t classes) {
+  if (loss.reads_values()) return;
+  auto shape = labels.sizes().vec();
+  if (labels.is_floating_point()) shape.erase(shape.begin() + 1);
+  shape.insert(shape.begin() + 1, classes);
+  const auto found = peeks([&] {
+    Outputs outputs;
+    outputs.logits = on_meta(at::empty(shape)).requires_grad_();
+    Batch batch;
+    batch.labels = on_meta(labels);
+    for (const auto& term : loss(outputs, batch)) term.value.backward({}, /*retain_graph=*/true);
+  });
+  findings.expect(found.empty(),
+                  "it does not run on the meta device, where tensors have no values, and does not say "
+                  "so (Loss::reads_values): " +
+                      found);
+}
+
 }  // namespace
 
 Findings loss_contract(const Subject& subject) {
@@ -105,6 +124,7 @@ Findings loss_contract(const Subject& subject) {
     const bool reads_logits_alone = dynamic_cast<DenseLoss*>(loss.get()) != nullptr;
     if (!reads_logits_alone) return findings;
     check_numbers(findings, *loss, classes);
+    check_no_peeking(findings, *loss, numbers({2, 9, 7}, classes), classes);
     findings.attempt_or_refuse("soft labels", [&] {
       evaluate(findings, *loss, "soft labels", at::randn({2, classes, 3, 3}), at::rand({2, classes, 3, 3}).softmax(1));
     });

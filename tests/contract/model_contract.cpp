@@ -9,6 +9,7 @@
 #include <sectile/model.h>
 
 #include "contract.h"
+#include "meta_device.h"
 #include "upper/loading/batch.h"
 #include "upper/weights/weights.h"
 
@@ -39,7 +40,7 @@ Batch batch(const ModelTraits& traits, int count, int height, int width) {
     sample.instances.push_back(instance);
     samples.push_back(std::move(sample));
   }
-  return collate(std::move(samples), traits.divisor, kClasses);
+  return collate(std::move(samples), {.traits = traits, .classes = kClasses});
 }
 
 // Every floating-point tensor that the outputs hold.
@@ -112,6 +113,26 @@ void check_training(Findings& findings, Model& model, const Batch& input) {
   }
 }
 
+// Whole-step graphs and steps that nobody waits for rest on it. Moves the model for good.
+void check_no_peeking(Findings& findings, Model& model, const Batch& input) {
+  if (model.traits().reads_values) return;
+  const auto found = peeks([&] {
+    to_meta(model.module());
+    const auto there = on_meta(input);
+    model.module().eval();
+    model.forward(there);
+    model.module().train();
+    std::vector<at::Tensor> all;
+    tensors(model.forward(there), all);
+    for (const auto& tensor : all)
+      if (tensor.requires_grad()) tensor.sum().backward({}, /*retain_graph=*/true);
+  });
+  findings.expect(found.empty(),
+                  "it does not run on the meta device, where tensors have no values, and does not say "
+                  "so (ModelTraits::reads_values): " +
+                      found);
+}
+
 void check_state(Findings& findings, Model& model, Model& other, const Batch& input) {
   StateDict saved;
   for (const auto& [name, tensor] : state_dict(model.module())) saved[name] = tensor.detach().clone();
@@ -132,7 +153,8 @@ Findings model_contract(const Subject& subject) {
   if (!model) return findings;
   const auto traits = model->traits();
   findings.expect(!traits.tasks.empty(), "it names no task that it can decode");
-  findings.expect(traits.divisor >= 1, "its size divisor is below 1");
+  findings.expect(traits.divisor.depth >= 1 && traits.divisor.height >= 1 && traits.divisor.width >= 1,
+                  "its size divisor is below 1");
   const auto pair = batch(traits, 2, 96, 128);
   findings.attempt("training", [&] { check_training(findings, *model, pair); });
   findings.attempt("a batch of two", [&] { check_evaluation(findings, *model, "a batch of two", pair); });

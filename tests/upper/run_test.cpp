@@ -97,22 +97,13 @@ TEST_CASE("a loader that is given up in the middle ends its threads") {
   loader.next();
 }
 
-TEST_CASE("an epoch's order holds every sample once and differs from the next one's") {
-  auto first = shuffled(50, 1, 0);
-  CHECK(first == shuffled(50, 1, 0));
-  CHECK(first != shuffled(50, 1, 1));
-  CHECK(first != shuffled(50, 2, 0));
-  std::sort(first.begin(), first.end());
-  for (std::size_t i = 0; i < first.size(); ++i) CHECK(first[i] == i);
-}
-
 TEST_CASE("a batch is normalised, padded at right and bottom, and channels_last without a copy") {
   std::vector<Sample> samples(2);
   samples[0].image = cv::Mat(2, 3, CV_8UC3, cv::Scalar(10, 20, 30));
   samples[0].labels = cv::Mat(2, 3, CV_16S, cv::Scalar(1));
   samples[0].mean = {10, 10, 10}, samples[0].deviation = {2, 5, 10};
   samples[1].image = cv::Mat(3, 2, CV_8UC3, cv::Scalar(0, 0, 255));
-  const auto batch = collate(samples, 4, 2);
+  const auto batch = collate(samples, {.traits = {.divisor = {1, 4, 4}}, .classes = 2});
   CHECK(batch.images.sizes() == at::IntArrayRef({2, 3, 4, 4}));
   CHECK(batch.images.is_contiguous(at::MemoryFormat::ChannelsLast));
   CHECK(batch.images[0].select(1, 1).select(1, 2).equal(at::tensor({0.f, 2.f, 2.f})));
@@ -127,16 +118,16 @@ TEST_CASE("a batch is normalised, padded at right and bottom, and channels_last 
 TEST_CASE("sixteen-bit and float pictures keep their values in a batch") {
   std::vector<Sample> one(1);
   one[0].image = cv::Mat(1, 1, CV_16UC1, cv::Scalar(50000));
-  CHECK(collate(one, 1, 2).images.item<float>() == 50000);
+  CHECK(collate(one, {.classes = 2}).images.item<float>() == 50000);
   one[0].image = cv::Mat(1, 1, CV_32FC1, cv::Scalar(0.25));
-  CHECK(collate(one, 1, 2).images.item<float>() == 0.25f);
+  CHECK(collate(one, {.classes = 2}).images.item<float>() == 0.25f);
 }
 
 TEST_CASE("pictures of different channels do not make a batch") {
   std::vector<Sample> samples(2);
   samples[0].id = "a", samples[1].id = "b";
   samples[0].image = cv::Mat(2, 2, CV_8UC3), samples[1].image = cv::Mat(2, 2, CV_8UC1);
-  CHECK_THROWS_WITH_AS(collate(samples, 1, 2), "b: has other dimensions or channels than a", DataError);
+  CHECK_THROWS_WITH_AS(collate(samples, {.classes = 2}), "b: has other dimensions or channels than a", DataError);
 }
 
 TEST_CASE("the number of loader threads changes no bit of what is trained") {

@@ -98,7 +98,7 @@ TEST_CASE("bf16 and fp16 autocast train a network to nearly the same loss, with 
   for (const auto precision : {PipelineSpec::Precision::bf16, PipelineSpec::Precision::fp16}) {
     auto pipeline = Pipeline::for_training(test::plugins(), spec(R"({"model": {"norm": "batch"}})"), at::kCPU);
     std::vector<Sample> samples;
-    for (std::size_t i = 0; i < 4; ++i) samples.push_back(pipeline.prepare(0, i).sample);
+    for (std::size_t i = 0; i < 4; ++i) samples.push_back(pipeline.prepare({.index = i}).sample);
     const auto batch = pipeline.collate(std::move(samples));
     const double exact = pipeline.loss(pipeline.forward(batch), batch).first.item<double>();
     Outputs outputs;

@@ -14,6 +14,7 @@ void PipelineSpec::declare(Options& options) {
   options.add("loss", &loss, "What training minimises: a weighted sum. Absent: the model's own.");
   options.add("optimizer", &optimizer, "What turns gradients into new weights.");
   options.add("schedule", &schedule, "How the learning rate changes during training.");
+  options.add("sampler", &sampler, "Which samples an epoch of training sees, and in which order.");
   options.add("metrics", &metrics, "What evaluation reports; the first value of the first one chooses best.pth.")
       .required()
       .not_empty();
@@ -42,16 +43,30 @@ void PipelineSpec::Transforms::declare(Options& options) {
 void PipelineSpec::Inference::declare(Options& options) {
   options
       .add("window", &window,
-           "Depth, height, width of a sliding window. Absent: the model's own, or the whole picture.")
+           "Size of a sliding window: [height, width], of volumes also [depth, height, width]. Absent: the model's "
+           "own, or "
+           "the whole image.")
       .at_least(1);
   options.add("overlap", &overlap, "Share of a window that its neighbour covers too.").at_least(0).at_most(0.9);
+  options
+      .add("weighting", &weighting,
+           "Weight of a window's pixels where windows overlap: the same for all, or a Gaussian that trusts its centre "
+           "most.")
+      .one_of({"constant", "gaussian"});
 }
 void PipelineSpec::Inference::check(Problems& problems) const {
-  if (window && std::int64_t{(*window)[1]} * (*window)[2] > 1 << 26)
+  if (!window) return;
+  if (window->size() != 2 && window->size() != 3)
+    problems.add("window", "has " + std::to_string(window->size()) +
+                               " values; [height, width] are wanted, or [depth, height, width]");
+  else if (std::int64_t{window->end()[-2]} * window->end()[-1] > 1 << 26)
     problems.add("window", "has more than 67 million pixels in a slice");
 }
 void PipelineSpec::Train::declare(Options& options) {
-  options.add("epochs", &epochs, "How often every training sample is seen.").at_least(1);
+  options.add("epochs", &epochs, "How many epochs training takes. Left out: 10, or as many as \"steps\" asks for.")
+      .at_least(1);
+  options.add("steps", &steps, "How many steps training takes, in place of \"epochs\"; it may end inside an epoch.")
+      .at_least(1);
   options.add("batch_size", &batch_size, "Samples per batch; all of them where there are fewer.").at_least(1);
   options.add("drop_last", &drop_last,
               "Whether an incomplete last batch of an epoch is left out: batch statistics of few samples disturb.");
@@ -89,6 +104,9 @@ void PipelineSpec::Train::declare(Options& options) {
               "What best.pth is chosen by, such as \"iou/mIoU\". Left out: the first value of the first metric.");
   options.add("best_is", &best_is, "Whether the largest or the smallest value is the best.").one_of({"max", "min"});
   options.add("early_stopping", &early_stopping, "Ends training when evaluations get no better. Absent: never.");
+}
+void PipelineSpec::Train::check(Problems& problems) const {
+  if (epochs && steps) problems.add("steps", "and \"epochs\" both say how long training takes: give one of them");
 }
 void PipelineSpec::Ema::declare(Options& options) {
   options.add("decay", &decay, "How much of the mean a step keeps; closer to 1 for longer runs.")

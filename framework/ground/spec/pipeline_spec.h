@@ -28,8 +28,10 @@ struct PipelineSpec {
     void declare(Options& options);
   };
   struct Inference {
-    std::optional<std::array<int, 3>> window;
+    enum class Weighting { constant, gaussian };
+    std::optional<std::vector<int>> window;
     double overlap = 0.5;
+    Weighting weighting = Weighting::constant;
     void declare(Options& options);
     void check(Problems& problems) const;
   };
@@ -44,7 +46,8 @@ struct PipelineSpec {
     void declare(Options& options);
   };
   struct Train {
-    int epochs = 10;
+    std::optional<int> epochs;
+    std::optional<std::int64_t> steps;
     int batch_size = 4;
     bool drop_last = true;
     int accumulate = 1;
@@ -61,6 +64,7 @@ struct PipelineSpec {
     Best best_is = Best::max;
     std::optional<EarlyStopping> early_stopping;
     void declare(Options& options);
+    void check(Problems& problems) const;
   };
   Task task = Task::semantic;
   std::vector<std::filesystem::path> plugin_path;
@@ -70,6 +74,7 @@ struct PipelineSpec {
   std::vector<Ref<Loss>> loss;
   Ref<Optimizer> optimizer{"adamw"};
   Ref<Schedule> schedule{"constant"};
+  Ref<Sampler> sampler{"shuffle"};
   std::vector<Ref<Metric>> metrics;
   Inference inference;
   EvaluateAt evaluate_at = EvaluateAt::original;

@@ -12,6 +12,15 @@
 
 namespace sectile {
 
+// The annotated objects of one image, in its sample's order: K of them.
+struct Objects {
+  at::Tensor boxes{};    // float [K, 4]: left, top, right, bottom, in pixels of the batch's images
+  at::Tensor classes{};  // int64 [K]
+  at::Tensor
+      masks{};  // bool [K, …] of the padded size; false for an object without a mask, undefined where none has one
+  at::Tensor crowd{};  // bool [K]
+};
+
 // N samples, padded at the right, bottom and back to a common size that the model's divisor divides. […] is D,H,W or
 // H,W.
 struct Batch {
@@ -20,7 +29,8 @@ struct Batch {
                         // kIgnore; undefined when no sample has labels, kIgnore for those that have none
   at::Tensor tags{};    // float [N, classes] of 0 and 1; undefined when no sample has tags
   std::map<std::string, at::Tensor> targets{};  // float [N, C, …], or int64 [N, …]; 0 or kIgnore in padding and for
-                                                // samples that have none
+                                                // samples that have none; with those of the model's OwnTargets
+  std::vector<Objects> objects{};               // one for each image where the task has objects; else empty
   std::vector<Extent> sizes{};                  // the part of each picture that is not padding
   std::vector<Sample> truth{};   // the samples without image, labels and targets: id, instances, segments, geometry
   std::vector<Batch> support{};  // of episodes: shot k of every sample
@@ -32,6 +42,7 @@ struct SECTILE_EXPORT Outputs {
   at::Tensor logits{};               // float [N, classes, …], any resolution
   std::vector<Outputs> auxiliary{};  // more of the same: auxiliary heads, the layers of deep supervision
   std::map<std::string, at::Tensor> named{};
+  double weight = 0.4;  // of this one as an auxiliary output, in the loss; a spec's "auxiliary" comes first
 
   const at::Tensor& at(const std::string& name) const;  // throws PluginError listing the names that are there
 };
@@ -44,6 +55,7 @@ struct Prediction {
   std::vector<Instance> instances{};
   at::Tensor segment_ids{};  // int32 […], 0 = void
   std::vector<Segment> segments{};
+  std::map<std::string, at::Tensor> named{};  // float [C, …], what Wanted::named asks for
 };
 
 // What a decoder has to fill in; the union of what metrics and writers need.
@@ -52,7 +64,8 @@ struct Wanted {
   bool scores = false;
   bool instances = false;
   bool segments = false;
-  bool overlapping = false;  // the label map's: sigmoid above 0.5 instead of argmax
+  bool overlapping = false;          // the label map's: sigmoid above 0.5 instead of argmax
+  std::vector<std::string> named{};  // maps of Outputs::named: a second head's, edges, centres
 };
 
 // Scores over the whole padded picture [C, …], at any resolution, brought back to the file's size: up-sampled, padding

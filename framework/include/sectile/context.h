@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,6 +30,24 @@ struct LabelMap {
   bool overlapping = false;  // a pixel may have several classes, or none: per-class labels, sigmoid. One class: binary
 };
 
+class SECTILE_EXPORT Dataset;
+
+// What a model asks of its backbone (see build_backbone in backbone.h). A backbone obeys it or refuses it.
+struct FeatureRequest {
+  int output_stride = 0;      // of its coarsest level, by dilating instead of striding; 0: the backbone's own
+  std::vector<int> levels{};  // which of its levels, by index from the finest one; negative: from the end; empty: all
+
+  // Those of a backbone's levels or features that are asked for. Throws OptionError where there is no such level.
+  template <class T>
+  std::vector<T> pick(std::vector<T> all) const {
+    if (levels.empty()) return all;
+    std::vector<T> picked;
+    for (const int level : levels) picked.push_back(all[index(level, all.size())]);
+    return picked;
+  }
+  SECTILE_EXPORT static std::size_t index(int level, std::size_t count);
+};
+
 // Made by the host: datasets are built first, then the labels and the first training sample (after its transforms) fill
 // this in, then everything else is built. No component declares a number of classes or channels as an option.
 struct SECTILE_EXPORT BuildContext {
@@ -36,6 +55,8 @@ struct SECTILE_EXPORT BuildContext {
   std::shared_ptr<const LabelMap> labels;  // null while datasets are built
   int channels = 3;                        // of the pictures that the model will see
   int dimensions = 2;                      // 3 for volumes
+  std::shared_ptr<const Dataset> data;     // to train on, for samplers; null where nothing is trained
+  FeatureRequest features;                 // of backbones alone
   std::function<std::vector<std::int64_t>()>
       count_pixels;  // per class over the training data; counted when first asked
 

@@ -19,6 +19,7 @@ class SECTILE_EXPORT Loss;
 class SECTILE_EXPORT Metric;
 class SECTILE_EXPORT Model;
 class SECTILE_EXPORT Optimizer;
+class SECTILE_EXPORT Sampler;
 class SECTILE_EXPORT Schedule;
 class SECTILE_EXPORT Transform;
 
@@ -61,8 +62,10 @@ template <>
 struct Kind<Loss> {
   static constexpr const char* name = "loss";
   struct SECTILE_EXPORT Common {
-    double weight = 1;       // of all its terms
-    double auxiliary = 0.4;  // of what it finds in Outputs::auxiliary
+    double weight = 1;              // of all its terms
+    std::vector<double> auxiliary;  // of each of Outputs::auxiliary; one value: of all; none: the model's own
+    std::string output;             // a name in Outputs::named; empty: the logits
+    std::string target;             // a name in Batch::targets; empty: the labels
     void declare(Options& options);
   };
 };
@@ -103,7 +106,16 @@ struct Kind<Schedule> {
   };
 };
 
-constexpr const char* kKinds[] = {"dataset", "transform", "model",    "backbone",
+template <>
+struct Kind<Sampler> {
+  static constexpr const char* name = "sampler";
+  struct SECTILE_EXPORT Common {
+    std::optional<std::int64_t> samples;  // of an epoch; none: as many as the sampler says
+    void declare(Options& options);
+  };
+};
+
+constexpr const char* kKinds[] = {"dataset", "transform", "sampler",  "model", "backbone",
                                   "loss",    "optimizer", "schedule", "metric"};
 
 }  // namespace sectile

@@ -1,6 +1,7 @@
 // How good predictions are. A metric streams: it keeps counts, never pictures.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace sectile {
 struct Truth {
   Sample sample{};
   at::Tensor labels{};  // sample.labels as a tensor, int64 […] or float [classes, …], on the prediction's device
+  std::map<std::string, at::Tensor> targets{};  // sample.targets likewise: float [C, …] or int64 […]
 };
 
 struct MetricReport {

@@ -18,12 +18,17 @@ class Module;
 
 namespace sectile {
 
-// What the host must know before it feeds a model.
+// What the host must know before it feeds a model. It checks sizes and dimensions once, so that no model does.
 struct ModelTraits {
   std::vector<Task> tasks = {Task::semantic};  // what it can decode
-  int divisor = 1;                             // padded sizes are multiples of it
-  Extent window = {0, 0, 0};  // a fixed input size; zeros: any. The spec's inference.window comes first
-  std::string loss{};         // the loss made for it, used when the spec names none
+  std::vector<int> dimensions = {2};           // what it takes: 2 images, 3 volumes
+  Extent divisor = {1, 1, 1};                  // padded sizes are multiples of it, axis by axis
+  Extent least = {1, 1, 1};                    // the smallest padded size that it takes
+  Extent window = {0, 0, 0};   // the size it was made for; zeros: any. The spec's inference.window comes first
+  bool pad_to_window = false;  // it takes no other size: what is smaller is padded to it, in training too
+  std::string loss{};          // the loss made for it, used when the spec names none
+  bool reads_values = false;   // forward reads values of tensors on the host, or makes shapes of them, as proposals do;
+                               // without it, a step can run asynchronously or as one graph
 };
 
 class SECTILE_EXPORT Model {

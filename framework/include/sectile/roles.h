@@ -3,6 +3,7 @@
 // rebuild of existing plugins.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <sectile/sample.h>
 #include <sectile/torch_abi.h>
 
 namespace sectile {
@@ -53,6 +55,18 @@ class SECTILE_EXPORT AcrossRanks {
  public:
   virtual ~AcrossRanks();
   virtual void use(std::shared_ptr<const Ranks> ranks) = 0;
+};
+
+// Of a Model that learns from more than the annotation: heat maps of centres, matched anchors. They are made here and
+// not by transforms of the spec, so that models can be exchanged.
+class SECTILE_EXPORT OwnTargets {
+ public:
+  virtual ~OwnTargets();
+
+  // Of one training sample after its transforms; padded: the size of the batch's images. Every sample of a batch gives
+  // the same names, shapes and types: stacked to [N, …] they join Batch::targets. Called by loader threads, several at
+  // once, while the network trains: it must not look at parameters.
+  virtual std::map<std::string, at::Tensor> own_targets(const Sample& sample, const Extent& padded) const = 0;
 };
 
 }  // namespace sectile

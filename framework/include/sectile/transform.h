@@ -9,13 +9,15 @@
 
 namespace sectile {
 
-// The chances of one application: numbers, and further samples. Keyed by (seed, epoch, sample, position), so that
-// neither the number of threads nor a resumed run changes what is drawn.
+// The chances of one application: numbers, and further samples. Keyed by (seed, epoch, sample, how often the sample
+// came before in the epoch, position), so that neither the number of threads nor a resumed run changes what is drawn,
+// and a sample that is drawn twice is augmented twice.
 class SECTILE_EXPORT Draw {
  public:
-  Draw(Random numbers, std::function<Sample(Random&)> others);
+  Draw(Random numbers, std::function<Sample(Random&)> others, Random of_batch = Random{0});
 
   Random random;
+  Random batch;  // the same numbers for every sample of a batch: a size that they share
   // Another sample of the same data, after the transforms that stand before this one. Read only when asked for.
   // Throws DataError where there is no other data (prediction).
   Sample another();

@@ -46,6 +46,12 @@ Batch to_device(Batch batch, const at::Device& device) {
   batch.labels = moved(batch.labels, device);
   batch.tags = moved(batch.tags, device);
   for (auto& [name, target] : batch.targets) target = moved(target, device);
+  for (auto& objects : batch.objects) {
+    objects.boxes = moved(objects.boxes, device);
+    objects.classes = moved(objects.classes, device);
+    objects.masks = moved(objects.masks, device);
+    objects.crowd = moved(objects.crowd, device);
+  }
   for (auto& shot : batch.support) shot = to_device(std::move(shot), device);
   return batch;
 }

@@ -1,5 +1,6 @@
 #include "evaluation.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include <c10/core/InferenceMode.h>
@@ -42,13 +43,14 @@ Exam exam(const Pipeline& pipeline, const SampleSource& source, std::size_t inde
     made.truth.sample = sample;
     made.truth.sample.labels = sample.labels.clone();  // a transform may write in place
   }
-  sample = source.transformed(std::move(sample), 0, index);
+  sample = source.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
   if (at_input) {
     sample.geometry = {};
     sample.geometry.original = extent(sample.image);
     made.truth.sample = sample;
   }
   made.truth.labels = labels_tensor(made.truth.sample);
+  made.truth.targets = target_tensors(made.truth.sample);
   std::vector<Sample> one{std::move(sample)};
   made.batch = pipeline.collate(std::move(one));
   return made;
@@ -79,6 +81,8 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
     const auto theirs = metric->wanted();
     wanted.labels |= theirs.labels, wanted.scores |= theirs.scores;
     wanted.instances |= theirs.instances, wanted.segments |= theirs.segments;
+    for (const auto& name : theirs.named)
+      if (std::find(wanted.named.begin(), wanted.named.end(), name) == wanted.named.end()) wanted.named.push_back(name);
   }
   const auto count = source.data->size();
   Loader<Exam, Exam> loader(
@@ -98,7 +102,8 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
     }
     one.batch = pipeline.placed(std::move(one.batch));
     if (one.truth.labels.defined()) one.truth.labels = one.truth.labels.to(pipeline.device);
-    const auto predictions = pipeline.model->decode(pipeline.infer(one.batch), one.batch, wanted);
+    for (auto& [name, target] : one.truth.targets) target = target.to(pipeline.device);
+    const auto predictions = pipeline.model->decode(pipeline.infer(one.batch, wanted.named), one.batch, wanted);
     for (const auto& metric : metrics) metric->update(predictions.at(0), one.truth);
     if (progress) progress(done + 1, count);
   }

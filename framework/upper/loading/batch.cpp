@@ -1,6 +1,8 @@
 // Samples to tensors, scores back to pictures, and the defaults of Model and DenseLoss.
 #include "batch.h"
 
+#include <algorithm>
+
 #include <ATen/ATen.h>
 #include <opencv2/core.hpp>
 
@@ -118,6 +120,92 @@ void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [.
     }
 }
 
+// "512 x 512", or with a depth in front.
+std::string text(const Extent& size, bool volume) {
+  return (volume ? std::to_string(size.depth) + " x " : "") + std::to_string(size.height) + " x " +
+         std::to_string(size.width);
+}
+
+// Of the batch's images: the largest of each axis, padded as the model wants it.
+Extent padded_size(const std::vector<Sample>& samples, const std::vector<Extent>& sizes, const Collation& how) {
+  const auto& traits = how.traits;
+  const bool volume = samples.front().image.dims == 3;
+  Extent padded;
+  const auto axis = [&](int Extent::*side) {
+    int most = 0;
+    for (const auto& size : sizes) most = std::max(most, size.*side);
+    const int divisor = traits.divisor.*side;
+    most = (most + divisor - 1) / divisor * divisor;
+    padded.*side = traits.pad_to_window ? std::max(most, traits.window.*side) : most;
+  };
+  axis(&Extent::height), axis(&Extent::width);
+  if (volume) axis(&Extent::depth);
+  const bool too_small = padded.height < traits.least.height || padded.width < traits.least.width ||
+                         (volume && padded.depth < traits.least.depth);
+  if (too_small)
+    throw DataError(samples.front().id, "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
+                                            "\" takes at least " + text(traits.least, volume) +
+                                            ": leave such images out, or enlarge them with a transform such as pad");
+  const bool too_large = padded.height > traits.window.height || padded.width > traits.window.width ||
+                         (volume && padded.depth > traits.window.depth);
+  if (how.training && traits.pad_to_window && too_large)
+    throw DataError(samples.front().id,
+                    "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
+                        "\" takes no more than " + text(traits.window, volume) +
+                        ": crop training images to that size, with a transform such as random_crop");
+  return padded;
+}
+
+std::array<at::Tensor*, 4> tensors_of(Objects& objects) {
+  return {&objects.boxes, &objects.classes, &objects.masks, &objects.crowd};
+}
+
+// padded: of the batch's images, […]
+Objects objects_of(const Sample& sample, const std::vector<std::int64_t>& padded) {
+  const auto count = static_cast<std::int64_t>(sample.instances.size());
+  Objects objects;
+  objects.boxes = at::zeros({count, 4});
+  objects.classes = at::zeros({count}, at::kLong);
+  objects.crowd = at::zeros({count}, at::kBool);
+  for (std::int64_t k = 0; k < count; ++k) {
+    const auto& instance = sample.instances[static_cast<std::size_t>(k)];
+    const auto box = instance.box.empty() && !instance.mask.empty() ? instance.mask.box() : instance.box;
+    const float corners[] = {box.x, box.y, box.x + box.width, box.y + box.height};
+    std::copy_n(corners, 4, objects.boxes.mutable_data_ptr<float>() + 4 * k);
+    objects.classes.mutable_data_ptr<std::int64_t>()[k] = instance.category;
+    objects.crowd.mutable_data_ptr<bool>()[k] = instance.crowd;
+    if (instance.mask.empty()) continue;
+    if (!objects.masks.defined()) {
+      auto shape = padded;
+      shape.insert(shape.begin(), count);
+      objects.masks = at::zeros(shape, at::kBool);
+    }
+    const auto bitmap = instance.mask.bitmap();
+    valid(objects.masks[k], extent(bitmap), bitmap.dims == 3, 0).copy_(view(bitmap).squeeze(-1));
+  }
+  return objects;
+}
+
+void add_own_targets(Batch& batch, const std::vector<Sample>& samples, const Extent& padded, const Collation& how) {
+  std::map<std::string, std::vector<at::Tensor>> all;
+  for (const auto& sample : samples)
+    for (auto& [name, tensor] : how.own_targets->own_targets(sample, padded)) all[name].push_back(std::move(tensor));
+  for (auto& [name, tensors] : all) {
+    const auto& first = tensors.front();
+    const bool alike =
+        tensors.size() == samples.size() && std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& one) {
+          return one.defined() && one.sizes() == first.sizes() && one.dtype() == first.dtype();
+        });
+    if (!alike)
+      throw PluginError("model \"" + how.model + "\"",
+                        "its own target \"" + name + "\" has not the same shape and type for every sample of a batch");
+    if (batch.targets.count(name))
+      throw PluginError("model \"" + how.model + "\"",
+                        "its own target \"" + name + "\" is one of the data's too: they need different names");
+    batch.targets[name] = at::stack(tensors);
+  }
+}
+
 }  // namespace
 
 const at::Tensor& Outputs::at(const std::string& name) const {
@@ -135,9 +223,15 @@ at::Tensor labels_tensor(const Sample& sample) {
   return sample.labels.type() == CV_16SC1 ? whole.squeeze(-1).to(at::kLong) : whole.movedim(-1, 0).contiguous();
 }
 
-Batch collate(std::vector<Sample> samples, int divisor, int classes) {
+std::map<std::string, at::Tensor> target_tensors(const Sample& sample) {
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, map] : sample.targets)
+    tensors[name] = map.depth() == CV_32F ? view(map).movedim(-1, 0).contiguous() : view(map).squeeze(-1).to(at::kLong);
+  return tensors;
+}
+
+Batch collate(std::vector<Sample> samples, const Collation& how) {
   Batch batch;
-  Extent most;
   bool any_labels = false, any_tags = false, per_class = false;
   for (auto& sample : samples) {
     const Extent size = extent(sample.image);
@@ -146,15 +240,14 @@ Batch collate(std::vector<Sample> samples, int divisor, int classes) {
     if (sample.support.size() != samples.front().support.size())
       throw DataError(sample.id, "has another number of shots than " + samples.front().id);
     if (sample.geometry.original.width == 0) sample.geometry.original = size;
-    most = {std::max(most.depth, size.depth), std::max(most.height, size.height), std::max(most.width, size.width)};
     any_labels |= !sample.labels.empty();
     any_tags |= !sample.tags.empty();
     per_class |= sample.labels.depth() == CV_32F;
     batch.sizes.push_back(size);
   }
   const bool volume = samples.front().image.dims == 3;
-  const auto up = [divisor](int size) { return (size + divisor - 1) / divisor * divisor; };
-  const auto padded = spatial({volume ? up(most.depth) : 1, up(most.height), up(most.width)}, volume);
+  const Extent whole = padded_size(samples, batch.sizes, how);
+  const auto padded = spatial(whole, volume);
   const auto count = static_cast<std::int64_t>(samples.size());
   auto shape = padded;  // [N, …, C]: permuted to [N, C, …] it is channels_last without a copy
   shape.insert(shape.begin(), count);
@@ -162,12 +255,13 @@ Batch collate(std::vector<Sample> samples, int divisor, int classes) {
   for (const auto& sample : samples)
     for (const auto& [name, map] : sample.targets)
       if (!batch.targets.count(name)) batch.targets[name] = stacked(samples, name, map, label_shape);
+  if (how.training && how.own_targets) add_own_targets(batch, samples, whole, how);
   shape.push_back(samples.front().image.channels());
   auto images = at::zeros(shape, at::kFloat);
-  if (per_class) label_shape.push_back(classes);
+  if (per_class) label_shape.push_back(how.classes);
   at::Tensor labels;
   if (any_labels) labels = at::full(label_shape, kIgnore, per_class ? at::kFloat : at::kLong);
-  if (any_tags) batch.tags = at::zeros({count, classes});
+  if (any_tags) batch.tags = at::zeros({count, how.classes});
   for (std::int64_t n = 0; n < count; ++n) {
     auto& sample = samples[static_cast<std::size_t>(n)];
     write_pixels(sample, valid(images[n], extent(sample.image), volume, 0));
@@ -181,19 +275,64 @@ Batch collate(std::vector<Sample> samples, int divisor, int classes) {
       to.copy_(soft ? view(sample.labels) : view(sample.labels).squeeze(-1));
     }
     for (const int tag : sample.tags) batch.tags[n][tag] = 1;
+    if (how.objects) batch.objects.push_back(objects_of(sample, padded));
   }
   batch.images = channels_first(images);
   if (any_labels) batch.labels = per_class ? channels_first(labels) : labels;
   for (std::size_t shot = 0; shot < samples.front().support.size(); ++shot) {
     std::vector<Sample> one;
     for (auto& sample : samples) one.push_back(std::move(sample.support[shot]));
-    batch.support.push_back(collate(std::move(one), divisor, classes));
+    batch.support.push_back(collate(std::move(one), how));
   }
   for (auto& sample : samples) {
     sample.image = cv::Mat(), sample.labels = cv::Mat(), sample.targets.clear();
     batch.truth.push_back(std::move(sample));
   }
   return batch;
+}
+
+Batch window_of(const Batch& batch, const std::array<std::int64_t, 3>& at, const std::array<std::int64_t, 3>& size) {
+  const bool volume = batch.images.dim() == 5;
+  const int axes = volume ? 3 : 2;
+  const auto whole = batch.images.sizes().slice(2);
+  // [N, …, axes] → the same of the window's size
+  const auto cut = [&](const at::Tensor& tensor, double padding) {
+    auto part = tensor;
+    std::vector<std::int64_t> missing;  // as constant_pad_nd wants it: the last axis first, before and behind
+    for (int axis = axes - 1; axis >= 0; --axis) {
+      const auto i = static_cast<std::size_t>(axis + 3 - axes);
+      const auto inside = std::clamp<std::int64_t>(whole[static_cast<std::size_t>(axis)] - at[i], 0, size[i]);
+      part = part.narrow(axis - axes, at[i], inside);
+      missing.insert(missing.end(), {0, size[i] - inside});
+    }
+    const bool fits = std::all_of(missing.begin(), missing.end(), [](auto pixels) { return pixels == 0; });
+    return fits ? part : at::constant_pad_nd(part, missing, padding);
+  };
+  Batch part;
+  part.images = cut(batch.images, 0);
+  if (batch.labels.defined()) part.labels = cut(batch.labels, kIgnore);
+  part.tags = batch.tags;
+  for (const auto& [name, target] : batch.targets)  // those that a model made may have another size, and no window
+    if (target.dim() > axes && target.sizes().slice(target.dim() - axes) == whole)
+      part.targets[name] = cut(target, target.is_floating_point() ? 0 : kIgnore);
+  const auto number = [](std::int64_t pixels) { return static_cast<int>(pixels); };
+  const Extent extent_of_window{number(size[0]), number(size[1]), number(size[2])};
+  for (std::size_t n = 0; n < batch.sizes.size(); ++n) {
+    const auto& of = batch.sizes[n];
+    const auto left = [&](int all, std::size_t i) { return std::clamp(all - number(at[i]), 0, number(size[i])); };
+    part.sizes.push_back({left(of.depth, 0), left(of.height, 1), left(of.width, 2)});
+    if (n < batch.truth.size()) {
+      auto truth = batch.truth[n];
+      apply(Warp::crop(number(at[2]), number(at[1]), number(at[0]), extent_of_window), truth);
+      if (n < batch.objects.size()) {
+        part.objects.push_back(objects_of(truth, spatial(extent_of_window, volume)));
+        for (auto* tensor : tensors_of(part.objects.back())) *tensor = tensor->to(batch.images.device());
+      }
+      part.truth.push_back(std::move(truth));
+    }
+  }
+  part.support = batch.support;
+  return part;
 }
 
 at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t index) {
@@ -243,6 +382,8 @@ std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch
     const auto scores = restore(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
     if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);
     if (wanted.scores) prediction.scores = wanted.overlapping ? scores.sigmoid() : scores.softmax(0);
+    for (const auto& name : wanted.named)
+      prediction.named[name] = restore(outputs.at(name)[static_cast<std::int64_t>(n)], batch, n);
     predictions.push_back(std::move(prediction));
   }
   return predictions;
@@ -253,7 +394,8 @@ LossTerms DenseLoss::operator()(const Outputs& outputs, const Batch& batch) cons
   if (!batch.labels.defined()) throw PluginError("loss", "wants labels, and the batch has none");
   const bool per_class = batch.labels.is_floating_point();
   const auto type = outputs.logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  const auto logits = interpolate(outputs.logits.to(type), batch.labels.sizes().slice(per_class ? 2 : 1));
+  auto logits = outputs.logits.to(type);
+  if (!at_own_resolution()) logits = interpolate(logits, batch.labels.sizes().slice(per_class ? 2 : 1));
   return {{"", per_class ? forward_per_class(logits, batch.labels.to(type)) : forward(logits, batch.labels)}};
 }
 

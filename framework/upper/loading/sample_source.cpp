@@ -1,12 +1,11 @@
 #include "sample_source.h"
 
-#include <numeric>
 #include <utility>
 
 namespace sectile {
 namespace {
 
-constexpr std::uint64_t kOrderStream = 0x6f72646572;  // keeps the order's numbers apart from the transforms'
+constexpr std::uint64_t kBatchStream = 0x6261746368;  // keeps a batch's numbers apart from its samples'
 
 void know_own_size(Sample& sample) {
   if (sample.geometry.original.width == 0) sample.geometry.original = extent(sample.image);
@@ -14,20 +13,24 @@ void know_own_size(Sample& sample) {
 }
 
 // The first `count` transforms. `stream` tells apart the samples that mixing transforms draw for one index.
-Sample apply(const SampleSource& source, Sample sample, std::size_t count, std::size_t epoch, std::size_t index,
-             std::uint64_t stream) {
-  const auto others = [&source, epoch, index](std::size_t position) {
-    return [&source, epoch, index, position](Random& random) {
+Sample apply(const SampleSource& source, Sample sample, std::size_t count, const Occasion& when, std::uint64_t stream) {
+  const auto others = [&source, when](std::size_t position) {
+    return [&source, when, position](Random& random) {
       const auto step = 1 + random.below(std::max<std::int64_t>(1, static_cast<std::int64_t>(source.data->size()) - 1));
-      const auto other = (index + static_cast<std::size_t>(step)) % source.data->size();
-      return apply(source, source.read(other), position, epoch, other, random.bits());
+      auto other = when;
+      other.index = (when.index + static_cast<std::size_t>(step)) % source.data->size();
+      return apply(source, source.read(other.index), position, other, random.bits());
     };
   };
   for (std::size_t i = 0; i < count; ++i) {
-    Draw draw(Random{source.seed, epoch, index, i, stream, 0}, others(i));
-    source.transforms[i]->apply(sample, draw);
+    const Random of_batch{source.seed, static_cast<std::uint64_t>(when.batch), i, kBatchStream};
+    const auto draw = [&](std::size_t shot) {  // 0: the sample itself
+      return Draw(Random{source.seed, when.epoch, when.index, when.occurrence, i, stream, shot}, others(i), of_batch);
+    };
+    auto own = draw(0);
+    source.transforms[i]->apply(sample, own);
     for (std::size_t shot = 0; shot < sample.support.size(); ++shot) {
-      Draw theirs(Random{source.seed, epoch, index, i, stream, shot + 1}, others(i));
+      auto theirs = draw(shot + 1);
       source.transforms[i]->apply(sample.support[shot], theirs);
     }
   }
@@ -42,19 +45,10 @@ Sample SampleSource::read(std::size_t index) const {
   return sample;
 }
 
-Sample SampleSource::prepare(std::size_t epoch, std::size_t index) const {
-  return transformed(read(index), epoch, index);
-}
+Sample SampleSource::prepare(const Occasion& when) const { return transformed(read(when.index), when); }
 
-Sample SampleSource::transformed(Sample sample, std::size_t epoch, std::size_t index) const {
-  return apply(*this, std::move(sample), transforms.size(), epoch, index, 0);
-}
-
-std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::size_t epoch) {
-  std::vector<std::size_t> order(count);
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  Random{seed, epoch, kOrderStream}.shuffle(order);
-  return order;
+Sample SampleSource::transformed(Sample sample, const Occasion& when) const {
+  return apply(*this, std::move(sample), transforms.size(), when, 0);
 }
 
 Sample transformed_alone(Sample sample, const TransformChain& transforms) {

@@ -1,6 +1,7 @@
 // A data set with its transforms: which samples there are, and how each of them comes out.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -11,6 +12,14 @@ namespace sectile {
 
 using TransformChain = std::vector<std::shared_ptr<Transform>>;
 
+// One application of the transforms to one sample: with the seed, all random numbers follow from it.
+struct Occasion {
+  std::size_t epoch = 0;
+  std::size_t index = 0;       // of the sample
+  std::size_t occurrence = 0;  // how often the sample came before in this epoch
+  std::int64_t batch = 0;      // of the whole run; its samples share Draw::batch
+};
+
 struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
@@ -18,13 +27,10 @@ struct SampleSource {
 
   // The sample as the file has it, with Geometry::original filled in.
   Sample read(std::size_t index) const;
-  // The same after its transforms. Depends on (seed, epoch, index) alone; called from several threads at once.
-  Sample prepare(std::size_t epoch, std::size_t index) const;
-  Sample transformed(Sample sample, std::size_t epoch, std::size_t index) const;
+  // The same after its transforms. Depends on the seed and the occasion alone; called from several threads at once.
+  Sample prepare(const Occasion& when) const;
+  Sample transformed(Sample sample, const Occasion& when) const;
 };
-
-// 0 … count - 1 in an order that depends on (seed, epoch) alone.
-std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::size_t epoch);
 
 // Transforms for a picture that belongs to no data set.
 Sample transformed_alone(Sample sample, const TransformChain& transforms);

@@ -10,7 +10,6 @@
 
 #include "../inference/device.h"
 #include "../inference/sliding_window.h"
-#include "../loading/batch.h"
 
 namespace sectile {
 namespace {
@@ -44,6 +43,27 @@ std::string told(const std::filesystem::path& file, const LoadReport& report) {
          count(report.reshaped, " of another shape, left as made");
 }
 
+// "[32, 32]", with a depth for volumes.
+std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
+  return "[" + (volumes ? std::to_string(size[0]) + ", " : std::string()) + std::to_string(size[1]) + ", " +
+         std::to_string(size[2]) + "]";
+}
+
+std::string names_of(const std::map<std::string, at::Tensor>& named) {
+  std::string text;
+  for (const auto& [name, unused] : named) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+Outputs with_logits(Outputs outputs, at::Tensor logits) {
+  outputs.logits = std::move(logits);
+  return outputs;
+}
+Batch with_labels(Batch batch, at::Tensor labels) {
+  batch.labels = std::move(labels);
+  return batch;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(PipelineSpec plan, const at::Device& where)
@@ -63,6 +83,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   const std::shared_ptr<const Dataset> data = pipeline.spec.data.train.build(context);
   if (data->size() == 0) throw DataError("/data/train", "has no samples");
   context.labels = std::make_shared<LabelMap>(data->labels());
+  context.data = data;
   context.count_pixels = [data] {
     std::vector<std::int64_t> counts(data->labels().classes.size());
     for (std::size_t i = 0; i < data->size(); ++i) {
@@ -75,7 +96,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   };
   pipeline.training = {data, build(pipeline.spec.transforms.train, context), seed};
   pipeline.evaluation_transforms = build(pipeline.spec.transforms.val, context);
-  const auto first = pipeline.prepare(0, 0).sample;
+  const auto first = pipeline.prepare({}).sample;
   context.channels = first.image.channels();
   context.dimensions = first.image.dims;
   pipeline.build_model(true);
@@ -119,10 +140,41 @@ void Pipeline::build_model(bool load_weights_files) {
   to_device(model->module(), device);
   if (spec.train.precision == PipelineSpec::Precision::fp64) to_double(model->module());
   to_format(model->module(), network_format(device));
-  std::vector<Problem> problems;  // what only shows when the model is there
-  const auto tasks = model->traits().tasks;
-  const auto can = [&](Task task) { return std::find(tasks.begin(), tasks.end(), task) != tasks.end(); };
-  if (!can(spec.task)) problems.push_back({"/task", "model \"" + spec.model.type() + "\" cannot do it"});
+  check_model();
+  collation_ = {.traits = model->traits(),
+                .classes = context.classes(),
+                .objects = spec.task != Task::semantic,
+                .own_targets = dynamic_cast<const OwnTargets*>(model.get()),
+                .model = spec.model.type()};
+}
+
+// What only shows when the model is there.
+void Pipeline::check_model() const {
+  std::vector<Problem> problems;
+  const auto traits = model->traits();
+  const auto name = "model \"" + spec.model.type() + "\"";
+  const auto can = [&](Task task) {
+    return std::find(traits.tasks.begin(), traits.tasks.end(), task) != traits.tasks.end();
+  };
+  if (!can(spec.task)) problems.push_back({"/task", name + " cannot do it"});
+  const bool volumes = context.dimensions == 3;
+  if (std::find(traits.dimensions.begin(), traits.dimensions.end(), context.dimensions) == traits.dimensions.end())
+    problems.push_back({"/model/type", "\"" + spec.model.type() + "\" works on " + (volumes ? "images" : "volumes") +
+                                           ", and the data has " + (volumes ? "volumes" : "images") +
+                                           ": choose another model"});
+  if (const auto& own = spec.inference.window) {
+    const std::array<int, 3> divisor{traits.divisor.depth, traits.divisor.height, traits.divisor.width};
+    const auto axes = std::min<std::size_t>(own->size(), volumes ? 3 : 2);
+    bool fits = true;
+    for (std::size_t i = 1; i <= axes; ++i) fits &= own->end()[-static_cast<int>(i)] % divisor[3 - i] == 0;
+    if (!fits) problems.push_back({"/inference/window", name + " takes multiples of " + sizes_text(divisor, volumes)});
+    if (!volumes && own->size() == 3 && own->front() != 1)
+      problems.push_back({"/inference/window", "has a depth, and the data has images: give [height, width]"});
+    const std::array<int, 3> window{traits.window.depth, traits.window.height, traits.window.width};
+    if (traits.pad_to_window &&
+        !std::equal(own->rbegin(), own->rbegin() + static_cast<std::ptrdiff_t>(axes), window.rbegin()))
+      problems.push_back({"/inference/window", name + " takes no other than " + sizes_text(window, volumes)});
+  }
   const auto all = metrics();
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto wanted = all[i]->wanted();
@@ -130,8 +182,8 @@ void Pipeline::build_model(bool load_weights_files) {
                           : wanted.segments && !can(Task::panoptic) ? "panoptic segments"
                                                                     : nullptr;
     if (lacking)
-      problems.push_back({"/metrics/" + std::to_string(i), "\"" + spec.metrics[i].type() + "\" wants " + lacking +
-                                                               ", and model \"" + spec.model.type() + "\" gives none"});
+      problems.push_back({"/metrics/" + std::to_string(i),
+                          "\"" + spec.metrics[i].type() + "\" wants " + lacking + ", and " + name + " gives none"});
   }
   if (!problems.empty()) throw SpecError(std::move(problems));
 }
@@ -145,9 +197,12 @@ void Pipeline::build_losses(const PluginIndex& index) {
                                    spec.model.type() + "\" has none of its own");
     recipes = loss_by_name(index, own);
   }
-  for (const auto& recipe : recipes) {
-    losses_.emplace_back(recipe.build(context), recipe.common());
-    loss_names_.push_back(recipe.type());
+  for (std::size_t i = 0; i < recipes.size(); ++i) {
+    const auto& common = recipes[i].common();
+    losses_.push_back({.loss = recipes[i].build(context),
+                       .common = common,
+                       .name = (common.output.empty() ? "" : common.output + "/") + recipes[i].type(),
+                       .pointer = "/loss/" + std::to_string(i)});
   }
 }
 
@@ -168,12 +223,14 @@ SampleSource Pipeline::source(const std::string& split) const {
   return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed)};
 }
 
-Prepared Pipeline::prepare(std::size_t epoch, std::size_t index) const {
-  if (spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return {training.prepare(epoch, index), {}};
+Prepared Pipeline::prepare(const Occasion& when) const {
+  if (spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return {training.prepare(when), {}};
   Prepared prepared;
   for (std::size_t tries = 0; tries < training.data->size(); ++tries) {
     try {
-      prepared.sample = training.prepare(epoch, (index + tries) % training.data->size());
+      auto next = when;
+      next.index = (when.index + tries) % training.data->size();
+      prepared.sample = training.prepare(next);
       return prepared;
     } catch (const DataError& error) {
       prepared.bad.push_back(error.what());
@@ -194,35 +251,54 @@ Outputs Pipeline::forward(const Batch& batch) const {
   return model->forward(batch);
 }
 
-Outputs Pipeline::infer(const Batch& batch) const {
+Outputs Pipeline::infer(const Batch& batch, const std::vector<std::string>& named) const {
   const PrecisionScope scope(device, precision_);
-  auto outputs = sectile::infer(*model, batch, spec.inference);
+  auto outputs = sectile::infer(*model, batch, spec.inference, named);
   if (outputs.logits.defined() && outputs.logits.scalar_type() != at::kDouble)
     outputs.logits = outputs.logits.to(at::kFloat);
   return outputs;
 }
 
-Batch Pipeline::collate(std::vector<Sample> samples) const {
-  return sectile::collate(std::move(samples), model->traits().divisor, context.classes());
+Batch Pipeline::collate(std::vector<Sample> samples, bool for_training) const {
+  auto how = collation_;
+  how.training = for_training;
+  return sectile::collate(std::move(samples), how);
 }
 
 std::pair<at::Tensor, std::vector<Pipeline::NamedTerm>> Pipeline::loss(const Outputs& outputs,
                                                                        const Batch& batch) const {
   at::Tensor sum;
   std::vector<NamedTerm> terms;
-  const auto add = [&](std::size_t i, const Outputs& from, double factor, const std::string& prefix) {
-    for (const auto& term : (*losses_[i].first)(from, batch)) {
+  const auto add = [&](const WeighedLoss& one, const Outputs& from, const Batch& truth, double factor,
+                       const std::string& prefix) {
+    for (const auto& term : (*one.loss)(from, truth)) {
       const auto value = term.value * factor;
       sum = sum.defined() ? sum + value : value;
-      terms.push_back({prefix + loss_names_[i] + (term.name.empty() ? "" : "/" + term.name), term.value.detach()});
+      terms.push_back({prefix + one.name + (term.name.empty() ? "" : "/" + term.name), term.value.detach()});
     }
   };
-  for (std::size_t i = 0; i < losses_.size(); ++i) {
-    const auto& common = losses_[i].second;
-    add(i, outputs, common.weight, "");
-    for (std::size_t a = 0; a < outputs.auxiliary.size(); ++a)
-      if (common.auxiliary > 0)
-        add(i, outputs.auxiliary[a], common.weight * common.auxiliary, "auxiliary" + std::to_string(a) + "/");
+  for (const auto& one : losses_) {
+    const auto& [weight, auxiliary, output, target] = one.common;
+    const auto count = outputs.auxiliary.size();
+    if (auxiliary.size() > 1 && auxiliary.size() != count)
+      throw SpecError(one.pointer + "/auxiliary", "has " + std::to_string(auxiliary.size()) + " weights, and model \"" +
+                                                      spec.model.type() + "\" gives " + std::to_string(count) +
+                                                      " auxiliary outputs: give one for each, or one for all");
+    if (!output.empty() && !outputs.named.count(output))
+      throw SpecError(one.pointer + "/output", "model \"" + spec.model.type() + "\" gives no output \"" + output +
+                                                   "\"; it gives: " + names_of(outputs.named));
+    if (!target.empty() && !batch.targets.count(target))
+      throw SpecError(one.pointer + "/target", "no sample of the batch has the target \"" + target +
+                                                   "\"; there are: " + names_of(batch.targets));
+    const auto truth = target.empty() ? batch : with_labels(batch, batch.targets.at(target));
+    add(one, output.empty() ? outputs : with_logits(outputs, outputs.named.at(output)), truth, weight, "");
+    for (std::size_t a = 0; a < count; ++a) {
+      const auto& more = outputs.auxiliary[a];
+      const double own = auxiliary.empty() ? more.weight : auxiliary[auxiliary.size() == 1 ? 0 : a];
+      if (own == 0 || (!output.empty() && !more.named.count(output))) continue;
+      add(one, output.empty() ? more : with_logits(more, more.named.at(output)), truth, weight * own,
+          "auxiliary" + std::to_string(a) + "/");
+    }
   }
   return {sum, std::move(terms)};
 }

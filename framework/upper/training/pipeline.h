@@ -14,6 +14,7 @@
 #include <sectile/model.h>
 
 #include "../../ground/spec/pipeline_spec.h"
+#include "../loading/batch.h"
 #include "../loading/sample_source.h"
 #include "checkpoint.h"
 
@@ -41,20 +42,23 @@ class Pipeline {
   SampleSource source(const std::string& split) const;
 
   // A training sample after its transforms; where the spec skips bad ones, the next that can be read stands in for it.
-  // Depends on (seed, epoch, index) alone; called from several threads at once.
-  Prepared prepare(std::size_t epoch, std::size_t index) const;
+  // Depends on the seed and the occasion alone; called from several threads at once.
+  Prepared prepare(const Occasion& when) const;
 
-  Batch collate(std::vector<Sample> samples) const;
+  // training: with the model's own targets. Called from several threads at once.
+  Batch collate(std::vector<Sample> samples, bool training = false) const;
   Batch placed(Batch batch) const;  // on the device, in the spec's precision
 
   Outputs forward(const Batch& batch) const;  // in the spec's precision
-  Outputs infer(const Batch& batch) const;    // the same, by windows where the spec or the model wants them
+  // The same, by windows where the spec or the model wants them; then only the logits and the named ones are there.
+  Outputs infer(const Batch& batch, const std::vector<std::string>& named = {}) const;
 
   struct NamedTerm {
-    std::string name;  // "dice", "auxiliary0/dice"
+    std::string name;  // "dice", "auxiliary0/dice", "edges/dice" of another output
     at::Tensor value;  // before its weight
   };
-  // The weighted sum, and what it consists of.
+  // The weighted sum, and what it consists of. Throws SpecError for an output, a target or weights of auxiliary outputs
+  // that the spec names and the model or the data do not have.
   std::pair<at::Tensor, std::vector<NamedTerm>> loss(const Outputs& outputs, const Batch& batch) const;
 
   std::vector<std::shared_ptr<Metric>> metrics() const;  // new ones
@@ -71,10 +75,18 @@ class Pipeline {
   Pipeline(PipelineSpec spec, const at::Device& device);
   void build_model(bool load_weights_files);
   void build_losses(const PluginIndex& index);
+  void check_model() const;
+
+  struct WeighedLoss {
+    std::shared_ptr<Loss> loss;
+    Kind<Loss>::Common common;
+    std::string name;
+    std::string pointer;
+  };
 
   PipelineSpec::Precision precision_;  // computed
-  std::vector<std::pair<std::shared_ptr<Loss>, Kind<Loss>::Common>> losses_;
-  std::vector<std::string> loss_names_;
+  Collation collation_;
+  std::vector<WeighedLoss> losses_;
 };
 
 }  // namespace sectile

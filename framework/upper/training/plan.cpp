@@ -2,17 +2,22 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
+
+#include <sectile/error.h>
 
 namespace sectile {
 namespace {
 
-// The order of the epoch that this thread is in.
-const std::vector<std::size_t>& order(std::size_t samples, std::uint64_t seed, std::size_t epoch) {
-  thread_local std::vector<std::size_t> known;
-  thread_local std::tuple<std::size_t, std::uint64_t, std::size_t> key{0, 0, 0};
-  const std::tuple wanted{samples, seed, epoch};
+constexpr std::uint64_t kOrderStream = 0x6f72646572;  // keeps the order's numbers apart from the transforms'
+
+// The epoch that this thread is in.
+const TrainingPlan::Epoch& current(const TrainingPlan& plan, std::size_t epoch) {
+  thread_local TrainingPlan::Epoch known;
+  thread_local std::tuple<std::shared_ptr<const Sampler>, std::size_t, std::size_t, std::uint64_t, std::size_t> key;
+  const std::tuple wanted{plan.sampler, plan.available, plan.samples, plan.seed, epoch};
   if (key != wanted) {
-    known = shuffled(samples, seed, epoch);
+    known = plan.draw(epoch);
     key = wanted;
   }
   return known;
@@ -28,6 +33,12 @@ std::size_t TrainingPlan::batches() const {
 std::int64_t TrainingPlan::steps_per_epoch() const {
   return static_cast<std::int64_t>((batches() + accumulate - 1) / accumulate);
 }
+
+std::int64_t TrainingPlan::steps() const {
+  return stop_after.value_or(steps_per_epoch() * static_cast<std::int64_t>(whole_epochs));
+}
+
+std::size_t TrainingPlan::epochs() const { return epoch_of(steps() - 1) + 1; }
 
 std::size_t TrainingPlan::epoch_of(std::int64_t step) const {
   return static_cast<std::size_t>(step / steps_per_epoch());
@@ -47,9 +58,29 @@ std::size_t TrainingPlan::epoch_of_batch(std::int64_t batch_number) const {
   return static_cast<std::size_t>(batch_number) / batches();
 }
 
-std::size_t TrainingPlan::index(std::int64_t batch_number, std::size_t part) const {
+Occasion TrainingPlan::occasion(std::int64_t batch_number, std::size_t part) const {
   const auto first = static_cast<std::size_t>(batch_number) % batches() * batch;
-  return order(samples, seed, epoch_of_batch(batch_number))[first + part];
+  const auto epoch = epoch_of_batch(batch_number);
+  const auto [index, occurrence] = current(*this, epoch).at(first + part);
+  return {.epoch = epoch, .index = index, .occurrence = occurrence, .batch = batch_number};
+}
+
+TrainingPlan::Epoch TrainingPlan::draw(std::size_t epoch) const {
+  const auto indexes =
+      sampler->draw({.epoch = epoch, .samples = samples, .available = available}, Random{seed, epoch, kOrderStream});
+  if (indexes.size() != samples)
+    throw PluginError("/sampler", "gave " + std::to_string(indexes.size()) + " samples for epoch " +
+                                      std::to_string(epoch + 1) + ", and " + std::to_string(samples) + " were wanted");
+  std::vector<std::size_t> times(available);
+  Epoch drawn;
+  drawn.reserve(samples);
+  for (const auto index : indexes) {
+    if (index >= available)
+      throw PluginError("/sampler",
+                        "gave the sample " + std::to_string(index) + ", and the data has " + std::to_string(available));
+    drawn.emplace_back(index, times[index]++);
+  }
+  return drawn;
 }
 
 }  // namespace sectile

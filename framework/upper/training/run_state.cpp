@@ -17,12 +17,18 @@ namespace fs = std::filesystem;
 
 TrainingPlan plan_of(const Pipeline& pipeline) {
   const auto& train = pipeline.spec.train;
+  constexpr std::size_t kUsualEpochs = 10;
   TrainingPlan plan;
-  plan.samples = pipeline.training.data->size();
+  plan.sampler = pipeline.spec.sampler.build(pipeline.context);
+  plan.available = pipeline.training.data->size();
+  const auto& wanted = pipeline.spec.sampler.common().samples;
+  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : plan.sampler->samples_per_epoch(plan.available);
+  if (plan.samples == 0) throw PluginError("/sampler", "says that an epoch has no samples");
   plan.batch = std::min(plan.samples, static_cast<std::size_t>(train.batch_size));
   plan.accumulate = static_cast<std::size_t>(train.accumulate);
   plan.drop_last = train.drop_last;
-  plan.epochs = static_cast<std::size_t>(train.epochs);
+  plan.whole_epochs = train.epochs ? static_cast<std::size_t>(*train.epochs) : kUsualEpochs;
+  plan.stop_after = train.steps;
   plan.seed = pipeline.training.seed;
   return plan;
 }

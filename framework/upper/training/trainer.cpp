@@ -96,8 +96,7 @@ class Run {
     return {[this, first] { return state_.plan.total_batches() - first; },
             [this, first](std::int64_t number) { return state_.plan.size(first + number); },
             [this, first](std::int64_t number, std::size_t part) {
-              return pipeline_.prepare(state_.plan.epoch_of_batch(first + number),
-                                       state_.plan.index(first + number, part));
+              return pipeline_.prepare(state_.plan.occasion(first + number, part));
             },
             [this](std::int64_t, std::vector<Prepared> prepared) {
               Loaded loaded;
@@ -106,7 +105,7 @@ class Run {
                 samples.push_back(std::move(one.sample));
                 for (auto& reason : one.bad) loaded.bad.push_back(std::move(reason));
               }
-              loaded.batch = pipeline_.collate(std::move(samples));
+              loaded.batch = pipeline_.collate(std::move(samples), /*training=*/true);
               return loaded;
             }};
   }
@@ -152,10 +151,11 @@ class Run {
     if (!problems.empty()) throw SpecError(std::move(problems));
   }
 
+  // At the end of epochs and of the run.
   bool evaluation_is_due() const {
+    if (state_.step == state_.plan.steps()) return true;
     if (state_.step % state_.plan.steps_per_epoch() != 0) return false;
-    const auto epoch = state_.step / state_.plan.steps_per_epoch();
-    return epoch % options_.validate_every == 0 || state_.step == state_.plan.steps();
+    return state_.step / state_.plan.steps_per_epoch() % options_.validate_every == 0;
   }
 
   void one_step(BatchLoader& loader) {
@@ -165,7 +165,7 @@ class Run {
     report_ = {.step = state_.step + 1,
                .steps = state_.plan.steps(),
                .epoch = static_cast<int>(epoch) + 1,
-               .epochs = options_.epochs,
+               .epochs = static_cast<int>(state_.plan.epochs()),
                .terms = {},
                .lr = lr};
     forget_gradients(state_.groups);
@@ -264,7 +264,7 @@ class Run {
 
   // Evaluates where there is something to evaluate on, and saves; false when interrupted, and saved as due.
   bool evaluated() {
-    const auto epoch = state_.step / state_.plan.steps_per_epoch();
+    const auto epoch = static_cast<std::int64_t>(state_.plan.epoch_of(state_.step - 1)) + 1;
     bool best = false;
     std::optional<double> value;
     if (validation_) {
