@@ -1,0 +1,191 @@
+// Warps and their records, random numbers by key, metrics in parts, weights and ranks.
+#include <array>
+#include <barrier>
+#include <set>
+#include <thread>
+
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <sectile/backbone.h>
+#include <opencv2/core.hpp>
+
+#include "toys.h"
+#include "upper/weights/weights.h"
+
+using namespace sectile;
+using namespace sectile::test;
+
+TEST_CASE("one warp moves everything, and the geometry record brings scores back") {
+  const Toy toy(dense());
+  const auto original = toy.pipeline.training.read(1);
+  const auto size = extent(original.image);
+  for (const auto& warp : {Warp::flip(size, 0), Warp::flip(size, 1), Warp::crop(3, 2, 0, {1, 20, 40}),
+                           Warp::resize(size, {1, 48, 66})}) {
+    auto sample = original;
+    apply(warp, sample);
+    apply(Warp::flip(extent(sample.image), 0), sample);
+    for (const auto& instance : sample.instances) {  // painted with its own labels
+      const cv::Mat differ = (sample.labels == instance.category) != (instance.mask.bitmap() == 1);
+      CHECK(cv::countNonZero(differ) == 0);
+      CHECK(cv::countNonZero((sample.segment_ids == int(instance.id)) != (instance.mask.bitmap() == 1)) == 0);
+      CHECK(instance.box == instance.mask.box());
+    }
+    const auto truth = labels_tensor(original);
+    const auto batch = toy.batch_of({sample});
+    const auto scores = at::one_hot(batch.labels.clamp_min(0)[0], 3).permute({2, 0, 1}).to(at::kFloat);
+    const auto back = restore(scores, batch, 0).argmax(0);
+    CHECK(back.sizes() == truth.sizes());
+    CHECK((back == truth).to(at::kFloat).mean().item<double>() > (warp.size == size ? 0.9999 : 0.95));
+  }
+  // Half a resize is what interpolate does.
+  auto half = original;
+  apply(Warp::resize(size, {1, 12, 16}), half);
+  const auto batch = collate({half}, {.classes = 3});
+  const auto scores = at::rand({2, 12, 16});
+  CHECK(close(restore(scores, batch, 0), at::upsample_bilinear2d(scores.unsqueeze(0), {24, 33}, false)[0]));
+  CHECK(restore(cv::Rect2f(1, 2, 3, 4), batch, 0) == cv::Rect2f(1 * 33 / 16.f, 4, 3 * 33 / 16.f, 8));
+}
+
+TEST_CASE("targets move with the image and reach the batch; a stated area does not outlive a warp") {
+  const Toy toy(dense());
+  auto sample = toy.pipeline.training.read(0), without = sample;  // 24 x 32
+  cv::Mat distance(24, 32, CV_32FC2, cv::Scalar(0, 1)), edges(24, 32, CV_16S, cv::Scalar(0));
+  for (int x = 0; x < 32; ++x) distance.col(x).setTo(cv::Scalar(x, 1));
+  edges.col(3).setTo(1);
+  sample.targets = {{"distance", distance}, {"edges", edges}};
+  sample.instances.at(0).area = 81.5;
+  apply(Warp::crop(-2, 0, 0, {1, 24, 32}), sample);
+  CHECK(!sample.instances.at(0).area);
+  const Collation sixteen{.traits = {.divisor = {1, 16, 16}}, .classes = 3};
+  const auto batch = collate({sample, without}, sixteen);
+  CHECK(batch.targets.at("distance").sizes() == at::IntArrayRef({2, 2, 32, 32}));
+  CHECK(batch.targets.at("distance")[0][0][5][7].item<float>() == 5);
+  CHECK(batch.targets.at("edges")[0][5][5].item<std::int64_t>() == 1);
+  CHECK((batch.targets.at("edges")[0].select(1, 0) == kIgnore).all().item<bool>());  // came in from outside
+  CHECK((batch.targets.at("edges")[1] == kIgnore).all().item<bool>());
+  CHECK(batch.truth[0].targets.empty());
+  sample.targets["edges"] = cv::Mat(2, 2, CV_16S, cv::Scalar(0));
+  CHECK_THROWS_WITH_AS(collate({sample}, sixteen), doctest::Contains("\"edges\" differ in size"), DataError);
+  CHECK(toy.pipeline.training.data->classes_of(0) == std::vector<int>{0, 1, 2});
+}
+
+TEST_CASE("a window of a batch has its own sizes, labels, targets, objects and truth") {
+  Json json = Json::parse(R"({"task": "instance", "data": {"train": {"type": "toy_shapes", "count": 2, "edges": true}},
+                              "model": {"type": "toy_rcnn"}})");
+  const Toy toy(json);
+  const auto batch = toy.batch({0, 1});  // 24 x 32 and 24 x 33, padded to 36
+  const auto part = window_of(batch, {0, 8, 20}, {1, 16, 24});  // reaches 8 pixels past the padding
+  CHECK(part.images.sizes() == at::IntArrayRef({2, 3, 16, 24}));
+  CHECK(at::equal(part.images.slice(3, 0, 16), batch.images.slice(2, 8, 24).slice(3, 20, 36)));
+  CHECK(part.images.slice(3, 16).abs().max().item<float>() == 0);
+  CHECK((part.labels.slice(2, 16) == kIgnore).all().item<bool>());
+  CHECK(part.targets.at("edges").sizes() == at::IntArrayRef({2, 1, 16, 24}));
+  CHECK(part.targets.count("centers") == 0);  // of another size
+  CHECK(part.sizes[0] == Extent{1, 16, 12});
+  CHECK(part.sizes[1] == Extent{1, 16, 13});
+  CHECK(part.truth[0].geometry.to_original * cv::Vec4d(0, 0, 0, 1) == cv::Vec4d(20, 8, 0, 1));
+  for (std::size_t n = 0; n < 2; ++n) {
+    REQUIRE(part.objects[n].classes.size(0) == static_cast<std::int64_t>(part.truth[n].instances.size()));
+    for (std::size_t k = 0; k < part.truth[n].instances.size(); ++k)
+      CHECK(part.objects[n].boxes[static_cast<std::int64_t>(k)][0].item<float>() == part.truth[n].instances[k].box.x);
+  }
+}
+
+TEST_CASE("test-time augmentation is a warp and its record") {
+  auto json = dense();
+  json["transforms"]["train"] = json["transforms"]["val"];
+  json["model"] = {{"type", "toy_plain"}, {"widths", {1}}};
+  const Toy toy(json);
+  auto sample = toy.prepare(0), flipped = sample;
+  apply(Warp::flip(extent(sample.image), 0), flipped);
+  // A mirror-symmetric network must answer the same.
+  {
+    const c10::AutoGradMode no_grad(false);
+    auto weight = toy.pipeline.model->module().named_parameters()["conv0.weight"];
+    weight.copy_((weight + weight.flip(3)) / 2);
+  }
+  const auto two = toy.predict({sample, flipped}, {.scores = true});
+  CHECK(close(two[0].scores, two[1].scores, 1e-3));
+  CHECK(close(two[0].scores.sum(0), at::ones({24, 32}), 1e-4));
+}
+
+TEST_CASE("mixing draws other samples by key, and refuses where there are none") {
+  const Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes", "count": 3}}, "transforms": {"train": [{"type": "toy_copy_paste"}]},
+                                    "task": "instance", "model": {"type": "toy_rcnn"}})");
+  const Toy toy(json), other(json);
+  const auto one = toy.pipeline.prepare({.epoch = 5, .index = 1}).sample;
+  other.prepare(2);  // what was read before does not matter
+  const auto two = other.pipeline.prepare({.epoch = 5, .index = 1}).sample;
+  CHECK(cv::norm(one.image, two.image) == 0);
+  CHECK(one.instances.size() == two.instances.size());
+  CHECK(one.instances.size() > 1);
+  auto sample = toy.pipeline.training.read(0);
+  Draw draw(Random{1}, nullptr);
+  CHECK_THROWS_AS(toy.pipeline.training.transforms[0]->apply(sample, draw), DataError);
+}
+
+TEST_CASE("mixup makes soft labels, and is refused for objects") {
+  Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes"}}, "transforms": {"train": [{"type": "toy_mixup", "alpha": 0.5}]},
+                              "model": {"type": "toy_plain"}, "loss": [{"type": "toy_bce"}]})");
+  Toy toy(json);
+  const auto batch = toy.batch({0, 1});
+  CHECK(batch.labels.sizes() == at::IntArrayRef({2, 3, 24, 33}));
+  const auto part = batch.labels[0].amax(0);
+  CHECK((part.lt(0.999).logical_and(part.gt(0)).any()).item<bool>());
+  CHECK(std::isfinite(toy.train(3, 0.001)));
+  json["task"] = "instance";
+  CHECK_THROWS_WITH_AS(Toy(json), doctest::Contains("/task: mixup mixes labels, not objects: only for the semantic task"),
+                       SpecError);  // thrown in a plugin
+}
+
+TEST_CASE("a warp that cannot be undone is refused when predictions must go back") {
+  auto json = dense();
+  json["transforms"]["val"].push_back({{"type", "toy_wobble"}});
+  CHECK_THROWS_WITH_AS(Toy(json).evaluate(), doctest::Contains("use it for training only"), DataError);
+  json["evaluate_at"] = "input";
+  CHECK_NOTHROW(Toy(json).evaluate());
+}
+
+TEST_CASE("a sample that is drawn twice is augmented twice, and the samples of a batch share a stream") {
+  auto json = dense();
+  json["transforms"]["train"] = {{{"type", "toy_of_batch"}}};
+  json["sampler"] = {{"type", "toy_twice"}};
+  const Toy toy(json);
+  const auto shown = [&](const Occasion& when) {
+    const auto pixel = toy.pipeline.prepare(when).sample.image.at<cv::Vec3b>(0, 0);
+    return std::pair<int, int>(pixel[0], pixel[1]);
+  };
+  const auto first = shown({.index = 0, .batch = 0}), again = shown({.index = 0, .batch = 0});
+  const auto twice = shown({.index = 0, .occurrence = 1, .batch = 0});
+  const auto other = shown({.index = 1, .batch = 0}), later = shown({.index = 0, .batch = 1});
+  CHECK(first == again);
+  CHECK(first.second != twice.second);
+  CHECK(first.first == twice.first);  // of one batch
+  CHECK(first.first == other.first);
+  CHECK(first.first != later.first);
+  CHECK(first.second == later.second);
+}
+
+TEST_CASE("a metric counted in parts equals one counted whole") {
+  const Toy toy(dense());
+  const auto make = [&] { return toy.pipeline.spec.metrics.at(0).build(toy.pipeline.context); };
+  const auto whole = make(), left = make(), right = make();
+  for (std::size_t i = 0; i < 4; ++i) {
+    const auto sample = toy.pipeline.training.read(i);
+    const Truth truth{.sample = sample, .labels = labels_tensor(sample)};
+    const Prediction prediction{.id = sample.id, .labels = truth.labels.roll(2, 1)};
+    whole->update(prediction, truth);
+    (i < 2 ? left : right)->update(prediction, truth);
+  }
+  left->merge(right->state());
+  CHECK(left->compute().values[0].value == doctest::Approx(whole->compute().values[0].value));
+  CHECK(!whole->compute().convention.empty());
+  CHECK(!whole->wanted().scores);  // so scores never leave the device
+}
+
+TEST_CASE("a metric that wants what the model cannot give is refused by pointer") {
+  auto json = dense();
+  json["metrics"] = {{{"type", "iou"}}, {{"type", "toy_recall"}}};
+  CHECK_THROWS_WITH_AS(
+      Toy(json), "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none", SpecError);
+}
