@@ -16,11 +16,26 @@
 
 namespace sectile {
 
-// A block with a faster form for inference: folded, pre-packed, fused. Its state dict is not the training one any more.
+// How a network will be run when it no longer learns.
+struct InferencePlan {
+  // What the network computes in. bfloat16 and float16: under autocast to that type, which would cast float32 weights
+  // in every forward. float32 leaves a network of float64 as it is.
+  at::ScalarType precision = at::kFloat;
+  at::Device device{at::kCPU};                             // where it computes, and its weights lie
+  at::MemoryFormat format = at::MemoryFormat::Contiguous;  // of images and of weights with 4 axes
+  // A layer compares both its forms on made-up input, and throws PluginError where they differ by more than the
+  // precision explains.
+  bool verify = false;
+};
+
+// A layer or block with a faster form for inference: folded, cast, pre-packed, fused. Its state dict is not the
+// training one any more.
 class SECTILE_EXPORT InferenceForm {
  public:
   virtual ~InferenceForm();
-  virtual void prepare_for_inference() = 0;  // once, after weights are loaded, in eval mode
+  // The host calls it after weights are loaded, in eval mode and without gradients, on the thread that loaded them and
+  // before any forward. The order of layers is not defined, and a second call must do no harm.
+  virtual void prepare_for_inference(const InferencePlan& plan) = 0;
 };
 
 // Another scheme of names for the same weights, as (theirs, ours) prefixes, first match wins.

@@ -73,11 +73,25 @@ PipelineSpec::Precision computed_precision(const at::Device& device, PipelineSpe
   return wanted;
 }
 
+at::ScalarType scalar_type(PipelineSpec::Precision precision) {
+  switch (precision) {
+    case PipelineSpec::Precision::bf16:
+      return at::kBFloat16;
+    case PipelineSpec::Precision::fp16:
+      return at::kHalf;
+    case PipelineSpec::Precision::fp64:
+      return at::kDouble;
+    case PipelineSpec::Precision::fp32:
+      break;
+  }
+  return at::kFloat;
+}
+
 PrecisionScope::PrecisionScope(const at::Device& device, PipelineSpec::Precision precision)
     : type_(device.type()),
       active_(precision == PipelineSpec::Precision::bf16 || precision == PipelineSpec::Precision::fp16) {
   if (!active_) return;
-  at::autocast::set_autocast_dtype(type_, precision == PipelineSpec::Precision::bf16 ? at::kBFloat16 : at::kHalf);
+  at::autocast::set_autocast_dtype(type_, scalar_type(precision));
   at::autocast::set_autocast_enabled(type_, true);
   at::autocast::increment_nesting();
 }

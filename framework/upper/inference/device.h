@@ -25,6 +25,8 @@ at::MemoryFormat network_format(const at::Device& device);
 // instructions for them, where emulating those takes several times as long.
 PipelineSpec::Precision computed_precision(const at::Device& device, PipelineSpec::Precision wanted);
 
+at::ScalarType scalar_type(PipelineSpec::Precision precision);
+
 // While it lives, this thread computes networks in this precision. Losses belong outside.
 class PrecisionScope {
  public:

@@ -3,27 +3,33 @@
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/cat.h>
 
+#include <sectile/error.h>
 #include <sectile/nn/resize.h>
 
 namespace sectile::nn {
 
-PyramidPooling::PyramidPooling(const PyramidPoolingOptions& options) : options_(options) {
-  for (std::size_t i = 0; i < options.pool_scales.size(); ++i) {
-    const auto stage = register_module(std::to_string(i), std::make_shared<torch::nn::Module>("Sequential"));
-    stages_.push_back(
-        stage->register_module("1", std::make_shared<ConvNormAct>(ConvNormActOptions{.in_channels = options.in_channels,
-                                                                                     .out_channels = options.channels,
-                                                                                     .kernel_size = 1,
-                                                                                     .momentum = options.momentum})));
-  }
+PyramidPooling::PyramidPooling(torch::nn::Module& owner, const std::vector<Names>& names,
+                               const PyramidPoolingOptions& options)
+    : pool_scales_(options.pool_scales), align_corners_(options.align_corners) {
+  if (names.size() != pool_scales_.size())
+    throw PluginError("pyramid pooling", "was given " + std::to_string(names.size()) + " names for " +
+                                             std::to_string(pool_scales_.size()) + " scales; give one for each");
+  for (const auto& scale : names)
+    stages_.emplace_back(owner, scale,
+                         ConvNormActOptions{.in_channels = options.in_channels,
+                                            .out_channels = options.channels,
+                                            .kernel_size = 1,
+                                            .norm = options.norm,
+                                            .eps = options.eps,
+                                            .momentum = options.momentum,
+                                            .activation = options.activation});
 }
-PyramidPooling::~PyramidPooling() = default;
 
-at::Tensor PyramidPooling::forward(const at::Tensor& input) {
+at::Tensor PyramidPooling::forward(const at::Tensor& input) const {
   std::vector<at::Tensor> parts{input};
   for (std::size_t i = 0; i < stages_.size(); ++i) {
-    const auto pooled = at::adaptive_avg_pool2d(input, {options_.pool_scales[i], options_.pool_scales[i]});
-    parts.push_back(resize_like(stages_[i]->forward(pooled), input, options_.align_corners));
+    const auto pooled = at::adaptive_avg_pool2d(input, {pool_scales_[i], pool_scales_[i]});
+    parts.push_back(resize_like(stages_[i].forward(pooled), input, align_corners_));
   }
   return at::cat(parts, 1);
 }

@@ -116,7 +116,9 @@ Pipeline Pipeline::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoi
   pipeline.evaluation_transforms = build(pipeline.spec.transforms.val, pipeline.context);
   pipeline.build_model(false);
   load_into(pipeline.model->module(), checkpoint.best_weights(), checkpoint.model_type, file);
-  prepare_for_inference(pipeline.model->module());
+  prepare_for_inference(
+      pipeline.model->module(),
+      {.precision = scalar_type(pipeline.precision_), .device = device, .format = network_format(device)});
   return pipeline;
 }
 

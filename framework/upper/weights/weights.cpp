@@ -193,12 +193,17 @@ void freeze(torch::nn::Module& module, int stages) {
   }
 }
 
-int prepare_for_inference(torch::nn::Module& module) {
+int prepare_for_inference(torch::nn::Module& module, const InferencePlan& plan) {
   const c10::AutoGradMode no_grad(false);
   int count = 0;
   module.eval();
-  each<InferenceForm>(module, [&](const std::string&, InferenceForm& block) {
-    block.prepare_for_inference();
+  to_device(module, plan.device);
+  each<InferenceForm>(module, [&](const std::string& prefix, InferenceForm& layer) {
+    try {
+      layer.prepare_for_inference(plan);
+    } catch (const PluginError& error) {
+      throw PluginError(prefix.empty() ? "model" : prefix.substr(0, prefix.size() - 1), error.what());
+    }
     ++count;
   });
   return count;

@@ -31,7 +31,9 @@ LoadReport load_state(torch::nn::Module& module,
 // the options want frozen. Throws SpecError for a rule that matches nothing.
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options);
 void freeze(torch::nn::Module& module, int stages);
-int prepare_for_inference(torch::nn::Module& module);  // how many blocks changed
+// How many layers have an inference form, and have it now. Any order of layers will do, and a second time changes
+// nothing. Throws PluginError, naming the layer, where plan.verify finds its two forms different.
+int prepare_for_inference(torch::nn::Module& module, const InferencePlan& plan = {});
 int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks);
 void to_format(torch::nn::Module& module, at::MemoryFormat format);  // of weights with 4 dimensions
 void to_device(torch::nn::Module& module, const at::Device& device);

@@ -14,13 +14,7 @@
 
 namespace {
 
-using sectile::nn::Activation;
-using sectile::nn::ConvNormAct;
-using sectile::nn::ConvNormActOptions;
-using sectile::nn::DepthwiseSeparableConv;
-using sectile::nn::DepthwiseSeparableConvOptions;
-using sectile::nn::InvertedResidual;
-using sectile::nn::PyramidPooling;
+namespace nn = sectile::nn;
 
 constexpr int kDetailChannels = 64;   // of the learned down-sampling, at 1/8
 constexpr int kGlobalChannels = 128;  // of the global features, at 1/32
@@ -45,168 +39,180 @@ struct FastScnnOptions {
   }
 };
 
-// A level of names only, where the original has a module around others.
-torch::nn::Module& nest(torch::nn::Module& parent, const std::string& name) {
-  return *parent.register_module(name, std::make_shared<torch::nn::Module>("Nest"));
+// With mmsegmentation's names, and activated at its end only.
+nn::DepthwiseSeparableConv separable(torch::nn::Module& owner, const std::string& path, int in, int out, int stride,
+                                     double momentum) {
+  return {owner,
+          {nn::conv_bn(path + ".depthwise_conv"), nn::conv_bn(path + ".pointwise_conv")},
+          {.in_channels = in,
+           .out_channels = out,
+           .stride = stride,
+           .momentum = momentum,
+           .depthwise_activation = nn::Activation::none}};
 }
 
 // float [N, C, H, W] → [N, 64, H/8, W/8]
-class LearningToDownsample final : public torch::nn::Module {
+class LearningToDownsample final {
  public:
-  LearningToDownsample(int channels, double momentum)
-      : conv_(register_module("conv", std::make_shared<ConvNormAct>(ConvNormActOptions{.in_channels = channels,
-                                                                                       .out_channels = 32,
-                                                                                       .kernel_size = 3,
-                                                                                       .stride = 2,
-                                                                                       .padding = 1,
-                                                                                       .momentum = momentum}))),
-        first_(separable("dsconv1", 32, 48, momentum)),
-        second_(separable("dsconv2", 48, kDetailChannels, momentum)) {}
+  LearningToDownsample(torch::nn::Module& owner, const std::string& path, int channels, double momentum)
+      : conv_(owner, nn::conv_bn(path + ".conv"),
+              {.in_channels = channels,
+               .out_channels = 32,
+               .kernel_size = 3,
+               .stride = 2,
+               .padding = 1,
+               .momentum = momentum}),
+        first_(separable(owner, path + ".dsconv1", 32, 48, 2, momentum)),
+        second_(separable(owner, path + ".dsconv2", 48, kDetailChannels, 2, momentum)) {}
 
-  at::Tensor forward(const at::Tensor& images) { return second_->forward(first_->forward(conv_->forward(images))); }
+  at::Tensor forward(const at::Tensor& images) const { return second_.forward(first_.forward(conv_.forward(images))); }
 
  private:
-  std::shared_ptr<DepthwiseSeparableConv> separable(const char* name, int in, int out, double momentum) {
-    return register_module(name, std::make_shared<DepthwiseSeparableConv>(
-                                     DepthwiseSeparableConvOptions{.in_channels = in,
-                                                                   .out_channels = out,
-                                                                   .stride = 2,
-                                                                   .depthwise_activation = Activation::none,
-                                                                   .momentum = momentum}));
-  }
-
-  std::shared_ptr<ConvNormAct> conv_;
-  std::shared_ptr<DepthwiseSeparableConv> first_;
-  std::shared_ptr<DepthwiseSeparableConv> second_;
+  nn::ConvNormAct conv_;
+  nn::DepthwiseSeparableConv first_;
+  nn::DepthwiseSeparableConv second_;
 };
 
 // float [N, 64, H/8, W/8] → [N, 128, H/32, W/32]
-class GlobalFeatureExtractor final : public torch::nn::Module {
+class GlobalFeatureExtractor final {
  public:
-  explicit GlobalFeatureExtractor(double momentum) {
-    constexpr int kBlocks = 3;  // in each bottleneck; the first of them strides
-    int in = kDetailChannels, number = 0;
-    for (const auto& [out, stride] : {std::pair(64, 2), std::pair(96, 2), std::pair(kGlobalChannels, 1)}) {
-      auto& bottleneck = nest(*this, "bottleneck" + std::to_string(++number));
-      for (int i = 0; i < kBlocks; ++i) {
-        blocks_.push_back(bottleneck.register_module(
-            std::to_string(i),
-            std::make_shared<InvertedResidual>(sectile::nn::InvertedResidualOptions{
-                .in_channels = in, .out_channels = out, .stride = i == 0 ? stride : 1, .momentum = momentum})));
-        in = out;
-      }
-    }
-    pooling_ = register_module("ppm", std::make_shared<PyramidPooling>(sectile::nn::PyramidPoolingOptions{
-                                          .in_channels = in, .channels = in / 4, .momentum = momentum}));
-    out_ = register_module("out", std::make_shared<ConvNormAct>(ConvNormActOptions{.in_channels = 2 * in,
-                                                                                   .out_channels = kGlobalChannels,
-                                                                                   .kernel_size = 3,
-                                                                                   .padding = 1,
-                                                                                   .momentum = momentum}));
-  }
+  GlobalFeatureExtractor(torch::nn::Module& owner, const std::string& path, double momentum)
+      : blocks_(bottlenecks(owner, path, momentum)),
+        pooling_(owner,  // index 0 of each scale is the pooling
+                 {nn::conv_bn(path + ".ppm.0.1"), nn::conv_bn(path + ".ppm.1.1"), nn::conv_bn(path + ".ppm.2.1"),
+                  nn::conv_bn(path + ".ppm.3.1")},
+                 {.in_channels = kGlobalChannels, .channels = kGlobalChannels / 4, .momentum = momentum}),
+        out_(owner, nn::conv_bn(path + ".out"),
+             {.in_channels = 2 * kGlobalChannels,
+              .out_channels = kGlobalChannels,
+              .kernel_size = 3,
+              .padding = 1,
+              .momentum = momentum}) {}
 
-  at::Tensor forward(const at::Tensor& detail) {
+  at::Tensor forward(const at::Tensor& detail) const {
     auto x = detail;
-    for (const auto& block : blocks_) x = block->forward(x);
-    return out_->forward(pooling_->forward(x));
+    for (const auto& block : blocks_) x = block.forward(x);
+    return out_.forward(pooling_.forward(x));
   }
 
  private:
-  std::vector<std::shared_ptr<InvertedResidual>> blocks_;
-  std::shared_ptr<PyramidPooling> pooling_;
-  std::shared_ptr<ConvNormAct> out_;
+  static std::vector<nn::InvertedResidual> bottlenecks(torch::nn::Module& owner, const std::string& path,
+                                                       double momentum) {
+    constexpr int kBlocks = 3;  // in each bottleneck; the first of them strides
+    std::vector<nn::InvertedResidual> blocks;
+    int in = kDetailChannels, number = 1;
+    for (const auto& [out, stride] : {std::pair(64, 2), std::pair(96, 2), std::pair(kGlobalChannels, 1)}) {
+      for (int i = 0; i < kBlocks; ++i) {
+        const auto conv = path + ".bottleneck" + std::to_string(number) + "." + std::to_string(i) + ".conv.";
+        const nn::InvertedResidualNames names{nn::conv_bn(conv + "0"), nn::conv_bn(conv + "1"),
+                                              nn::conv_bn(conv + "2")};
+        blocks.emplace_back(owner, names,
+                            nn::InvertedResidualOptions{.in_channels = in,
+                                                        .out_channels = out,
+                                                        .stride = i == 0 ? stride : 1,
+                                                        .momentum = momentum,
+                                                        .activation = nn::Activation::relu});
+        in = out;
+      }
+      ++number;
+    }
+    return blocks;
+  }
+
+  std::vector<nn::InvertedResidual> blocks_;
+  nn::PyramidPooling pooling_;
+  nn::ConvNormAct out_;
 };
 
 // detail [N, 64, H/8, W/8] and global features [N, 128, H/32, W/32] → [N, 128, H/8, W/8]
-class FeatureFusion final : public torch::nn::Module {
+class FeatureFusion final {
  public:
-  explicit FeatureFusion(double momentum)
-      : filter_(
-            register_module("dwconv", std::make_shared<ConvNormAct>(ConvNormActOptions{.in_channels = kGlobalChannels,
-                                                                                       .out_channels = kFusedChannels,
-                                                                                       .kernel_size = 3,
-                                                                                       .padding = 1,
-                                                                                       .groups = kFusedChannels,
-                                                                                       .momentum = momentum}))),
-        lower_(projection("conv_lower_res", kFusedChannels, momentum)),
-        higher_(projection("conv_higher_res", kDetailChannels, momentum)) {}
+  FeatureFusion(torch::nn::Module& owner, const std::string& path, double momentum)
+      : filter_(owner, nn::conv_bn(path + ".dwconv"),
+                {.in_channels = kGlobalChannels,
+                 .out_channels = kFusedChannels,
+                 .kernel_size = 3,
+                 .padding = 1,
+                 .groups = kFusedChannels,
+                 .momentum = momentum}),
+        lower_(projection(owner, path + ".conv_lower_res", kFusedChannels, momentum)),
+        higher_(projection(owner, path + ".conv_higher_res", kDetailChannels, momentum)) {}
 
-  at::Tensor forward(const at::Tensor& detail, const at::Tensor& global) {
-    const auto lower = lower_->forward(filter_->forward(sectile::nn::resize_like(global, detail)));
-    return (higher_->forward(detail) + lower).relu_();
+  at::Tensor forward(const at::Tensor& detail, const at::Tensor& global) const {
+    const auto lower = lower_.forward(filter_.forward(nn::resize_like(global, detail)));
+    return nn::activate(higher_.forward(detail) + lower, nn::Activation::relu);
   }
 
  private:
-  std::shared_ptr<ConvNormAct> projection(const char* name, int in, double momentum) {
-    return register_module(name, std::make_shared<ConvNormAct>(ConvNormActOptions{.in_channels = in,
-                                                                                  .out_channels = kFusedChannels,
-                                                                                  .kernel_size = 1,
-                                                                                  .activation = Activation::none,
-                                                                                  .momentum = momentum}));
+  static nn::ConvNormAct projection(torch::nn::Module& owner, const std::string& path, int in, double momentum) {
+    return {owner,
+            nn::conv_bn(path),
+            {.in_channels = in,
+             .out_channels = kFusedChannels,
+             .kernel_size = 1,
+             .momentum = momentum,
+             .activation = nn::Activation::none}};
   }
 
-  std::shared_ptr<ConvNormAct> filter_;
-  std::shared_ptr<ConvNormAct> lower_;
-  std::shared_ptr<ConvNormAct> higher_;
+  nn::ConvNormAct filter_;
+  nn::ConvNormAct lower_;
+  nn::ConvNormAct higher_;
 };
 
 // Convolutions, dropout of whole channels, and a classifier of each pixel.
-template <class Conv>
-class Head final : public torch::nn::Module {
+template <class Block>
+class Head final {
  public:
-  Head(std::vector<std::shared_ptr<Conv>> convs, int channels, int classes, double dropout)
-      : classifier_(register_module("conv_seg", torch::nn::Conv2d(channels, classes, 1))),
+  Head(torch::nn::Module& level, std::vector<Block> convs, int channels, int classes, double dropout)
+      : level_(level),
         convs_(std::move(convs)),
-        dropout_(dropout) {
-    auto& sequence = nest(*this, "convs");
-    for (std::size_t i = 0; i < convs_.size(); ++i) sequence.register_module(std::to_string(i), convs_[i]);
-  }
+        classifier_(level.register_module(
+            "conv_seg", std::make_shared<nn::Conv>(
+                            nn::ConvOptions{.in_channels = channels, .out_channels = classes, .kernel_size = 1}))),
+        dropout_(dropout) {}
 
-  at::Tensor forward(const at::Tensor& features) {
+  at::Tensor forward(const at::Tensor& features) const {
     auto x = features;
-    for (const auto& conv : convs_) x = conv->forward(x);
-    return classifier_->forward(at::feature_dropout(x, dropout_, is_training()));
+    for (const auto& conv : convs_) x = conv.forward(x);
+    return classifier_->forward(at::feature_dropout(x, dropout_, level_.is_training()));
   }
-  torch::nn::Conv2dImpl& classifier() { return *classifier_; }
+  const nn::Conv& classifier() const { return *classifier_; }
 
  private:
-  torch::nn::Conv2d classifier_;
-  std::vector<std::shared_ptr<Conv>> convs_;
+  const torch::nn::Module& level_;  // which holds the layers
+  std::vector<Block> convs_;
+  std::shared_ptr<nn::Conv> classifier_;
   double dropout_;
 };
-using MainHead = Head<DepthwiseSeparableConv>;
-using AuxiliaryHead = Head<ConvNormAct>;
+using MainHead = Head<nn::DepthwiseSeparableConv>;
+using AuxiliaryHead = Head<nn::ConvNormAct>;
 
 class FastScnn : public torch::nn::Module, public sectile::WeightRules {
  public:
-  FastScnn(const FastScnnOptions& options, const sectile::BuildContext& context) {
+  FastScnn(const FastScnnOptions& options, const sectile::BuildContext& context)
+      : downsample_(*this, "backbone.learning_to_downsample", context.channels, options.momentum),
+        global_(*this, "backbone.global_feature_extractor", options.momentum),
+        fusion_(*this, "backbone.feature_fusion", options.momentum),
+        head_(main_head(nn::nest(*this, "decode_head"), options, context.classes())),
+        of_global_(auxiliary_head(nn::nest(*this, "auxiliary_head.0"), kGlobalChannels, options, context.classes())),
+        of_detail_(auxiliary_head(nn::nest(*this, "auxiliary_head.1"), kDetailChannels, options, context.classes())) {
     if (context.dimensions != 2)
       throw sectile::PluginError("fast_scnn",
                                  "works on pictures, and the data has volumes: choose a model for volumes");
-    auto& backbone = nest(*this, "backbone");
-    downsample_ = backbone.register_module("learning_to_downsample",
-                                           std::make_shared<LearningToDownsample>(context.channels, options.momentum));
-    global_ = backbone.register_module("global_feature_extractor",
-                                       std::make_shared<GlobalFeatureExtractor>(options.momentum));
-    fusion_ = backbone.register_module("feature_fusion", std::make_shared<FeatureFusion>(options.momentum));
-    head_ = register_module("decode_head", main_head(options, context.classes()));
-    auto& auxiliary = nest(*this, "auxiliary_head");
-    of_global_ = auxiliary.register_module("0", auxiliary_head(kGlobalChannels, options, context.classes()));
-    of_detail_ = auxiliary.register_module("1", auxiliary_head(kDetailChannels, options, context.classes()));
     initialize();
   }
 
   // images: float [N, C, H, W] → logits: float [N, classes, H/8, W/8], rounded up
   sectile::Outputs forward(const at::Tensor& images) {
     require_size(images);
-    const auto detail = downsample_->forward(images);
-    const auto global = global_->forward(detail);
+    const auto detail = downsample_.forward(images);
+    const auto global = global_.forward(detail);
     sectile::Outputs outputs;
-    outputs.logits = head_->forward(fusion_->forward(detail, global));
+    outputs.logits = head_.forward(fusion_.forward(detail, global));
     if (!is_training()) return outputs;
     outputs.auxiliary.resize(2);
-    outputs.auxiliary[0].logits = of_global_->forward(global);
-    outputs.auxiliary[1].logits = of_detail_->forward(detail);
+    outputs.auxiliary[0].logits = of_global_.forward(global);
+    outputs.auxiliary[1].logits = of_detail_.forward(detail);
     return outputs;
   }
 
@@ -215,33 +221,29 @@ class FastScnn : public torch::nn::Module, public sectile::WeightRules {
   }
 
  private:
-  static std::shared_ptr<MainHead> main_head(const FastScnnOptions& options, int classes) {
-    std::vector<std::shared_ptr<DepthwiseSeparableConv>> convs;
-    for (int i = 0; i < 2; ++i)
-      convs.push_back(std::make_shared<DepthwiseSeparableConv>(
-          DepthwiseSeparableConvOptions{.in_channels = kFusedChannels,
-                                        .out_channels = kFusedChannels,
-                                        .depthwise_activation = Activation::none,
-                                        .momentum = options.momentum}));
-    return std::make_shared<MainHead>(std::move(convs), kFusedChannels, classes, options.dropout);
+  static MainHead main_head(torch::nn::Module& level, const FastScnnOptions& options, int classes) {
+    std::vector<nn::DepthwiseSeparableConv> convs;
+    for (const auto* path : {"convs.0", "convs.1"})
+      convs.push_back(separable(level, path, kFusedChannels, kFusedChannels, 1, options.momentum));
+    return {level, std::move(convs), kFusedChannels, classes, options.dropout};
   }
 
-  static std::shared_ptr<AuxiliaryHead> auxiliary_head(int in, const FastScnnOptions& options, int classes) {
-    std::vector<std::shared_ptr<ConvNormAct>> convs{
-        std::make_shared<ConvNormAct>(ConvNormActOptions{.in_channels = in,
-                                                         .out_channels = kAuxiliaryChannels,
-                                                         .kernel_size = 3,
-                                                         .padding = 1,
-                                                         .momentum = options.momentum})};
-    return std::make_shared<AuxiliaryHead>(std::move(convs), kAuxiliaryChannels, classes, options.dropout);
+  static AuxiliaryHead auxiliary_head(torch::nn::Module& level, int in, const FastScnnOptions& options, int classes) {
+    const nn::ConvNormAct conv(level, nn::conv_bn("convs.0"),
+                               {.in_channels = in,
+                                .out_channels = kAuxiliaryChannels,
+                                .kernel_size = 3,
+                                .padding = 1,
+                                .momentum = options.momentum});
+    return {level, {conv}, kAuxiliaryChannels, classes, options.dropout};
   }
 
   // As mmsegmentation does: He's normal distribution over outgoing connections; classifiers start near zero.
   void initialize() {
     for (const auto& module : modules(/*include_self=*/false))
-      if (auto* conv = module->as<torch::nn::Conv2d>())
+      if (const auto* conv = dynamic_cast<const nn::Conv*>(module.get()))
         torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-    for (auto* classifier : {&head_->classifier(), &of_global_->classifier(), &of_detail_->classifier()}) {
+    for (const auto* classifier : {&head_.classifier(), &of_global_.classifier(), &of_detail_.classifier()}) {
       torch::nn::init::normal_(classifier->weight, 0, 0.01);
       torch::nn::init::zeros_(classifier->bias);
     }
@@ -254,12 +256,12 @@ class FastScnn : public torch::nn::Module, public sectile::WeightRules {
                                               " pixels vanish in its 32-fold reduction; give at least 32 x 32");
   }
 
-  std::shared_ptr<LearningToDownsample> downsample_;
-  std::shared_ptr<GlobalFeatureExtractor> global_;
-  std::shared_ptr<FeatureFusion> fusion_;
-  std::shared_ptr<MainHead> head_;
-  std::shared_ptr<AuxiliaryHead> of_global_;
-  std::shared_ptr<AuxiliaryHead> of_detail_;
+  LearningToDownsample downsample_;
+  GlobalFeatureExtractor global_;
+  FeatureFusion fusion_;
+  MainHead head_;
+  AuxiliaryHead of_global_;
+  AuxiliaryHead of_detail_;
 };
 
 }  // namespace

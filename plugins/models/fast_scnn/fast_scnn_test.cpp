@@ -74,8 +74,8 @@ TEST_CASE("every parameter of Fast-SCNN gets a gradient, as it is initialised") 
 
 TEST_CASE("Fast-SCNN trained on one picture says why that cannot be") {
   CHECK_THROWS_WITH_AS(logits(*fast_scnn(3), {1, 3, 64, 64}),
-                       "batch norm: training with one value per channel (one picture, 1 x 1 features), which has no "
-                       "variance; train with two or more pictures per batch, or with larger pictures",
+                       "batch norm: training with one value per channel (one image, 1 x 1 features), which has no "
+                       "variance; train with two or more images per batch, or with larger images",
                        DataError);
 }
 

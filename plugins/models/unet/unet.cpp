@@ -10,6 +10,7 @@
 
 namespace {
 
+namespace nn = sectile::nn;
 using sectile::nn::Norm;
 
 enum class Up { transposed, bilinear };
@@ -45,37 +46,25 @@ struct UNetOptions {
 };
 
 // Two 3x3 convolutions, each with norm and ReLU. The names 0, 1, 3, 4 leave 2 and 5 to the activations.
-class DoubleConv final : public torch::nn::Module, public sectile::InferenceForm, public sectile::AcrossRanks {
+class DoubleConv final {
  public:
-  DoubleConv(int in, int middle, int out, Norm norm)
-      : first_(*this, "0", "1", layer(in, middle, norm)), second_(*this, "3", "4", layer(middle, out, norm)) {}
+  DoubleConv(torch::nn::Module& owner, const std::string& path, int in, int middle, int out, Norm norm)
+      : first_(owner, nn::in_sequence(path, 0), layer(in, middle, norm)),
+        second_(owner, nn::in_sequence(path, 3), layer(middle, out, norm)) {}
 
-  at::Tensor forward(const at::Tensor& input) { return second_.forward(first_.forward(input)); }
-  at::Tensor forward(const at::Tensor& skip, const at::Tensor& deeper) {
+  at::Tensor forward(const at::Tensor& input) const { return second_.forward(first_.forward(input)); }
+  at::Tensor forward(const at::Tensor& skip, const at::Tensor& deeper) const {
     return second_.forward(first_.forward(skip, deeper));
-  }
-  void prepare_for_inference() override {
-    first_.fold();
-    second_.fold();
-  }
-  void use(std::shared_ptr<const sectile::Ranks> ranks) override {
-    first_.use(ranks);
-    second_.use(ranks);
   }
 
  private:
-  static sectile::nn::ConvNormActOptions layer(int in, int out, Norm norm) {
+  static nn::ConvNormActOptions layer(int in, int out, Norm norm) {
     return {.in_channels = in, .out_channels = out, .kernel_size = 3, .padding = 1, .norm = norm};
   }
 
-  sectile::nn::ConvNormActLayers first_;
-  sectile::nn::ConvNormActLayers second_;
+  nn::ConvNormAct first_;
+  nn::ConvNormAct second_;
 };
-
-// A level of names only, where the original has a module around others.
-torch::nn::Module& nest(torch::nn::Module& parent, const std::string& name) {
-  return *parent.register_module(name, std::make_shared<torch::nn::Module>("Nest"));
-}
 
 // Where the skip has an odd size, pooling dropped its last row or column: zeros take its place, right and bottom first.
 at::Tensor pad_like(const at::Tensor& x, const at::Tensor& skip) {
@@ -92,21 +81,23 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
     register_way_down(context.channels);
     register_way_up();
     classifier_ =
-        nest(*this, "outc").register_module("conv", torch::nn::Conv2d(options.widths[0], context.classes(), 1));
+        nn::register_at(*this, "outc.conv",
+                        std::make_shared<nn::Conv>(nn::ConvOptions{
+                            .in_channels = options.widths[0], .out_channels = context.classes(), .kernel_size = 1}));
   }
 
   // images: float [N, C, H, W] of any size that survives the poolings → logits: float [N, classes, H, W]
   at::Tensor forward(const at::Tensor& images) {
     require_size(images);
     std::vector<at::Tensor> skips;
-    auto x = down_[0]->forward(images);
+    auto x = down_[0].forward(images);
     for (std::size_t i = 1; i < down_.size(); ++i) {
       skips.push_back(x);
-      x = down_[i]->forward(at::max_pool2d(x, 2));
+      x = down_[i].forward(at::max_pool2d(x, 2));
     }
     for (const auto& level : up_) {
       const auto doubled = level.up ? level.up->forward(x) : double_bilinear(x);
-      x = level.conv->forward(skips.back(), pad_like(doubled, skips.back()));
+      x = level.conv.forward(skips.back(), pad_like(doubled, skips.back()));
       skips.pop_back();
     }
     return classifier_->forward(x);
@@ -121,8 +112,8 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
 
  private:
   struct UpLevel {
-    std::shared_ptr<torch::nn::ConvTranspose2dImpl> up;  // null: bilinear
-    std::shared_ptr<DoubleConv> conv;
+    std::shared_ptr<nn::Conv> up;  // null: bilinear
+    DoubleConv conv;
   };
 
   std::size_t poolings() const { return options_.widths.size() - 1; }
@@ -132,31 +123,31 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
 
   void register_way_down(int channels) {
     const auto& widths = options_.widths;
-    const auto add = [&](torch::nn::Module& owner, int in, int out) {
-      down_.push_back(owner.register_module("double_conv", std::make_shared<DoubleConv>(in, out, out, options_.norm)));
-    };
-    add(nest(*this, "inc"), channels, widths[0]);
-    for (std::size_t i = 1; i <= poolings(); ++i)
-      add(nest(nest(nest(*this, "down" + std::to_string(i)), "maxpool_conv"), "1"), widths[i - 1],
-          i == poolings() ? widths[i] / narrowing() : widths[i]);
+    down_.emplace_back(*this, "inc.double_conv", channels, widths[0], widths[0], options_.norm);
+    for (std::size_t i = 1; i <= poolings(); ++i) {
+      const int out = i == poolings() ? widths[i] / narrowing() : widths[i];
+      down_.emplace_back(*this, "down" + std::to_string(i) + ".maxpool_conv.1.double_conv", widths[i - 1], out, out,
+                         options_.norm);
+    }
   }
 
   void register_way_up() {
     const auto& widths = options_.widths;
     for (std::size_t i = 1; i <= poolings(); ++i) {
       const std::size_t to = poolings() - i;  // the level that the skip comes from
-      auto& owner = nest(*this, "up" + std::to_string(i));
-      UpLevel level;
+      const auto path = "up" + std::to_string(i);
+      std::shared_ptr<nn::Conv> up;
       if (options_.up == Up::transposed)
-        level.up = owner.register_module(
-            "up", std::make_shared<torch::nn::ConvTranspose2dImpl>(
-                      torch::nn::ConvTranspose2dOptions(widths[to + 1], widths[to], 2).stride(2)));
-      const int in = widths[to] + (level.up ? widths[to] : widths[to + 1] / 2);
-      const int middle = level.up ? widths[to] : in / 2;
+        up = nn::register_at(*this, path + ".up",
+                             std::make_shared<nn::Conv>(nn::ConvOptions{.in_channels = widths[to + 1],
+                                                                        .out_channels = widths[to],
+                                                                        .kernel_size = 2,
+                                                                        .stride = 2,
+                                                                        .transposed = true}));
+      const int in = widths[to] + (up ? widths[to] : widths[to + 1] / 2);
+      const int middle = up ? widths[to] : in / 2;
       const int out = to == 0 ? widths[0] : widths[to] / narrowing();
-      level.conv = nest(owner, "conv")
-                       .register_module("double_conv", std::make_shared<DoubleConv>(in, middle, out, options_.norm));
-      up_.push_back(std::move(level));
+      up_.push_back({up, DoubleConv(*this, path + ".conv.double_conv", in, middle, out, options_.norm)});
     }
   }
 
@@ -174,9 +165,9 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
   }
 
   UNetOptions options_;
-  std::vector<std::shared_ptr<DoubleConv>> down_;
+  std::vector<DoubleConv> down_;
   std::vector<UpLevel> up_;  // deepest first
-  torch::nn::Conv2d classifier_{nullptr};
+  std::shared_ptr<nn::Conv> classifier_;
 };
 
 }  // namespace

@@ -9,22 +9,31 @@ namespace sectile::nn {
 struct DepthwiseSeparableConvOptions {
   int in_channels;
   int out_channels;
-  int kernel_size = 3;  // padded so that stride 1 keeps the size
-  int stride = 1;
-  Activation depthwise_activation = Activation::relu;
+  int kernel_size = 3;  // odd, and padded so that stride 1 keeps the size
+  int stride = 1;       // of the one per channel, like the dilation
+  int dilation = 1;
+  Norm norm = Norm::batch;
+  double eps = 1e-5;
   double momentum = 0.1;
+  Activation depthwise_activation = Activation::relu;
+  Activation pointwise_activation = Activation::relu;
 };
 
-// Names of mmcv's DepthwiseSeparableConvModule: depthwise_conv.*, pointwise_conv.*.
-class SECTILE_EXPORT DepthwiseSeparableConv final : public torch::nn::Module {
+struct DepthwiseSeparableConvNames {
+  Names depthwise;
+  Names pointwise;
+};
+
+// Four layers of `owner`. No module itself, like ConvNormAct.
+class SECTILE_EXPORT DepthwiseSeparableConv final {
  public:
-  explicit DepthwiseSeparableConv(const DepthwiseSeparableConvOptions& options);
-  ~DepthwiseSeparableConv() override;
-  at::Tensor forward(const at::Tensor& input);  // float [N, C, H, W] → [N, C', H', W']
+  DepthwiseSeparableConv(torch::nn::Module& owner, const DepthwiseSeparableConvNames& names,
+                         const DepthwiseSeparableConvOptions& options);
+  at::Tensor forward(const at::Tensor& input) const;  // float [N, C, H, W] → [N, C', H', W']
 
  private:
-  std::shared_ptr<ConvNormAct> depthwise_;
-  std::shared_ptr<ConvNormAct> pointwise_;
+  ConvNormAct depthwise_;
+  ConvNormAct pointwise_;
 };
 
 }  // namespace sectile::nn

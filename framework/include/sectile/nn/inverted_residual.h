@@ -2,6 +2,7 @@
 // shortcut where the shape stays.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <sectile/nn/conv_norm_act.h>
@@ -11,20 +12,33 @@ namespace sectile::nn {
 struct InvertedResidualOptions {
   int in_channels;
   int out_channels;
+  int kernel_size = 3;  // odd, and padded so that stride 1 keeps the size
   int stride = 1;
-  int expand_ratio = 6;  // 1: nothing is widened
+  int dilation = 1;
+  int expand_ratio = 6;
+  std::optional<int> hidden_channels{};  // unless given: in_channels * expand_ratio
+  bool shortcut = true;                  // where the shape stays; false: never
+  Norm norm = Norm::batch;
+  double eps = 1e-5;
   double momentum = 0.1;
+  Activation activation = Activation::relu6;  // of all but the last layer, which has none
 };
 
-// Names of mmsegmentation's InvertedResidual: conv.0.*, conv.1.*, conv.2.*. Activations are ReLU.
-class SECTILE_EXPORT InvertedResidual final : public torch::nn::Module {
+struct InvertedResidualNames {
+  Names expand;  // not used where the hidden channels are the input's, and nothing is widened
+  Names depthwise;
+  Names project;
+};
+
+// Layers of `owner`. No module itself, like ConvNormAct.
+class SECTILE_EXPORT InvertedResidual final {
  public:
-  explicit InvertedResidual(const InvertedResidualOptions& options);
-  ~InvertedResidual() override;
-  at::Tensor forward(const at::Tensor& input);  // float [N, C, H, W] → [N, C', H', W']
+  InvertedResidual(torch::nn::Module& owner, const InvertedResidualNames& names,
+                   const InvertedResidualOptions& options);
+  at::Tensor forward(const at::Tensor& input) const;  // float [N, C, H, W] → [N, C', H', W']
 
  private:
-  std::vector<std::shared_ptr<ConvNormAct>> conv_;
+  std::vector<ConvNormAct> layers_;
   bool shortcut_;
 };
 

@@ -1,5 +1,5 @@
-// Pyramid pooling (Zhao et al. 2017, arXiv:1612.01105): what the whole picture looks like, seen through grids of
-// several sizes and laid beside each feature.
+// Pyramid pooling (Zhao et al. 2017, arXiv:1612.01105): what the whole image looks like, seen through grids of several
+// sizes and laid beside each feature.
 #pragma once
 
 #include <vector>
@@ -13,19 +13,24 @@ struct PyramidPoolingOptions {
   int channels;  // of each scale
   std::vector<int> pool_scales = {1, 2, 3, 6};
   bool align_corners = false;
+  Norm norm = Norm::batch;
+  double eps = 1e-5;
   double momentum = 0.1;
+  Activation activation = Activation::relu;
 };
 
-// Names of mmsegmentation's PPM: <scale's index>.1.*, index 0 of each being the pooling.
-class SECTILE_EXPORT PyramidPooling final : public torch::nn::Module {
+// Layers of `owner`, with one pair of names for each scale. No module itself, like ConvNormAct. Throws PluginError
+// where there are not as many names as scales.
+class SECTILE_EXPORT PyramidPooling final {
  public:
-  explicit PyramidPooling(const PyramidPoolingOptions& options);
-  ~PyramidPooling() override;
-  at::Tensor forward(const at::Tensor& input);  // float [N, C, H, W] → [N, C + scales · channels, H, W], input first
+  PyramidPooling(torch::nn::Module& owner, const std::vector<Names>& names, const PyramidPoolingOptions& options);
+  at::Tensor forward(
+      const at::Tensor& input) const;  // float [N, C, H, W] → [N, C + scales · channels, H, W], input first
 
  private:
-  PyramidPoolingOptions options_;
-  std::vector<std::shared_ptr<ConvNormAct>> stages_;
+  std::vector<int> pool_scales_;
+  bool align_corners_;
+  std::vector<ConvNormAct> stages_;
 };
 
 }  // namespace sectile::nn
