@@ -10,7 +10,7 @@
 
 #include "contract.h"
 #include "upper/loading/batch.h"
-#include "upper/weights/weights.h"
+#include "upper/weights/loading.h"
 
 namespace sectile::contract {
 namespace {

@@ -18,19 +18,14 @@ namespace sectile {
 
 using StateDict = std::map<std::string, at::Tensor>;
 
-struct LoadReport {
-  std::string dialect;  // empty: the model's own names
-  std::vector<std::string> loaded, missing, unexpected, reshaped;
-};
-
 std::vector<at::Tensor> parameters_of(torch::nn::Module& module);
 StateDict state_dict(torch::nn::Module& module);  // without transient buffers
-LoadReport load_state(torch::nn::Module& module,
-                      const StateDict& file);  // throws DataError for a shape that no head rule covers
 // Every parameter that learns, grouped by learning rate and decay, in the module's order inside a group. Freezes what
 // the options want frozen. Throws SpecError for a rule that matches nothing.
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options);
-void freeze(torch::nn::Module& module, int stages);
+// The first stages of a module by its WeightRules. Throws OptionError of "freeze" where it has not so many; `name` is
+// for the message: "backbone \"resnet\"".
+void freeze(torch::nn::Module& module, int stages, const std::string& name);
 int prepare_for_inference(torch::nn::Module& module);  // how many blocks changed
 int connect(torch::nn::Module& module, std::shared_ptr<const Ranks> ranks);
 void to_format(torch::nn::Module& module, at::MemoryFormat format);  // of weights with 4 dimensions
@@ -39,6 +34,7 @@ void to_double(torch::nn::Module& module);
 
 // Whether batch norms and dropout behave as in training.
 bool is_training(const torch::nn::Module& module);
+// Norms whose parameters are frozen stay as in evaluation: they use their running statistics and do not change them.
 void set_training(torch::nn::Module& module, bool on);
 
 }  // namespace sectile
