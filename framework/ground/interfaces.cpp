@@ -95,12 +95,21 @@ Option& Options::add(const char* name, void* member, const ValueType& type, cons
   return *options_.emplace_back(std::make_unique<Option>(name, member, type, help));
 }
 
-void Kind<Model>::Common::declare(Options& options) {
+static void declare_weights(Options& options, std::filesystem::path& weights, bool& strict) {
   options.add("weights", &weights, "File of weights to start from.");
+  options.add("weights_strict", &strict,
+              "Whether every name of the network must be in that file and no other, but for what the network allows "
+              "itself, such as a head for other classes. false: what is missing stays as made, what is unknown is left "
+              "out, and the run says so.");
 }
+
+void Kind<Model>::Common::declare(Options& options) { declare_weights(options, weights, weights_strict); }
 void Kind<Backbone>::Common::declare(Options& options) {
-  options.add("weights", &weights, "File of weights to start from.");
-  options.add("freeze", &freeze, "Stages, from the stem on, that keep their weights.").at_least(0);
+  declare_weights(options, weights, weights_strict);
+  options
+      .add("freeze", &freeze,
+           "Stages, from the stem on, that keep their weights and the statistics of their batch norms.")
+      .at_least(0);
 }
 void Kind<Loss>::Common::declare(Options& options) {
   options.add("weight", &weight, "Factor of this loss in the sum.").at_least(0);
@@ -145,7 +154,7 @@ void Kind<Optimizer>::Common::Group::declare(Options& options) {
       .not_empty();
   options.add("lr_scale", &lr_scale, "Factor of the learning rate.").at_least(0);
   options.add("decay", &decay, "Whether weight decay holds for them. Left out: as without the rule.");
-  options.add("freeze", &freeze, "Whether they stay as they are.");
+  options.add("freeze", &freeze, "Whether they stay as they are, and with them the statistics of batch norms.");
 }
 void Kind<Schedule>::Common::declare(Options& options) {
   options.add("warmup", &warmup, "Steps over which the learning rate first rises linearly to the schedule's.")

@@ -11,7 +11,7 @@
 #include "contract.h"
 #include "meta_device.h"
 #include "upper/loading/batch.h"
-#include "upper/weights/weights.h"
+#include "upper/weights/loading.h"
 
 namespace sectile::contract {
 namespace {

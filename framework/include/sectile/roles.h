@@ -3,14 +3,15 @@
 // rebuild of existing plugins.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
+#include <sectile/named_tensors.h>
 #include <sectile/sample.h>
 #include <sectile/torch_abi.h>
 
@@ -38,23 +39,31 @@ class SECTILE_EXPORT InferenceForm {
   virtual void prepare_for_inference(const InferencePlan& plan) = 0;
 };
 
-// Another scheme of names for the same weights, as (theirs, ours) prefixes, first match wins.
+// Another layout of the same weights: what `translate` makes of a file's tensors has this module's own names and
+// shapes. It is tried on any file and must not throw for one that it does not know.
 struct Dialect {
   std::string name{};
-  std::vector<std::pair<std::string, std::string>> renames{};
+  std::function<void(NamedTensors&)> translate{};
 };
 
-// Facts about a module's weights that cannot be seen from outside. Names are relative to the module that has the role.
+// Facts about a module's weights that cannot be seen from outside. Any module of the tree may have them, and names are
+// relative to the module that has the role.
 class SECTILE_EXPORT WeightRules {
  public:
   virtual ~WeightRules();
-  virtual std::vector<Dialect> dialects() const { return {}; }
+  virtual std::vector<Dialect> dialects() const { return {}; }  // besides its own names
   virtual std::vector<std::string> head() const {
     return {};
   }  // prefixes that stay as made if the file's shape differs
   virtual std::vector<std::string> transient_buffers() const { return {}; }     // not saved, not expected in a file
   virtual int depth(const std::string& /*parameter*/) const { return -1; }      // 0 = stem, 1, …; -1: no stage
   virtual bool decays(const std::string& /*parameter*/) const { return true; }  // norms and biases never do
+  // A file's tensor brought to the wanted shape, asked only where the two differ: a stem for another number of
+  // channels, position embeddings of another size. Undefined, or of yet another shape: there is no such rule.
+  virtual at::Tensor adapt(const std::string& /*name*/, const at::Tensor& /*tensor*/,
+                           at::IntArrayRef /*wanted*/) const {
+    return {};
+  }
 };
 
 // The other processes of a distributed run.

@@ -4,6 +4,7 @@
 
 #include <sectile/error.h>
 
+#include "../weights/loading.h"
 #include "../weights/torch_file.h"
 
 namespace sectile {

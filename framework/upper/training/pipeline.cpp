@@ -10,6 +10,7 @@
 
 #include "../inference/device.h"
 #include "../inference/sliding_window.h"
+#include "../weights/loading.h"
 
 namespace sectile {
 namespace {
@@ -30,17 +31,6 @@ bool same_classes(const LabelMap& a, const LabelMap& b) {
   return a.overlapping == b.overlapping &&
          std::equal(a.classes.begin(), a.classes.end(), b.classes.begin(), b.classes.end(),
                     [](const auto& x, const auto& y) { return x.name == y.name; });
-}
-
-std::string told(const std::filesystem::path& file, const LoadReport& report) {
-  const auto count = [](const std::vector<std::string>& names, const char* what) {
-    return names.empty()
-               ? std::string()
-               : ", " + std::to_string(names.size()) + what + " (" + names.front() + (names.size() > 1 ? ", …)" : ")");
-  };
-  return file.string() + ": " + std::to_string(report.loaded.size()) + " tensors loaded" +
-         count(report.missing, " missing in the file") + count(report.unexpected, " not known to the network") +
-         count(report.reshaped, " of another shape, left as made");
 }
 
 // "[32, 32]", with a depth for volumes.
@@ -127,15 +117,18 @@ void Pipeline::build_model(bool load_weights_files) {
   // at any depth. A checkpoint's weights come later, so the files that training started from are not read again.
   context.after_build = [this, load_weights_files](const Component& component, void* made, const void* common) {
     const std::string kind = component.kind;
-    const auto load = [&](torch::nn::Module& module, const std::filesystem::path& file) {
-      if (load_weights_files && !file.empty()) notes.push_back(told(file, load_state(module, load_weights(file))));
+    const auto name = kind + " \"" + component.name + "\"";
+    const auto load = [&](torch::nn::Module& module, const auto& options) {
+      if (load_weights_files && !options.weights.empty())
+        notes.push_back(
+            start_from(module, load_weights(options.weights), {options.weights, name, options.weights_strict}));
     };
     if (kind == Kind<Model>::name)
-      load(static_cast<Model*>(made)->module(), static_cast<const Kind<Model>::Common*>(common)->weights);
+      load(static_cast<Model*>(made)->module(), *static_cast<const Kind<Model>::Common*>(common));
     if (kind != Kind<Backbone>::name) return;
     const auto& options = *static_cast<const Kind<Backbone>::Common*>(common);
-    load(*static_cast<Backbone*>(made), options.weights);
-    freeze(*static_cast<Backbone*>(made), options.freeze);
+    load(*static_cast<Backbone*>(made), options);
+    freeze(*static_cast<Backbone*>(made), options.freeze, name);
   };
   model = spec.model.build(context);
   context.after_build = nullptr;

@@ -13,16 +13,10 @@
 
 #include <sectile/error.h>
 
+#include "each_role.h"
+
 namespace sectile {
 namespace {
-
-// Calls use(prefix, role) for every module of the tree that has the role.
-template <class Role, class Use>
-void each(torch::nn::Module& root, Use use) {
-  for (const auto& item : root.named_modules("", /*include_self=*/false))
-    if (auto* role = dynamic_cast<Role*>(item.value().get())) use(item.key() + ".", *role);
-  if (auto* role = dynamic_cast<Role*>(&root)) use(std::string(), *role);
-}
 
 bool starts(const std::string& text, const std::string& prefix) { return text.compare(0, prefix.size(), prefix) == 0; }
 
@@ -79,6 +73,19 @@ void refuse_unmatched(const torch::nn::Module& module, const Kind<Optimizer>::Co
   if (!problems.empty()) throw SpecError(std::move(problems));
 }
 
+bool all_frozen(const std::vector<at::Tensor>& parameters) {
+  return std::none_of(parameters.begin(), parameters.end(), [](const auto& one) { return one.requires_grad(); });
+}
+
+// A norm without parameters of its own, as with affine = false, follows the nearest module around it that has any.
+void keep_frozen_statistics(torch::nn::Module& module, bool frozen_around) {
+  const auto parameters = module.parameters();
+  const bool frozen = parameters.empty() ? frozen_around : all_frozen(parameters);
+  if (module.children().empty() && frozen && module.named_buffers(/*recurse=*/false).contains("running_mean"))
+    module.eval();
+  for (const auto& child : module.children()) keep_frozen_statistics(*child, frozen);
+}
+
 }  // namespace
 
 std::vector<at::Tensor> parameters_of(torch::nn::Module& module) { return module.parameters(); }
@@ -89,59 +96,6 @@ StateDict state_dict(torch::nn::Module& module) {
     for (const auto& name : rules.transient_buffers()) state.erase(prefix + name);
   });
   return state;
-}
-
-LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
-  const c10::AutoGradMode no_grad(false);
-  const auto ours = state_dict(module);
-  std::vector<Dialect> dialects{{}};
-  std::vector<std::string> heads;
-  each<WeightRules>(module, [&](const std::string& prefix, WeightRules& rules) {
-    for (const auto& name : rules.head()) heads.push_back(prefix + name);
-    if (prefix.empty())
-      for (auto& dialect : rules.dialects()) dialects.push_back(std::move(dialect));
-  });
-  const auto translated = [&](const Dialect& dialect) {
-    StateDict result;
-    for (const auto& [name, tensor] : file) {
-      std::string renamed = name;
-      for (const auto& [theirs, own] : dialect.renames)
-        if (starts(name, theirs)) {
-          renamed = own + name.substr(theirs.size());
-          break;
-        }
-      result[renamed] = tensor;
-    }
-    return result;
-  };
-  const auto matches = [&](const Dialect& dialect) {  // the dialect that explains most names is the file's
-    const auto names = translated(dialect);
-    return std::count_if(names.begin(), names.end(), [&](const auto& item) { return ours.count(item.first); });
-  };
-  const auto best = std::max_element(dialects.begin(), dialects.end(),
-                                     [&](const auto& a, const auto& b) { return matches(a) < matches(b); });
-  auto state = translated(*best);
-  LoadReport report;
-  report.dialect = best->name;
-  for (auto [name, tensor] : ours) {
-    const auto found = state.find(name);
-    if (found == state.end()) {
-      report.missing.push_back(name);
-      continue;
-    }
-    if (found->second.sizes() == tensor.sizes()) {
-      tensor.copy_(found->second);
-      report.loaded.push_back(name);
-    } else if (std::any_of(heads.begin(), heads.end(), [&, n = name](const auto& head) { return starts(n, head); })) {
-      report.reshaped.push_back(name);
-    } else {
-      throw DataError(name, "has another shape in the file, and no head rule covers it");
-    }
-    state.erase(found);
-  }
-  for (const auto& [name, tensor] : state)
-    if (!ours.count(name)) report.unexpected.push_back(name);
-  return report;
 }
 
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options) {
@@ -185,12 +139,20 @@ std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Ki
   return result;
 }
 
-void freeze(torch::nn::Module& module, int stages) {
-  auto* rules = dynamic_cast<WeightRules*>(&module);
-  for (auto& item : module.named_parameters()) {
-    const int depth = rules ? rules->depth(item.key()) : -1;
-    if (depth >= 0 && depth < stages) item.value().set_requires_grad(false);
-  }
+void freeze(torch::nn::Module& module, int stages, const std::string& name) {
+  if (stages == 0) return;
+  const auto* rules = dynamic_cast<const WeightRules*>(&module);
+  const auto depth = [&](const std::string& parameter) { return rules ? rules->depth(parameter) : -1; };
+  int known = 0;
+  for (const auto& item : module.named_parameters()) known = std::max(known, depth(item.key()) + 1);
+  if (known == 0)
+    throw OptionError("freeze", "has no meaning for " + name +
+                                    ", which knows no stages; leave it out, or name parameters in /optimizer/groups");
+  if (stages > known)
+    throw OptionError("freeze",
+                      "is " + std::to_string(stages) + ", and " + name + " has " + std::to_string(known) + " stages");
+  for (auto& item : module.named_parameters())
+    if (const int d = depth(item.key()); d >= 0 && d < stages) item.value().set_requires_grad(false);
 }
 
 int prepare_for_inference(torch::nn::Module& module, const InferencePlan& plan) {
@@ -231,6 +193,9 @@ void to_double(torch::nn::Module& module) {
     if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
 }
 bool is_training(const torch::nn::Module& module) { return module.is_training(); }
-void set_training(torch::nn::Module& module, bool on) { module.train(on); }
+void set_training(torch::nn::Module& module, bool on) {
+  module.train(on);
+  if (on) keep_frozen_statistics(module, false);
+}
 
 }  // namespace sectile

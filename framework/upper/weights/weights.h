@@ -18,19 +18,14 @@ namespace sectile {
 
 using StateDict = std::map<std::string, at::Tensor>;
 
-struct LoadReport {
-  std::string dialect;  // empty: the model's own names
-  std::vector<std::string> loaded, missing, unexpected, reshaped;
-};
-
 std::vector<at::Tensor> parameters_of(torch::nn::Module& module);
 StateDict state_dict(torch::nn::Module& module);  // without transient buffers
-LoadReport load_state(torch::nn::Module& module,
-                      const StateDict& file);  // throws DataError for a shape that no head rule covers
 // Every parameter that learns, grouped by learning rate and decay, in the module's order inside a group. Freezes what
 // the options want frozen. Throws SpecError for a rule that matches nothing.
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options);
-void freeze(torch::nn::Module& module, int stages);
+// The first stages of a module by its WeightRules. Throws OptionError of "freeze" where it has not so many; `name` is
+// for the message: "backbone \"resnet\"".
+void freeze(torch::nn::Module& module, int stages, const std::string& name);
 // How many layers have an inference form, and have it now. Any order of layers will do, and a second time changes
 // nothing. Throws PluginError, naming the layer, where plan.verify finds its two forms different.
 int prepare_for_inference(torch::nn::Module& module, const InferencePlan& plan = {});
@@ -41,6 +36,7 @@ void to_double(torch::nn::Module& module);
 
 // Whether batch norms and dropout behave as in training.
 bool is_training(const torch::nn::Module& module);
+// Norms whose parameters are frozen stay as in evaluation: they use their running statistics and do not change them.
 void set_training(torch::nn::Module& module, bool on);
 
 }  // namespace sectile

@@ -4,7 +4,7 @@
 #include "support/test.h"
 
 #include "parity/compare.h"
-#include "upper/weights/weights.h"
+#include "upper/weights/loading.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -128,7 +128,7 @@ TEST_CASE("U-Net's classifier may have another number of classes in a file of we
   const auto source = small();
   const auto model = make<Model>(R"({"type": "unet", "widths": [8, 16, 32]})", context(7));
   const auto report = load_state(model->module(), state_dict(source->module()));
-  CHECK(report.reshaped == std::vector<std::string>{"outc.conv.bias", "outc.conv.weight"});
+  CHECK(report.reinitialized == std::vector<std::string>{"outc.conv.bias", "outc.conv.weight"});
   CHECK(report.missing.empty());
   CHECK(report.unexpected.empty());
 }

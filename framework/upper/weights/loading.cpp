@@ -1,0 +1,315 @@
+#include "loading.h"
+
+#include <algorithm>
+#include <compare>
+#include <optional>
+#include <utility>
+
+#include <c10/core/GradMode.h>
+
+#include <torch/nn/module.h>
+
+#include <sectile/error.h>
+
+#include "../../ground/spec/suggestion.h"
+#include "each_role.h"
+
+namespace sectile {
+namespace {
+
+using Names = std::vector<std::string>;
+
+// What the tensors of a network allow.
+class Network {
+ public:
+  explicit Network(torch::nn::Module& module) : tensors(state_dict(module)) {
+    each<WeightRules>(module, [&](const std::string& prefix, WeightRules& rules) {
+      rules_.emplace_back(prefix, &rules);
+      for (const auto& name : rules.head()) heads_.push_back(prefix + name);
+    });
+    // The innermost module that has a rule is asked first.
+    std::stable_sort(rules_.begin(), rules_.end(),
+                     [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
+  }
+
+  // The file's tensor in the shape of the network's of that name; undefined where no rule brings it there.
+  at::Tensor adapted(const std::string& name, const at::Tensor& theirs) const {
+    const auto wanted = tensors.at(name).sizes();
+    for (const auto& [prefix, rules] : rules_) {
+      if (!name.starts_with(prefix)) continue;
+      const auto made = rules->adapt(name.substr(prefix.size()), theirs, wanted);
+      if (made.defined() && made.sizes() == wanted) return made;
+    }
+    return {};
+  }
+  bool is_head(const std::string& name) const {
+    return std::any_of(heads_.begin(), heads_.end(), [&](const auto& head) { return name.starts_with(head); });
+  }
+  bool fits(const std::string& name, const at::Tensor& theirs) const {
+    return theirs.sizes() == tensors.at(name).sizes() || is_head(name) || adapted(name, theirs).defined();
+  }
+
+  const StateDict tensors;
+
+ private:
+  std::vector<std::pair<std::string, const WeightRules*>> rules_;
+  Names heads_;
+};
+
+// How well a translation explains a file; the greater, the better.
+struct Score {
+  std::int64_t fitting = 0, named = 0, unknown = 0;  // unknown names are counted downwards
+  auto operator<=>(const Score&) const = default;
+};
+
+struct Translated {
+  StateDict tensors;
+  std::vector<LoadReport::Translation> translations;
+  Score score;
+};
+
+// The modules that have dialects, as a tree, for each of which the best one is found together with those inside it.
+class Translator {
+ public:
+  Translator(torch::nn::Module& module, const Network& network) : network_(network) {
+    modules_.push_back({"", {{}}, {}});
+    std::vector<std::pair<std::string, std::vector<Dialect>>> found;
+    each<WeightRules>(module, [&](const std::string& prefix, WeightRules& rules) {
+      auto dialects = rules.dialects();
+      if (dialects.empty()) return;
+      if (prefix.empty())
+        std::move(dialects.begin(), dialects.end(), std::back_inserter(modules_[0].dialects));
+      else
+        found.emplace_back(prefix, std::move(dialects));
+    });
+    for (auto& [prefix, dialects] : found) {  // an outer module comes before those inside it
+      std::size_t outer = 0;
+      for (std::size_t i = 1; i < modules_.size(); ++i)
+        if (prefix.starts_with(modules_[i].prefix)) outer = i;
+      modules_[outer].inner.push_back(modules_.size());
+      dialects.insert(dialects.begin(), Dialect{});
+      modules_.push_back({prefix, std::move(dialects), {}});
+    }
+  }
+
+  Translated best(const StateDict& file) const { return best(modules_[0], file); }
+
+ private:
+  struct Part {
+    std::string prefix;
+    std::vector<Dialect> dialects;   // the first one stands for the module's own names
+    std::vector<std::size_t> inner;  // in modules_
+  };
+
+  // names: relative to the module
+  Translated best(const Part& part, const StateDict& names) const {
+    std::optional<Translated> best_one;
+    for (const auto& dialect : part.dialects) {
+      NamedTensors translated(names);
+      Translated one;
+      if (dialect.translate) {
+        dialect.translate(translated);
+        one.translations.push_back({part.prefix.substr(0, part.prefix.find_last_of('.')), dialect.name});
+      }
+      one.tensors = std::move(translated.tensors());
+      for (const auto inner : part.inner) translate_inside(one, part, modules_[inner]);
+      one.score = score(part.prefix, one.tensors);
+      if (!best_one || one.score > best_one->score) best_one = std::move(one);
+    }
+    return std::move(*best_one);
+  }
+
+  void translate_inside(Translated& outer, const Part& part, const Part& inner) const {
+    const auto prefix = inner.prefix.substr(part.prefix.size());
+    StateDict names;
+    for (const auto& [name, tensor] : outer.tensors)
+      if (name.starts_with(prefix)) names.emplace(name.substr(prefix.size()), tensor);
+    if (names.empty()) return;
+    auto found = best(inner, names);
+    std::erase_if(outer.tensors, [&](const auto& item) { return item.first.starts_with(prefix); });
+    for (auto& [name, tensor] : found.tensors) outer.tensors.emplace(prefix + name, std::move(tensor));
+    std::move(found.translations.begin(), found.translations.end(), std::back_inserter(outer.translations));
+  }
+
+  Score score(const std::string& prefix, const StateDict& names) const {
+    Score score;
+    for (const auto& [relative, tensor] : names) {
+      const auto name = prefix + relative;
+      const bool known = network_.tensors.count(name);
+      score.fitting += known && network_.fits(name, tensor);
+      score.named += known;
+      score.unknown -= !known;
+    }
+    return score;
+  }
+
+  const Network& network_;
+  std::vector<Part> modules_;
+};
+
+// What wrappers of a network put before all its names: DataParallel, trainers, torch.compile.
+std::string usual_prefix(const StateDict& file) {
+  for (const std::string prefix : {"module.", "model.", "net.", "_orig_mod."})
+    if (std::all_of(file.begin(), file.end(), [&](const auto& item) { return item.first.starts_with(prefix); }))
+      return prefix;
+  return {};
+}
+
+struct Plan {
+  LoadReport report;
+  std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // to, from
+};
+
+constexpr const char* kCounter = "num_batches_tracked";
+
+void sort_out(Plan& plan, const Network& network, StateDict file) {
+  auto& report = plan.report;
+  const bool counts = std::any_of(file.begin(), file.end(), [](const auto& i) { return i.first.ends_with(kCounter); });
+  for (const auto& [name, ours] : network.tensors) {
+    const auto found = file.find(name);
+    if (found == file.end()) {
+      (!counts && name.ends_with(kCounter) ? report.uncounted : report.missing).push_back(name);
+      continue;
+    }
+    const auto theirs = std::move(found->second);
+    file.erase(found);
+    if (theirs.sizes() == ours.sizes()) {
+      plan.copies.emplace_back(ours, theirs);
+      report.loaded.push_back(name);
+    } else if (const auto adapted = network.adapted(name, theirs); adapted.defined()) {
+      plan.copies.emplace_back(ours, adapted);
+      report.adapted.push_back(name);
+    } else if (network.is_head(name)) {
+      report.reinitialized.push_back(name);
+    } else {
+      report.misfits.push_back({name, theirs.sizes().vec(), ours.sizes().vec()});
+    }
+  }
+  for (const auto& item : file) report.unexpected.push_back(item.first);
+}
+
+Plan plan_for(torch::nn::Module& module, StateDict file) {
+  const c10::AutoGradMode no_grad(false);
+  const Network network(module);
+  const Translator translator(module, network);
+  Plan plan;
+  auto best = translator.best(file);
+  std::string prefix;
+  for (auto next = usual_prefix(file); !next.empty() && !file.empty(); next = usual_prefix(file)) {
+    StateDict bare;
+    for (auto& [name, tensor] : file) bare.emplace(name.substr(next.size()), std::move(tensor));
+    file = std::move(bare);
+    prefix += next;
+    if (auto other = translator.best(file); other.score > best.score)
+      best = std::move(other), plan.report.prefix = prefix;
+  }
+  plan.report.translations = std::move(best.translations);
+  sort_out(plan, network, std::move(best.tensors));
+  return plan;
+}
+
+void write(const Plan& plan) {
+  const c10::AutoGradMode no_grad(false);
+  for (auto [to, from] : plan.copies) to.copy_(from);
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+  std::string text;
+  for (const auto size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+std::string text_of(const LoadReport::Misfit& misfit) {
+  return misfit.name + " is " + shape_text(misfit.file) + " in the file and " + shape_text(misfit.network) +
+         " in the network";
+}
+
+// "a, b, c and 4 more"
+template <class Item, class Text>
+std::string first_few(const std::vector<Item>& items, Text text) {
+  constexpr std::size_t kShown = 3;
+  std::string list;
+  for (std::size_t i = 0; i < items.size() && i < kShown; ++i) list += (i ? ", " : "") + text(items[i]);
+  return items.size() > kShown ? list + " and " + std::to_string(items.size() - kShown) + " more" : list;
+}
+
+std::string first_few(const Names& names) {
+  return first_few(names, [](const std::string& name) { return name; });
+}
+
+// With the name that may be meant, which only the other side has.
+std::string first_few(const Names& names, const char* other, const Names& others) {
+  return first_few(names, [&](const std::string& name) {
+    const auto* near = nearest(name, others);
+    return near ? name + " (" + other + " has " + *near + ")" : name;
+  });
+}
+
+// How the file was read: "without the prefix "module." of its names, by the dialect "timm" of backbone".
+std::string reading(const LoadReport& report) {
+  std::string text = report.prefix.empty() ? "" : "without the prefix \"" + report.prefix + "\" of its names";
+  std::map<std::string, Names> modules;  // by dialect
+  for (const auto& [module, dialect] : report.translations)
+    modules[dialect].push_back(module.empty() ? "the network itself" : module);
+  for (const auto& [dialect, of] : modules)
+    text += (text.empty() ? "" : ", ") + ("by the dialect \"" + dialect + "\" of ") + first_few(of);
+  return text;
+}
+
+std::string told(const LoadReport& report, const WeightsFile& file) {
+  std::string text =
+      file.path.string() + ": " + std::to_string(report.loaded.size()) + " tensors loaded into " + file.network;
+  if (const auto how = reading(report); !how.empty()) text += "; read " + how;
+  const auto add = [&](const Names& names, const char* what) {
+    if (!names.empty()) text += "; " + std::to_string(names.size()) + " " + what + " (" + first_few(names) + ")";
+  };
+  add(report.adapted, "adapted to the network's shape");
+  add(report.reinitialized, "of the head of another shape, left as made");
+  add(report.missing, "missing in the file, left as made");
+  add(report.uncounted, "batch counters left at 0, which this file is too old to have");
+  add(report.unexpected, "unknown to the network, left out");
+  return text;
+}
+
+void refuse(const LoadReport& report, const WeightsFile& file) {
+  const bool nothing = report.loaded.empty() && report.adapted.empty() && report.misfits.empty();
+  const bool differs = !report.missing.empty() || !report.unexpected.empty();
+  if (!nothing && report.misfits.empty() && !(file.strict && differs)) return;
+  std::string text = nothing ? "has nothing for " + file.network : "does not fit " + file.network;
+  if (const auto how = reading(report); !how.empty()) text += ", read " + how;
+  const auto line = [&](std::size_t count, const char* what, const std::string& list) {
+    if (count > 0) text += std::string("\n  ") + what + " (" + std::to_string(count) + "): " + list;
+  };
+  line(report.misfits.size(), "of another shape", first_few(report.misfits, text_of));
+  line(report.missing.size(), "missing in the file", first_few(report.missing, "the file", report.unexpected));
+  line(report.unexpected.size(), "unknown to the network", first_few(report.unexpected, "the network", report.missing));
+  if (nothing)
+    text += "\nis it a file of another network?";
+  else if (!report.misfits.empty())
+    text += "\ngive the network the options that the file was made with";
+  else
+    text += "\n\"weights_strict\": false loads what fits, and leaves what is missing as made";
+  throw DataError(file.path, text);
+}
+
+}  // namespace
+
+LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
+  auto plan = plan_for(module, file);
+  if (!plan.report.misfits.empty()) {
+    const auto& first = plan.report.misfits.front();
+    throw DataError(first.name, "is " + shape_text(first.file) + " in the file and " + shape_text(first.network) +
+                                    " in the network, and no rule covers it");
+  }
+  write(plan);
+  return std::move(plan.report);
+}
+
+std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
+  const auto plan = plan_for(module, weights);
+  refuse(plan.report, file);
+  write(plan);
+  return told(plan.report, file);
+}
+
+}  // namespace sectile

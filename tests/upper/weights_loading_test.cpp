@@ -1,0 +1,390 @@
+// What of a file of weights goes into a network, what is refused, and what frozen parts keep.
+#include <ATen/ATen.h>
+#include <torch/nn/module.h>
+
+#include "ground/spec/pipeline_spec.h"
+#include "support/component.h"
+#include "support/scratch.h"
+#include "support/test.h"
+#include "upper/training/trainer.h"
+#include "upper/weights/loading.h"
+#include "upper/weights/torch_file.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+const PluginIndex& plugins_and_toys() {
+  static const PluginIndex index({SECTILE_BUILD_DIR "/lib/sectile/plugins", SECTILE_BUILD_DIR "/tests/plugins"});
+  return index;
+}
+
+Pipeline pipeline(const std::string& changes = "{}") {
+  SpecFile file;
+  file.json = Json::parse(R"({
+    "data": {"train": {"type": "synthetic", "count": 8, "size": [16, 16], "seed": 1},
+             "val": {"type": "synthetic", "count": 2, "size": [16, 16], "seed": 2}},
+    "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
+    "model": {"type": "toy", "backbone": {"type": "toy_attention"}},
+    "loss": [{"type": "cross_entropy"}],
+    "optimizer": {"type": "sgd", "lr": 0.1, "momentum": 0.9},
+    "metrics": [{"type": "iou"}],
+    "train": {"epochs": 2, "batch_size": 2, "workers": 0}
+  })");
+  file.json.merge_patch(Json::parse(changes));
+  return Pipeline::for_training(plugins_and_toys(), read_spec(plugins_and_toys(), file), at::kCPU);
+}
+
+StateDict copy_of(torch::nn::Module& module) {
+  StateDict copy;
+  for (const auto& [name, tensor] : state_dict(module)) copy[name] = tensor.detach().clone();
+  return copy;
+}
+
+// The weights of a network of another seed, so that nothing is there already that is to be loaded.
+StateDict trained() { return copy_of(pipeline(R"({"train": {"seed": 7}})").model->module()); }
+
+void move(StateDict& state, const std::string& from, const std::string& to) {
+  auto node = state.extract(from);
+  node.key() = to;
+  state.insert(std::move(node));
+}
+
+// A file of weights that a spec names, in the model or in its backbone.
+struct Start {
+  test::Scratch folder;
+  const fs::path file = folder / "w.pth";
+  std::string note;
+
+  explicit Start(const StateDict& weights) {
+    PythonDict content;
+    for (const auto& [name, tensor] : weights) content.emplace_back(name, tensor);
+    write_torch_file(file, content);
+  }
+  Pipeline model(const std::string& options = "") {
+    return noted(R"({"model": {"weights": ")" + file.string() + "\"" + options + "}}");
+  }
+  Pipeline backbone(const std::string& options = "") {
+    return noted(R"({"model": {"backbone": {"weights": ")" + file.string() + "\"" + options + "}}}");
+  }
+  // What is said in place of starting, with the file as FILE.
+  template <class Begin>
+  std::string refusal(Begin begin) {
+    try {
+      begin();
+    } catch (const DataError& error) {
+      return test::replaced(error.what(), file.string(), "FILE");
+    }
+    return "started: " + note;
+  }
+  std::string refusal_by_model(const std::string& options = "") {
+    return refusal([&] { model(options); });
+  }
+
+ private:
+  Pipeline noted(const std::string& changes) {
+    auto made = pipeline(changes);
+    REQUIRE(made.notes.size() == 1);
+    note = test::replaced(made.notes[0], file.string(), "FILE");
+    return made;
+  }
+};
+
+void check_same(const StateDict& state, const StateDict& wanted) {
+  CHECK(state.size() == wanted.size());
+  for (const auto& [name, tensor] : wanted) {
+    CAPTURE(name);
+    REQUIRE(state.count(name) == 1);
+    CHECK(at::equal(state.at(name), tensor));
+  }
+}
+
+std::string spec_refusal(const std::string& changes) {
+  try {
+    pipeline(changes);
+  } catch (const SpecError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+constexpr const char* kLax = R"(, "weights_strict": false)";
+
+}  // namespace
+
+TEST_CASE("a file with the network's own names is loaded whole") {
+  const auto weights = trained();
+  Start start(weights);
+  const auto made = start.model();
+  check_same(state_dict(made.model->module()), weights);
+  CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"");
+}
+
+TEST_CASE("a file in which no name matches is refused, strict or not") {
+  Start start({{"a.weight", at::ones({2})}, {"b.weight", at::ones({2})}});
+  const std::string message =
+      "/model: FILE: has nothing for model \"toy\"\n"
+      "  missing in the file (8): backbone.blocks.0.attn.k.weight, backbone.blocks.0.attn.q.weight, "
+      "backbone.blocks.0.attn.v.weight and 5 more\n"
+      "  unknown to the network (2): a.weight, b.weight\n"
+      "is it a file of another network?";
+  CHECK(start.refusal_by_model() == message);
+  CHECK(start.refusal_by_model(kLax) == message);
+}
+
+TEST_CASE("a missing name is refused, and noted where the spec allows it") {
+  auto weights = trained();
+  weights.erase("backbone.stem.weight");
+  Start start(weights);
+  CHECK(start.refusal_by_model() ==
+        "/model: FILE: does not fit model \"toy\"\n"
+        "  missing in the file (1): backbone.stem.weight\n"
+        "\"weights_strict\": false loads what fits, and leaves what is missing as made");
+  start.model(kLax);
+  CHECK(start.note ==
+        "FILE: 7 tensors loaded into model \"toy\"; 1 missing in the file, left as made (backbone.stem.weight)");
+}
+
+TEST_CASE("an unexpected name is refused, and noted where the spec allows it") {
+  auto weights = trained();
+  weights["extra.weight"] = at::ones({1});
+  Start start(weights);
+  CHECK(start.refusal_by_model() ==
+        "/model: FILE: does not fit model \"toy\"\n"
+        "  unknown to the network (1): extra.weight\n"
+        "\"weights_strict\": false loads what fits, and leaves what is missing as made");
+  start.model(kLax);
+  CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"; 1 unknown to the network, left out (extra.weight)");
+}
+
+TEST_CASE("a name that is spelled otherwise is told with the one that is meant") {
+  auto weights = trained();
+  move(weights, "backbone.stem.weight", "backbone.steam.weight");
+  Start start(weights);
+  CHECK(start.refusal_by_model() ==
+        "/model: FILE: does not fit model \"toy\"\n"
+        "  missing in the file (1): backbone.stem.weight (the file has backbone.steam.weight)\n"
+        "  unknown to the network (1): backbone.steam.weight (the network has backbone.stem.weight)\n"
+        "\"weights_strict\": false loads what fits, and leaves what is missing as made");
+}
+
+TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
+  auto weights = trained();
+  weights["backbone.blocks.1.attn.q.weight"] = at::ones({2, 5});
+  Start start(weights);
+  const std::string message =
+      "/model: FILE: does not fit model \"toy\"\n"
+      "  of another shape (1): backbone.blocks.1.attn.q.weight is [2, 5] in the file and [2, 2] in the network\n"
+      "give the network the options that the file was made with";
+  CHECK(start.refusal_by_model() == message);
+  CHECK(start.refusal_by_model(kLax) == message);
+  const auto made = pipeline();
+  const auto before = copy_of(made.model->module());
+  CHECK_THROWS_AS(load_state(made.model->module(), weights), DataError);
+  check_same(state_dict(made.model->module()), before);
+}
+
+TEST_CASE("a backbone's file is told with the backbone's place and names") {
+  Start start({{"steem.weight", at::ones({2, 3, 1, 1})}});
+  CHECK(start.refusal([&] { start.backbone(); }) ==
+        "/model/backbone: FILE: has nothing for backbone \"toy_attention\"\n"
+        "  missing in the file (7): blocks.0.attn.k.weight, blocks.0.attn.q.weight, blocks.0.attn.v.weight and 4 more\n"
+        "  unknown to the network (1): steem.weight (the network has stem.weight)\n"
+        "is it a file of another network?");
+}
+
+TEST_CASE("prefixes that a wrapper put before all names are left out, also several") {
+  const auto weights = trained();
+  for (const std::string prefix : {"module.", "model.", "net.", "_orig_mod.", "module._orig_mod."}) {
+    StateDict wrapped;
+    for (const auto& [name, tensor] : weights) wrapped[prefix + name] = tensor;
+    Start start(wrapped);
+    const auto made = start.model();
+    check_same(state_dict(made.model->module()), weights);
+    CHECK(start.note ==
+          "FILE: 8 tensors loaded into model \"toy\"; read without the prefix \"" + prefix + "\" of its names");
+  }
+  auto partly = weights;
+  move(partly, "head.weight", "module.head.weight");
+  CHECK(Start(partly).refusal_by_model().find("module.head.weight (the network has head.weight)") != std::string::npos);
+}
+
+TEST_CASE("a dialect of a module deep inside splits a fused tensor, in whatever model it stands") {
+  const auto weights = trained();
+  auto fused = weights;
+  for (const std::string block : {"backbone.blocks.0.attn.", "backbone.blocks.1.attn."}) {
+    fused[block + "qkv.weight"] =
+        at::cat({weights.at(block + "q.weight"), weights.at(block + "k.weight"), weights.at(block + "v.weight")});
+    for (const char* part : {"q", "k", "v"}) fused.erase(block + part + ".weight");
+  }
+  Start start(fused);
+  const auto made = start.model();
+  check_same(state_dict(made.model->module()), weights);
+  CHECK(start.note ==
+        "FILE: 8 tensors loaded into model \"toy\"; read by the dialect \"fused_qkv\" of backbone.blocks.0.attn, "
+        "backbone.blocks.1.attn");
+
+  StateDict outside;  // both the backbone's and the blocks' dialect, in a file of the backbone alone
+  for (const auto& [name, tensor] : fused)
+    if (name.starts_with("backbone."))
+      outside["module." + test::replaced(test::replaced(name, "backbone.", ""), "blocks.", "layers.")] = tensor;
+  for (const char* number : {"0", "1"})
+    move(outside, std::string("module.layers.") + number + ".attn.qkv.weight",
+         std::string("module.layers.") + number + ".self.qkv.weight");
+  outside["module.fc.weight"] = at::ones({10, 2});
+  Start of_backbone(outside);
+  const auto other = of_backbone.backbone();
+  auto loaded = copy_of(other.model->module());
+  loaded["head.weight"] = weights.at("head.weight");
+  check_same(loaded, weights);
+  CHECK(of_backbone.note ==
+        "FILE: 7 tensors loaded into backbone \"toy_attention\"; read without the prefix \"module.\" of its names, by "
+        "the dialect \"fused_qkv\" of blocks.0.attn, blocks.1.attn, by the dialect \"layers\" of the network itself");
+}
+
+TEST_CASE("each module's dialect is chosen by itself") {
+  const auto weights = trained();
+  auto mixed = weights;
+  const std::string block = "backbone.blocks.1.attn.";
+  mixed[block + "qkv.weight"] =
+      at::cat({weights.at(block + "q.weight"), weights.at(block + "k.weight"), weights.at(block + "v.weight")});
+  for (const char* part : {"q", "k", "v"}) mixed.erase(block + part + ".weight");
+  Start start(mixed);
+  check_same(state_dict(start.model().model->module()), weights);
+  CHECK(start.note ==
+        "FILE: 8 tensors loaded into model \"toy\"; read by the dialect \"fused_qkv\" of backbone.blocks.1.attn");
+}
+
+TEST_CASE("a head for other classes stays as made, and a stem for other channels is adapted") {
+  auto weights = trained();
+  weights["head.weight"] = at::ones({21, 2, 1, 1});
+  weights["backbone.stem.weight"] = at::tensor({3.0F, 6.0F}).view({2, 1, 1, 1});
+  Start start(weights);
+  const auto made = start.model();
+  CHECK(start.note ==
+        "FILE: 6 tensors loaded into model \"toy\"; 1 adapted to the network's shape (backbone.stem.weight); 1 of the "
+        "head of another shape, left as made (head.weight)");
+  CHECK(at::equal(state_dict(made.model->module()).at("backbone.stem.weight").flatten(1),
+                  at::tensor({1.0F, 1.0F, 1.0F, 2.0F, 2.0F, 2.0F}).view({2, 3})));
+  CHECK(at::equal(state_dict(made.model->module()).at("head.weight"),
+                  state_dict(pipeline().model->module()).at("head.weight")));
+}
+
+TEST_CASE("a stem of three channels starts one of four, in every model that has the rule") {
+  for (const auto& [type, stem] :
+       {std::pair(R"("type": "unet", "widths": [2, 4])", "inc.double_conv.0.weight"),
+        std::pair(R"("type": "fast_scnn")", "backbone.learning_to_downsample.conv.conv.weight")}) {
+    CAPTURE(type);
+    const auto json = std::string("{") + type + "}";
+    const auto three = test::make<Model>(json, test::context(2)), four = test::make<Model>(json, test::context(2, 4));
+    const auto weights = copy_of(three->module());
+    CHECK(start_from(four->module(), weights, {"w.pth", "model \"x\""}) ==
+          "w.pth: " + std::to_string(weights.size() - 1) +
+              " tensors loaded into model \"x\"; 1 adapted to the network's shape (" + stem + ")");
+    const auto theirs = weights.at(stem), ours = state_dict(four->module()).at(stem);
+    for (int channel = 0; channel < 4; ++channel)
+      CHECK(at::allclose(ours.select(1, channel), theirs.select(1, channel % 3) * 0.75));
+    const auto grey = test::make<Model>(json, test::context(2, 1));
+    start_from(grey->module(), weights, {"w.pth", "model \"x\""});
+    CHECK(at::allclose(state_dict(grey->module()).at(stem), theirs.sum(1, true)));
+    CHECK_THROWS_AS(start_from(three->module(), copy_of(four->module()), {"w.pth", "model \"x\""}), DataError);
+  }
+}
+
+TEST_CASE("batch counters may be missing in a file that is too old to have any") {
+  const auto made = pipeline(R"({"model": {"backbone": {"type": "toy_stages"}}})");
+  auto weights = copy_of(made.model->module());
+  const auto counter = [](const std::string& name) { return name.ends_with("num_batches_tracked"); };
+  auto some = weights;
+  some.erase("backbone.stages.0.norm.num_batches_tracked");
+  CHECK_THROWS_AS(start_from(made.model->module(), some, {"w.pth", "model \"toy\""}), DataError);
+  std::erase_if(weights, [&](const auto& item) { return counter(item.first); });
+  CHECK(start_from(made.model->module(), weights, {"w.pth", "model \"toy\""}) ==
+        "w.pth: 28 tensors loaded into model \"toy\"; 6 batch counters left at 0, which this file is too old to have "
+        "(backbone.stages.0.norm.num_batches_tracked, backbone.stages.0.plain.num_batches_tracked, "
+        "backbone.stages.1.norm.num_batches_tracked and 3 more)");
+}
+
+TEST_CASE("named tensors are renamed, split, joined and dropped by patterns, and none is lost") {
+  const auto names = [](NamedTensors& tensors) {
+    std::string text;
+    for (const auto& item : tensors.tensors()) text += (text.empty() ? "" : " ") + item.first;
+    return text;
+  };
+  const auto a = at::arange(6, at::kFloat).view({6, 1});
+  NamedTensors file({{"x.0.y.1.w", a}, {"x.10.y.2.w", a}, {"x.w", a}});
+  file.rename("x.*.y.*.w", "*/*");
+  CHECK(names(file) == "0/1 10/2 x.w");
+  file.rename("*/*", "z.*");  // one star of two: the first
+  CHECK(names(file) == "x.w z.0 z.10");
+  file.rename("z.*", "x.w");  // taken, and by two
+  CHECK(names(file) == "x.w z.0 z.10");
+  file.split("z.*", 0, {"*.a", "*.b", "*.c"});
+  CHECK(names(file) == "0.a 0.b 0.c 10.a 10.b 10.c x.w");
+  CHECK(at::equal(file.tensors().at("10.b"), a.narrow(0, 2, 2)));
+  file.split("x.w", 0, {"p", "q", "r", "s"});  // 6 rows are not four equal parts
+  file.split("x.w", 2, {"p", "q"});            // and there are two dimensions
+  CHECK(names(file) == "0.a 0.b 0.c 10.a 10.b 10.c x.w");
+  file.drop("10.c");
+  file.join({"*.a", "*.b", "*.c"}, 0, "z.*");  // 10 lacks a part
+  CHECK(names(file) == "10.a 10.b x.w z.0");
+  CHECK(at::equal(file.tensors().at("z.0"), a));
+  file.drop("*.*");
+  CHECK(names(file) == "");
+  CHECK_THROWS_AS(file.rename("x.*", "*.*"), std::invalid_argument);
+  CHECK_THROWS_AS(file.split("x.*", 0, {}), std::invalid_argument);
+}
+
+TEST_CASE("stages are frozen where there are any, and as many as there are") {
+  CHECK(
+      spec_refusal(R"({"model": {"backbone": {"freeze": 1}}})") ==
+      "/model/backbone/freeze: has no meaning for backbone \"toy_attention\", which knows no stages; leave it out, or "
+      "name parameters in /optimizer/groups");
+  CHECK(spec_refusal(R"({"model": {"backbone": {"type": "toy_stages", "freeze": 4}}})") ==
+        "/model/backbone/freeze: is 4, and backbone \"toy_stages\" has 3 stages");
+  CHECK(spec_refusal(R"({"model": {"backbone": {"type": "toy_stages", "freeze": 3}}})") == "accepted");
+}
+
+TEST_CASE("frozen stages keep weights and statistics bit for bit, through evaluations and when a run goes on") {
+  const std::string by_option = R"({"model": {"backbone": {"type": "toy_stages", "freeze": 2}}})";
+  const std::string by_group =
+      R"({"model": {"backbone": {"type": "toy_stages"}},
+          "optimizer": {"groups": [{"match": "backbone.stages.0.*", "freeze": true},
+                                   {"match": "backbone.stages.1.*", "freeze": true}]}})";
+  for (const auto& changes : {by_option, by_group}) {
+    CAPTURE(changes);
+    const test::Scratch folder;
+    auto first = pipeline(changes);
+    const auto before = copy_of(first.model->module());
+    TrainListener listener;
+    int steps = 0;
+    listener.stepped = [&](const StepReport&) { ++steps; };
+    listener.interrupted = [&] { return steps == 5; };  // one after the first evaluation
+    train(first, folder.path(), listener);
+    auto second = pipeline(changes);
+    train(second, folder.path(), {}, folder / "last.pth");
+    for (const auto* made : {&first, &second})
+      for (const auto& [name, tensor] : state_dict(made->model->module())) {
+        CAPTURE(name);
+        CHECK(at::equal(tensor, before.at(name)) != (name.starts_with("backbone.stages.2.") || name == "head.weight"));
+      }
+  }
+}
+
+TEST_CASE("a norm goes on learning its statistics while one of its parameters learns") {
+  const std::string groups =
+      R"({"model": {"backbone": {"type": "toy_stages"}},
+          "optimizer": {"groups": [{"match": "backbone.stages.0.norm.weight", "freeze": true},
+                                   {"match": "backbone.stages.1.norm.*", "freeze": true}]}})";
+  const test::Scratch folder;
+  auto made = pipeline(groups);
+  const auto before = copy_of(made.model->module());
+  train(made, folder.path(), {});
+  for (const auto& [name, learns] :
+       {std::pair("backbone.stages.0.norm.running_mean", true), std::pair("backbone.stages.1.norm.running_mean", false),
+        std::pair("backbone.stages.1.plain.running_mean", true)}) {
+    CAPTURE(name);
+    CHECK(at::equal(state_dict(made.model->module()).at(name), before.at(name)) != learns);
+  }
+}
