@@ -19,8 +19,8 @@ TEST_CASE("one warp moves everything, and the geometry record brings scores back
   const Toy toy(dense());
   const auto original = toy.pipeline.training.read(1);
   const auto size = extent(original.image);
-  for (const auto& warp : {Warp::flip(size, 0), Warp::flip(size, 1), Warp::crop(3, 2, 0, {1, 20, 40}),
-                           Warp::resize(size, {1, 48, 66})}) {
+  for (const auto& warp :
+       {Warp::flip(size, 0), Warp::flip(size, 1), Warp::crop(3, 2, 0, {1, 20, 40}), Warp::resize(size, {1, 48, 66})}) {
     auto sample = original;
     apply(warp, sample);
     apply(Warp::flip(extent(sample.image), 0), sample);
@@ -73,7 +73,7 @@ TEST_CASE("a window of a batch has its own sizes, labels, targets, objects and t
   Json json = Json::parse(R"({"task": "instance", "data": {"train": {"type": "toy_shapes", "count": 2, "edges": true}},
                               "model": {"type": "toy_rcnn"}})");
   const Toy toy(json);
-  const auto batch = toy.batch({0, 1});  // 24 x 32 and 24 x 33, padded to 36
+  const auto batch = toy.batch({0, 1});                         // 24 x 32 and 24 x 33, padded to 36
   const auto part = window_of(batch, {0, 8, 20}, {1, 16, 24});  // reaches 8 pixels past the padding
   CHECK(part.images.sizes() == at::IntArrayRef({2, 3, 16, 24}));
   CHECK(at::equal(part.images.slice(3, 0, 16), batch.images.slice(2, 8, 24).slice(3, 20, 36)));
@@ -110,7 +110,8 @@ TEST_CASE("test-time augmentation is a warp and its record") {
 }
 
 TEST_CASE("mixing draws other samples by key, and refuses where there are none") {
-  const Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes", "count": 3}}, "transforms": {"train": [{"type": "toy_copy_paste"}]},
+  const Json json = Json::parse(
+      R"({"data": {"train": {"type": "toy_shapes", "count": 3}}, "transforms": {"train": [{"type": "toy_copy_paste"}]},
                                     "task": "instance", "model": {"type": "toy_rcnn"}})");
   const Toy toy(json), other(json);
   const auto one = toy.pipeline.prepare({.epoch = 5, .index = 1}).sample;
@@ -125,7 +126,8 @@ TEST_CASE("mixing draws other samples by key, and refuses where there are none")
 }
 
 TEST_CASE("mixup makes soft labels, and is refused for objects") {
-  Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes"}}, "transforms": {"train": [{"type": "toy_mixup", "alpha": 0.5}]},
+  Json json = Json::parse(
+      R"({"data": {"train": {"type": "toy_shapes"}}, "transforms": {"train": [{"type": "toy_mixup", "alpha": 0.5}]},
                               "model": {"type": "toy_plain"}, "loss": [{"type": "toy_bce"}]})");
   Toy toy(json);
   const auto batch = toy.batch({0, 1});
@@ -134,7 +136,8 @@ TEST_CASE("mixup makes soft labels, and is refused for objects") {
   CHECK((part.lt(0.999).logical_and(part.gt(0)).any()).item<bool>());
   CHECK(std::isfinite(toy.train(3, 0.001)));
   json["task"] = "instance";
-  CHECK_THROWS_WITH_AS(Toy(json), doctest::Contains("/task: mixup mixes labels, not objects: only for the semantic task"),
+  CHECK_THROWS_WITH_AS(Toy(json),
+                       doctest::Contains("/task: mixup mixes labels, not objects: only for the semantic task"),
                        SpecError);  // thrown in a plugin
 }
 
@@ -186,6 +189,6 @@ TEST_CASE("a metric counted in parts equals one counted whole") {
 TEST_CASE("a metric that wants what the model cannot give is refused by pointer") {
   auto json = dense();
   json["metrics"] = {{{"type", "iou"}}, {{"type", "toy_recall"}}};
-  CHECK_THROWS_WITH_AS(
-      Toy(json), "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none", SpecError);
+  CHECK_THROWS_WITH_AS(Toy(json), "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none",
+                       SpecError);
 }

@@ -5,7 +5,8 @@ using namespace sectile;
 using namespace sectile::test;
 
 TEST_CASE("classes and channels come from the data, and nothing declares them") {
-  const Toy toy(R"({"data": {"train": {"type": "toy_shapes", "channels": 4}}, "model": {"type": "toy_plain", "widths": [4, 8]},
+  const Toy toy(
+      R"({"data": {"train": {"type": "toy_shapes", "channels": 4}}, "model": {"type": "toy_plain", "widths": [4, 8]},
                     "loss": [{"type": "cross_entropy"}]})");
   const auto state = state_dict(toy.pipeline.model->module());
   CHECK(state.at("conv0.weight").sizes() == at::IntArrayRef({4, 4, 3, 3}));
@@ -14,7 +15,8 @@ TEST_CASE("classes and channels come from the data, and nothing declares them") 
 }
 
 TEST_CASE("a plain module is a model, without a prefix on its names") {
-  const Toy plain(R"({"data": {"train": {"type": "toy_shapes"}}, "model": {"type": "toy_plain"}, "loss": [{"type": "cross_entropy"}]})");
+  const Toy plain(
+      R"({"data": {"train": {"type": "toy_shapes"}}, "model": {"type": "toy_plain"}, "loss": [{"type": "cross_entropy"}]})");
   CHECK(plain.pipeline.model->module().named_parameters().contains("head.bias"));
   CHECK(plain.pipeline.model->forward(plain.batch({0})).logits.sizes() == at::IntArrayRef({1, 3, 24, 32}));
   CHECK(plain.pipeline.model->traits().divisor == Extent{1, 1, 1});
@@ -36,13 +38,15 @@ TEST_CASE("auxiliary heads are weighed by each loss, and a backbone trains insid
 }
 
 TEST_CASE("every auxiliary output has its own weight, from the model or from the spec") {
-  Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes"}}, "model": {"type": "toy_deep"}, "loss": [{"type": "cross_entropy"}]})");
+  Json json = Json::parse(
+      R"({"data": {"train": {"type": "toy_shapes"}}, "model": {"type": "toy_deep"}, "loss": [{"type": "cross_entropy"}]})");
   const auto total = [&](std::array<double, 3> weights) {
     Toy toy(json);
     std::map<std::string, double> log;
     const double value = toy.loss(toy.batch({0, 1}), &log).item<double>();
     double expected = log["cross_entropy"];
-    for (std::size_t i = 0; i < 3; ++i) expected += weights[i] * log["auxiliary" + std::to_string(i) + "/cross_entropy"];
+    for (std::size_t i = 0; i < 3; ++i)
+      expected += weights[i] * log["auxiliary" + std::to_string(i) + "/cross_entropy"];
     CHECK(value == doctest::Approx(expected));
     return log.size();
   };
@@ -53,10 +57,11 @@ TEST_CASE("every auxiliary output has its own weight, from the model or from the
   CHECK(total({0.7, 0.7, 0.7}) == 4);
   json["loss"][0]["auxiliary"] = {0.3, 0.1};
   Toy toy(json);
-  CHECK_THROWS_WITH_AS(toy.loss(toy.batch({0})),
-                       "/loss/0/auxiliary: has 2 weights, and model \"toy_deep\" gives 3 auxiliary outputs: give one for "
-                       "each, or one for all",
-                       SpecError);
+  CHECK_THROWS_WITH_AS(
+      toy.loss(toy.batch({0})),
+      "/loss/0/auxiliary: has 2 weights, and model \"toy_deep\" gives 3 auxiliary outputs: give one for "
+      "each, or one for all",
+      SpecError);
 }
 
 TEST_CASE("a second head has a loss, a target and a prediction of its own, and is measured") {
@@ -207,7 +212,8 @@ TEST_CASE("episodes carry their support through transforms and batch") {
 }
 
 TEST_CASE("tags alone train, and unlabelled images join a batch as ignored") {
-  Toy weak(R"({"data": {"train": {"type": "toy_shapes", "truth": "tags"}}, "transforms": {"train": [{"type": "normalize"}]},
+  Toy weak(
+      R"({"data": {"train": {"type": "toy_shapes", "truth": "tags"}}, "transforms": {"train": [{"type": "normalize"}]},
                "model": {"type": "toy_plain"}, "loss": [{"type": "toy_tags"}]})");
   const auto tagged = weak.batch({0});
   CHECK(!tagged.labels.defined());
@@ -240,32 +246,38 @@ TEST_CASE("overlapping classes and one binary class are labels per class with a 
 }
 
 TEST_CASE("the host checks sizes and dimensions, once for all models") {
-  Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes", "size": [8, 8], "count": 1}}, "model": {"type": "toy_deep"},
+  Json json = Json::parse(
+      R"({"data": {"train": {"type": "toy_shapes", "size": [8, 8], "count": 1}}, "model": {"type": "toy_deep"},
                               "loss": [{"type": "cross_entropy"}]})");
   const Toy small(json);
-  CHECK_THROWS_WITH_AS(small.batch({0}),
-                       "shape0: is 8 x 8 pixels, and model \"toy_deep\" takes at least 16 x 16: leave such images out, or "
-                       "enlarge them with a transform such as pad",
-                       DataError);
+  CHECK_THROWS_WITH_AS(
+      small.batch({0}),
+      "shape0: is 8 x 8 pixels, and model \"toy_deep\" takes at least 16 x 16: leave such images out, or "
+      "enlarge them with a transform such as pad",
+      DataError);
   json["data"]["train"]["depth"] = 4;
-  CHECK_THROWS_WITH_AS(Toy(json), "/model/type: \"toy_deep\" works on images, and the data has volumes: choose another model",
+  CHECK_THROWS_WITH_AS(Toy(json),
+                       "/model/type: \"toy_deep\" works on images, and the data has volumes: choose another model",
                        SpecError);
   json["data"]["train"].erase("depth"), json["data"]["train"]["size"] = {24, 24};
   json["inference"] = {{"window", {20, 24}}};
   CHECK_THROWS_WITH_AS(Toy(json), "/inference/window: model \"toy_deep\" takes multiples of [8, 8]", SpecError);
   json["inference"] = {{"window", {2, 24, 24}}};
-  CHECK_THROWS_WITH_AS(Toy(json), "/inference/window: has a depth, and the data has images: give [height, width]", SpecError);
+  CHECK_THROWS_WITH_AS(Toy(json), "/inference/window: has a depth, and the data has images: give [height, width]",
+                       SpecError);
 }
 
 TEST_CASE("a decoder asks its backbone for a stride and levels, and one that cannot is refused by name") {
-  Json json = Json::parse(R"({"data": {"train": {"type": "toy_shapes", "size": [32, 32]}}, "model": {"type": "toy_stride8"},
+  Json json =
+      Json::parse(R"({"data": {"train": {"type": "toy_shapes", "size": [32, 32]}}, "model": {"type": "toy_stride8"},
                               "loss": [{"type": "cross_entropy"}]})");
   Toy toy(json);
   const auto outputs = toy.pipeline.model->forward(toy.batch({0}));
   CHECK(outputs.logits.sizes() == at::IntArrayRef({1, 3, 4, 4}));
   json["model"]["backbone"] = {{"type", "toy_rigid"}};
-  CHECK_THROWS_WITH_AS(Toy(json),
-                       "/model/backbone/type: \"toy_rigid\" gives 1 levels of features, and the model asks for 2: choose "
-                       "another backbone",
-                       SpecError);
+  CHECK_THROWS_WITH_AS(
+      Toy(json),
+      "/model/backbone/type: \"toy_rigid\" gives 1 levels of features, and the model asks for 2: choose "
+      "another backbone",
+      SpecError);
 }

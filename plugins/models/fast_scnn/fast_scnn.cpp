@@ -20,7 +20,7 @@ constexpr int kDetailChannels = 64;   // of the learned down-sampling, at 1/8
 constexpr int kGlobalChannels = 128;  // of the global features, at 1/32
 constexpr int kFusedChannels = 128;
 constexpr int kAuxiliaryChannels = 32;
-constexpr int kLeastSize = 32;
+constexpr int kReduction = 32;
 
 struct FastScnnOptions {
   double dropout = 0.1;
@@ -196,15 +196,13 @@ class FastScnn : public torch::nn::Module, public sectile::WeightRules {
         head_(main_head(nn::nest(*this, "decode_head"), options, context.classes())),
         of_global_(auxiliary_head(nn::nest(*this, "auxiliary_head.0"), kGlobalChannels, options, context.classes())),
         of_detail_(auxiliary_head(nn::nest(*this, "auxiliary_head.1"), kDetailChannels, options, context.classes())) {
-    if (context.dimensions != 2)
-      throw sectile::PluginError("fast_scnn",
-                                 "works on pictures, and the data has volumes: choose a model for volumes");
     initialize();
   }
 
+  sectile::ModelTraits traits() const { return {.least = {1, kReduction, kReduction}}; }
+
   // images: float [N, C, H, W] → logits: float [N, classes, H/8, W/8], rounded up
   sectile::Outputs forward(const at::Tensor& images) {
-    require_size(images);
     const auto detail = downsample_.forward(images);
     const auto global = global_.forward(detail);
     sectile::Outputs outputs;
@@ -251,13 +249,6 @@ class FastScnn : public torch::nn::Module, public sectile::WeightRules {
       torch::nn::init::normal_(classifier->weight, 0, 0.01);
       torch::nn::init::zeros_(classifier->bias);
     }
-  }
-
-  static void require_size(const at::Tensor& images) {
-    if (images.size(2) >= kLeastSize && images.size(3) >= kLeastSize) return;
-    throw sectile::DataError("fast_scnn", "pictures of " + std::to_string(images.size(2)) + " x " +
-                                              std::to_string(images.size(3)) +
-                                              " pixels vanish in its 32-fold reduction; give at least 32 x 32");
   }
 
   LearningToDownsample downsample_;

@@ -76,8 +76,6 @@ at::Tensor pad_like(const at::Tensor& x, const at::Tensor& skip) {
 class UNet : public torch::nn::Module, public sectile::WeightRules {
  public:
   UNet(const UNetOptions& options, const sectile::BuildContext& context) : options_(options) {
-    if (context.dimensions != 2)
-      throw sectile::PluginError("unet", "works on pictures, and the data has volumes: choose a model for volumes");
     register_way_down(context.channels);
     register_way_up();
     classifier_ =
@@ -86,9 +84,13 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
                             .in_channels = options.widths[0], .out_channels = context.classes(), .kernel_size = 1}));
   }
 
-  // images: float [N, C, H, W] of any size that survives the poolings → logits: float [N, classes, H, W]
+  sectile::ModelTraits traits() const {
+    const int least = 1 << poolings();  // a smaller image would be pooled away
+    return {.least = {1, least, least}};
+  }
+
+  // images: float [N, C, H, W] → logits: float [N, classes, H, W]
   at::Tensor forward(const at::Tensor& images) {
-    require_size(images);
     std::vector<at::Tensor> skips;
     auto x = down_[0].forward(images);
     for (std::size_t i = 1; i < down_.size(); ++i) {
@@ -152,15 +154,6 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
       const int out = to == 0 ? widths[0] : widths[to] / narrowing();
       up_.push_back({up, DoubleConv(*this, path + ".conv.double_conv", in, middle, out, options_.norm)});
     }
-  }
-
-  void require_size(const at::Tensor& images) const {
-    const auto least = std::int64_t{1} << poolings();
-    if (images.size(2) >= least && images.size(3) >= least) return;
-    throw sectile::DataError(
-        "unet", "pictures of " + std::to_string(images.size(2)) + " x " + std::to_string(images.size(3)) +
-                    " pixels are pooled away by " + std::to_string(poolings()) + " halvings; give at least " +
-                    std::to_string(least) + " x " + std::to_string(least) + ", or fewer entries in \"widths\"");
   }
 
   static at::Tensor double_bilinear(const at::Tensor& x) {

@@ -114,14 +114,11 @@ TEST_CASE("U-Net's wrong options are refused with what to do") {
   CHECK(answer(R"("norm": "batchnorm")").find("batch") != std::string::npos);
 }
 
-TEST_CASE("U-Net says how large a picture must be, and that it takes no volumes") {
-  CHECK_THROWS_WITH_AS(logits(*small(), {1, 3, 3, 64}),
-                       "unet: pictures of 3 x 64 pixels are pooled away by 2 halvings; give at least 4 x 4, or fewer "
-                       "entries in \"widths\"",
-                       DataError);
-  auto volumes = context(2);
-  volumes.dimensions = 3;
-  CHECK_THROWS_AS(make<Model>(R"({"type": "unet"})", volumes), PluginError);
+TEST_CASE("U-Net says how large an image must be, and that it takes images alone") {
+  const auto traits = small()->traits();  // of two poolings
+  CHECK(traits.least == Extent{1, 4, 4});
+  CHECK(traits.dimensions == std::vector<int>{2});
+  CHECK(logits(*small(), {1, 3, 4, 4}).sizes() == at::IntArrayRef({1, 4, 4, 4}));
 }
 
 TEST_CASE("U-Net's classifier may have another number of classes in a file of weights") {
