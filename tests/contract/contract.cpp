@@ -122,9 +122,9 @@ BuildContext context(int classes, bool overlapping, int dimensions) {
 
 std::vector<std::string> broken_rules(const Subject& subject) {
   static const std::map<std::string, Findings (*)(const Subject&)> contracts{
-      {"dataset", dataset_contract},     {"transform", transform_contract}, {"schedule", schedule_contract},
-      {"model", model_contract},         {"backbone", backbone_contract},   {"loss", loss_contract},
-      {"optimizer", optimizer_contract}, {"metric", metric_contract}};
+      {"dataset", dataset_contract}, {"transform", transform_contract}, {"schedule", schedule_contract},
+      {"sampler", sampler_contract}, {"model", model_contract},         {"backbone", backbone_contract},
+      {"loss", loss_contract},       {"optimizer", optimizer_contract}, {"metric", metric_contract}};
   auto broken = documentation_contract(subject).broken();
   const auto contract = contracts.find(subject.component.kind);
   if (contract == contracts.end()) {

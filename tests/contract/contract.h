@@ -55,6 +55,7 @@ BuildContext context(int classes, bool overlapping = false, int dimensions = 2);
 Findings documentation_contract(const Subject& subject);  // and options; of every kind
 Findings dataset_contract(const Subject& subject);
 Findings transform_contract(const Subject& subject);
+Findings sampler_contract(const Subject& subject);
 Findings schedule_contract(const Subject& subject);
 Findings model_contract(const Subject& subject);
 Findings backbone_contract(const Subject& subject);

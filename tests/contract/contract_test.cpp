@@ -46,6 +46,7 @@ TEST_CASE("the build tree has components to check") { CHECK(!test::plugins().all
 TEST_CASE("every dataset keeps the contract") { check_kind("dataset"); }
 TEST_CASE("every transform keeps the contract") { check_kind("transform"); }
 TEST_CASE("every schedule keeps the contract") { check_kind("schedule"); }
+TEST_CASE("every sampler keeps the contract") { check_kind("sampler"); }
 TEST_CASE("every model keeps the contract") { check_kind("model"); }
 TEST_CASE("every backbone keeps the contract") { check_kind("backbone"); }
 TEST_CASE("every loss keeps the contract") { check_kind("loss"); }
@@ -60,4 +61,14 @@ TEST_CASE("the contract tells what a badly documented component with wrong defau
   CHECK(found(broken, "option \"Mode\" has no sentence of help"));
   CHECK(found(broken, "its defaults are not valid: /count: 0 is too small"));
   CHECK(found(broken, "step 2 of 7 gives 2.000000, which is outside 0..1"));
+}
+
+TEST_CASE("the contract sees a model that reads a value on the host, and lets pass one that says so") {
+  const PluginIndex toys({SECTILE_BUILD_DIR "/tests/plugins", SECTILE_BUILD_DIR "/lib/sectile/plugins"});
+  const auto broken = [&](const char* name) { return contract::broken_rules({toys, toys.load("model", name)}); };
+  CHECK(found(broken("toy_peeking"), "it does not run on the meta device"));
+  for (const char* name : {"toy_plain", "toy_deep", "toy_two_heads", "toy_pyramid", "toy_stride8", "toy_volume"}) {
+    CAPTURE(name);
+    for (const auto& finding : broken(name)) FAIL_CHECK(finding);
+  }
 }

@@ -18,29 +18,45 @@ namespace {
 
 constexpr int kClasses = 5;
 
-// Random pictures with labels and an instance, padded as the host pads them; the model's own size where it has one.
-Batch batch(const ModelTraits& traits, int count, int height, int width) {
-  if (traits.window.height > 0) height = traits.window.height, width = traits.window.width;
+// Random images, or volumes, with labels and an object, padded as the host pads them; the model's own size where it has
+// one.
+Batch batch(const Model& model, int count, int height, int width) {
+  const auto traits = model.traits();
+  const bool volume = traits.dimensions.front() == 3;
+  int depth = volume ? std::max(4, traits.least.depth) : 1;
+  height = std::max(height, traits.least.height), width = std::max(width, traits.least.width);
+  if (traits.window.height > 0)
+    depth = std::max(1, traits.window.depth), height = traits.window.height, width = traits.window.width;
+  const auto made = [&](int type) {
+    const int sizes[] = {depth, height, width};
+    return volume ? cv::Mat(3, sizes, type) : cv::Mat(height, width, type);
+  };
   std::vector<Sample> samples;
   for (int i = 0; i < count; ++i) {
     Sample sample;
-    sample.id = "picture " + std::to_string(i);
-    sample.image = cv::Mat(height, width, CV_8UC3);
+    sample.id = "image " + std::to_string(i);
+    sample.image = made(CV_8UC3);
     cv::randu(sample.image, 0, 255);
     sample.mean = {127, 127, 127};
     sample.deviation = {60, 60, 60};
-    sample.labels = cv::Mat(height, width, CV_16S);
+    sample.labels = made(CV_16S);
     cv::randu(sample.labels, 0, kClasses);
-    Instance instance;
-    instance.category = 1;
-    instance.box = cv::Rect2f(4, 4, 20, 12);
-    cv::Mat mask = cv::Mat::zeros(height, width, CV_8U);
-    mask(cv::Rect(4, 4, 20, 12)) = cv::Scalar(1);
-    instance.mask = Mask(mask);
-    sample.instances.push_back(instance);
+    if (!volume) {
+      Instance instance;
+      instance.category = 1;
+      instance.box = cv::Rect2f(4, 4, 20, 12);
+      cv::Mat mask = cv::Mat::zeros(height, width, CV_8U);
+      mask(cv::Rect(4, 4, 20, 12)) = cv::Scalar(1);
+      instance.mask = Mask(mask);
+      sample.instances.push_back(instance);
+    }
     samples.push_back(std::move(sample));
   }
-  return collate(std::move(samples), {.traits = traits, .classes = kClasses});
+  return collate(std::move(samples), {.traits = traits,
+                                      .classes = kClasses,
+                                      .objects = !volume,
+                                      .training = true,
+                                      .own_targets = dynamic_cast<const OwnTargets*>(&model)});
 }
 
 // Every floating-point tensor that the outputs hold.
@@ -81,8 +97,8 @@ void check_evaluation(Findings& findings, Model& model, const std::string& what,
   findings.expect(predictions.size() == input.sizes.size(), what + ": not one prediction for each picture");
   for (std::size_t i = 0; i < predictions.size() && outputs.logits.defined(); ++i) {
     const auto& labels = predictions[i].labels;
-    const bool fits = labels.defined() && labels.dim() == 2 && labels.size(0) == input.sizes[i].height &&
-                      labels.size(1) == input.sizes[i].width;
+    const bool fits = labels.defined() && labels.dim() == input.images.dim() - 2 &&
+                      labels.size(-2) == input.sizes[i].height && labels.size(-1) == input.sizes[i].width;
     findings.expect(fits, what + ": decoded labels have not the size of the file");
     if (fits)
       findings.expect(labels.min().item<std::int64_t>() >= 0 && labels.max().item<std::int64_t>() < kClasses,
@@ -110,6 +126,18 @@ void check_training(Findings& findings, Model& model, const Batch& input) {
     findings.expect(gradient.defined(), "no gradient reaches the parameter \"" + item.key() + "\"");
     findings.expect(!gradient.defined() || gradient.isfinite().all().item<bool>(),
                     "the gradient of \"" + item.key() + "\" is not finite");
+  }
+}
+
+// Every layer compares its two forms by itself, and the whole network must answer the same.
+void check_inference_form(Findings& findings, Model& model, const Batch& input) {
+  const auto before = evaluate(model, input);
+  prepare_for_inference(model.module(), {.verify = true});
+  const auto after = evaluate(model, input);
+  for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
+    const double scale = std::max(1.0, before[i].abs().max().item<double>());
+    findings.expect((before[i] - after[i]).abs().max().item<double>() <= 1e-3 * scale,
+                    "its inference form answers otherwise than its training form");
   }
 }
 
@@ -153,26 +181,36 @@ Findings model_contract(const Subject& subject) {
   if (!model) return findings;
   const auto traits = model->traits();
   findings.expect(!traits.tasks.empty(), "it names no task that it can decode");
-  findings.expect(traits.divisor.depth >= 1 && traits.divisor.height >= 1 && traits.divisor.width >= 1,
-                  "its size divisor is below 1");
-  const auto pair = batch(traits, 2, 96, 128);
+  findings.expect(!traits.dimensions.empty(), "it takes neither images nor volumes");
+  for (const int side : {traits.divisor.depth, traits.divisor.height, traits.divisor.width, traits.least.depth,
+                         traits.least.height, traits.least.width})
+    findings.expect(side >= 1, "a size divisor or least size is below 1");
+  findings.expect(!traits.pad_to_window || traits.window.height > 0, "it pads to a window that it does not name");
+  if (!findings.broken().empty()) return findings;
+  const auto pair = batch(*model, 2, 96, 128);
   findings.attempt("training", [&] { check_training(findings, *model, pair); });
   findings.attempt("a batch of two", [&] { check_evaluation(findings, *model, "a batch of two", pair); });
-  const auto odd = batch(traits, 1, 97, 131);
-  findings.attempt("one picture of odd size", [&] {
-    check_evaluation(findings, *model, "one picture of odd size", odd);
+  const auto odd = batch(*model, 1, 97, 131);
+  findings.attempt("one image of odd size", [&] {
+    check_evaluation(findings, *model, "one image of odd size", odd);
     findings.expect(same(evaluate(*model, odd), evaluate(*model, odd)),
                     "evaluation gives another output when repeated");
   });
+  findings.attempt("one image of the least size", [&] {
+    check_evaluation(findings, *model, "one image of the least size", batch(*model, 1, 24, 24));
+  });
   findings.attempt("saving and loading its state",
                    [&] { check_state(findings, *model, *build<Model>(subject, settings), odd); });
-  findings.attempt_or_refuse("pictures with one channel", [&] {
+  findings.attempt("its inference form",
+                   [&] { check_inference_form(findings, *build<Model>(subject, settings), odd); });
+  findings.attempt_or_refuse("images with one channel", [&] {
     settings.channels = 1;
     const auto gray = build<Model>(subject, settings);
     auto input = odd;
     input.images = odd.images.narrow(1, 0, 1).contiguous();
-    check_evaluation(findings, *gray, "pictures with one channel", input);
+    check_evaluation(findings, *gray, "images with one channel", input);
   });
+  check_no_peeking(findings, *model, pair);
   return findings;
 }
 
@@ -187,6 +225,13 @@ Findings backbone_contract(const Subject& subject) {
     findings.expect(i == 0 || levels[i].stride >= levels[i - 1].stride, "its levels are not ordered finest first");
     coarsest = std::max(coarsest, levels[i].stride);
   }
+  findings.attempt("the finest level alone, when that is asked for", [&] {
+    auto asked = context(kClasses);
+    asked.features.levels = {0};
+    const auto finest = build<Backbone>(subject, asked)->levels();
+    findings.expect(finest.size() == 1 && finest[0].stride == levels[0].stride,
+                    "asked for one level of features, it gives others");
+  });
   findings.attempt("computing features", [&] {
     backbone->train();
     const auto features = backbone->features(at::randn({2, 3, 3 * coarsest, 2 * coarsest}));
