@@ -81,8 +81,8 @@ const ConvOptions& checked(const ConvOptions& options) {
   return options;
 }
 
-// [C, 1, 1, …], to stand beside the channels of a weight without its first axes
-at::Tensor before_axes(const at::Tensor& per_channel, std::vector<std::int64_t> shape, int axes) {
+// [C] in this shape, and a 1 for each axis of the kernel
+at::Tensor beside_axes(const at::Tensor& per_channel, std::vector<std::int64_t> shape, int axes) {
   shape.resize(shape.size() + static_cast<std::size_t>(axes), 1);
   return per_channel.view(shape);
 }
@@ -153,8 +153,8 @@ void Conv::fold(const at::Tensor& scale, const at::Tensor& shift, const Inferenc
   // A transposed weight has its groups along the input's channels, and each group's outputs beside them.
   const auto folded =
       options.transposed
-          ? (exact.unflatten(0, {options.groups, -1}) * before_axes(scale, {options.groups, 1, -1}, axes)).flatten(0, 1)
-          : exact * before_axes(scale, {-1, 1}, axes);
+          ? (exact.unflatten(0, {options.groups, -1}) * beside_axes(scale, {options.groups, 1, -1}, axes)).flatten(0, 1)
+          : exact * beside_axes(scale, {-1, 1}, axes);
   keep(folded.to(weight.scalar_type() == at::kDouble ? at::kDouble : plan.precision),
        bias.defined() ? bias.to(at::kDouble) * scale + shift : shift, plan);
 }
