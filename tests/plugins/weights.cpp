@@ -16,7 +16,9 @@ using sectile::NamedTensors;
 
 constexpr int kWidth = 2;
 
-torch::nn::Conv2d pointwise(int in, int out) { return {torch::nn::Conv2dOptions(in, out, 1).bias(false)}; }
+torch::nn::Conv2d pointwise(int in, int out) {
+  return torch::nn::Conv2d(torch::nn::Conv2dOptions(in, out, 1).bias(false));
+}
 
 // tokens: float [N, L, 2], and back
 class Attention final : public torch::nn::Module, public sectile::WeightRules {

@@ -127,7 +127,7 @@ TEST_CASE("a file in which no name matches is refused, strict or not") {
       "/model: FILE: has nothing for model \"toy\"\n"
       "  missing in the file (8): backbone.blocks.0.attn.k.weight, backbone.blocks.0.attn.q.weight, "
       "backbone.blocks.0.attn.v.weight and 5 more\n"
-      "  unknown to the network (2): a.weight, b.weight\n"
+      "  unknown to the network (2): a.weight (the network has head.weight), b.weight\n"
       "is it a file of another network?";
   CHECK(start.refusal_by_model() == message);
   CHECK(start.refusal_by_model(kLax) == message);
