@@ -54,6 +54,7 @@ void Problems::add(const std::string& option, const std::string& message) {
 void AnyRef::set(std::string type, std::shared_ptr<const Recipe> recipe) {
   type_ = std::move(type);
   recipe_ = std::move(recipe);
+  given_.clear();
 }
 const Recipe& AnyRef::recipe() const {
   if (!recipe_) throw PluginError("Ref", "is empty: test it, or declare the option required()");
@@ -84,6 +85,10 @@ Option& Option::required() {
 }
 Option& Option::renamed_from(const char* old) {
   old_name = old;
+  return *this;
+}
+Option& Option::also_single() {
+  takes_single = true;
   return *this;
 }
 
