@@ -9,6 +9,8 @@
 #include <sectile/schedule.h>
 #include <sectile/transform.h>
 
+#include "spec/suggestion.h"
+
 namespace sectile {
 namespace {
 
@@ -56,6 +58,7 @@ void Problems::add(const std::string& option, const std::string& message) {
 void AnyRef::set(std::string type, std::shared_ptr<const Recipe> recipe) {
   type_ = std::move(type);
   recipe_ = std::move(recipe);
+  given_.clear();
 }
 const Recipe& AnyRef::recipe() const {
   if (!recipe_) throw PluginError("Ref", "is empty: test it, or declare the option required()");
@@ -88,6 +91,10 @@ Option& Option::renamed_from(const char* old) {
   old_name = old;
   return *this;
 }
+Option& Option::also_single() {
+  takes_single = true;
+  return *this;
+}
 
 Options::Options() = default;
 Options::~Options() = default;
@@ -117,7 +124,8 @@ void Kind<Loss>::Common::declare(Options& options) {
       .add("auxiliary", &auxiliary,
            "Weights of the same loss over the model's auxiliary outputs: one for each, or one for all. Left out: the "
            "model's own, which are 0.4 where its paper says nothing else.")
-      .at_least(0);
+      .at_least(0)
+      .also_single();
   options.add("output", &output,
               "Name of the output that the loss reads, such as a second head's. Left out: the class scores.");
   options.add("target", &target,
@@ -169,28 +177,76 @@ void Kind<Schedule>::Common::declare(Options& options) {
 }
 
 std::vector<int> Dataset::classes_of(std::size_t index) const {
-  const auto sample = read(index);
+  const auto sample = read(index, {.image = false, .labels = true, .objects = true});
   std::set<int> classes(sample.tags.begin(), sample.tags.end());
   for (const auto& instance : sample.instances) classes.insert(instance.category);
   for (const auto& segment : sample.segments) classes.insert(segment.category);
-  if (sample.labels.type() == CV_16SC1)
+  if (sample.labels.type() == CV_16SC1) {
+    int last = kIgnore;  // neighbours are mostly alike
     for (auto it = sample.labels.begin<std::int16_t>(); it != sample.labels.end<std::int16_t>(); ++it)
-      classes.insert(*it);
-  else
+      if (*it != last) classes.insert(last = *it);
+  } else {
     for (int c = 0; c < sample.labels.channels() && !sample.labels.empty(); ++c) {
       cv::Mat plane;
       cv::extractChannel(sample.labels, plane, c);
       if (cv::countNonZero(plane > 0) > 0) classes.insert(c);
     }
+  }
   classes.erase(kIgnore);
   return {classes.begin(), classes.end()};
 }
 
-std::string Dataset::id_of(std::size_t index) const { return read(index).id; }
+Extent Dataset::extent_of(std::size_t index) const {
+  return extent(read(index, {.image = true, .labels = false, .objects = false}).image);
+}
+
+std::string Dataset::id_of(std::size_t index) const {
+  return read(index, {.image = false, .labels = false, .objects = false}).id;
+}
+
+std::optional<int> LabelMap::find(const std::string& name) const {
+  for (std::size_t i = 0; i < classes.size(); ++i)
+    if (classes[i].name == name) return static_cast<int>(i);
+  return {};
+}
+
+int LabelMap::number_of(const std::string& name, const std::string& option) const {
+  if (const auto number = find(name)) return *number;
+  std::vector<std::string> known;
+  for (const auto& one : classes) known.push_back(one.name);
+  const auto near = nearest(name, known);
+  throw OptionError(option, "names the class \"" + name + "\", which the data does not have" +
+                                (near ? ", did you mean \"" + *near + "\"?" : "") + "; it has: " + listed(known));
+}
+
+std::string LabelMap::difference(const LabelMap& other) const {
+  if (overlapping != other.overlapping)
+    return overlapping ? "its classes may overlap, and the other's may not"
+                       : "its classes may not overlap, and the other's may";
+  for (std::size_t i = 0; i < std::min(classes.size(), other.classes.size()); ++i) {
+    const auto &own = classes[i], &theirs = other.classes[i];
+    const std::string place = "its class " + std::to_string(i) + " is \"" + own.name + "\"";
+    if (own.name != theirs.name) return place + ", and not \"" + theirs.name + "\"";
+    if (own.thing != theirs.thing)
+      return place + (own.thing ? " as things, and not as stuff" : " as stuff, and not as things");
+  }
+  if (classes.size() == other.classes.size()) return "";
+  return "it has " + std::to_string(classes.size()) + " classes, and not " + std::to_string(other.classes.size());
+}
+
+std::string LabelMap::text() const {
+  std::vector<std::string> names;
+  for (const auto& one : classes) names.push_back(one.name);
+  return std::to_string(classes.size()) + " (" + listed(names) + ")";
+}
 
 int BuildContext::classes() const {
-  if (!labels) throw PluginError("BuildContext", "the number of classes was asked for before the data set was built");
+  if (!labels) throw PluginError("BuildContext", "the number of classes was asked for before the dataset was built");
   return static_cast<int>(labels->classes.size());
+}
+int BuildContext::class_number(const std::string& name, const std::string& option) const {
+  if (!labels) throw PluginError("BuildContext", "a class was asked for before the dataset was built");
+  return labels->number_of(name, option);
 }
 
 std::size_t FeatureRequest::index(int level, std::size_t count) {

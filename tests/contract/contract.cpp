@@ -80,8 +80,11 @@ void Findings::attempt_or_refuse(const std::string& what, const std::function<vo
     expect(error.what()[0] != '\0', what + ": refused without a reason");
   } catch (const DataError& error) {
     expect(error.what()[0] != '\0', what + ": refused without a reason");
+  } catch (const OptionError& error) {
+    expect(error.what()[0] != '\0', what + ": refused without a reason");
   } catch (const std::exception& error) {
-    broken_.push_back(what + ": is neither done nor refused with a PluginError or DataError: " + error.what());
+    broken_.push_back(what +
+                      ": is neither done nor refused with a PluginError, DataError or OptionError: " + error.what());
   }
 }
 

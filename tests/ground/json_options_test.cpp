@@ -174,6 +174,70 @@ TEST_CASE("a pointer escapes the slashes and tildes of keys") {
   CHECK(problems_of(R"("factors": {"a/b~c": "x"})") == Lines{"/part/factors/a~1b~0c: expected number, found \"x\""});
 }
 
+TEST_CASE("a component that is a default has the options that the default gives it, and its own beside them") {
+  const auto [problems, resolved, notes] = outcome(R"({"type": "outer"})");
+  CHECK(problems == Lines{});
+  CHECK(resolved == Json::parse(R"({"type": "outer",
+      "part": {"type": "inner", "mode": "slow", "strides": [1, 2], "share": 1.0, "exact": true},
+      "several": [{"type": "inner", "mode": "fast", "strides": [8], "share": 0.5, "exact": false},
+                  {"type": "inner", "mode": "fast", "strides": [4], "share": 0.5, "exact": false}]})"));
+  CHECK(outcome(resolved.dump()).resolved == resolved);
+}
+
+TEST_CASE("where the spec names the component itself, nothing of the default's options is left") {
+  const auto resolved =
+      outcome(R"({"type": "outer", "part": {"type": "inner", "share": 0.25}, "several": []})").resolved;
+  CHECK(resolved["part"] ==
+        Json::parse(R"({"type": "inner", "mode": "fast", "strides": [4], "share": 0.25, "exact": false})"));
+  CHECK(resolved["several"] == Json::array());
+}
+
+TEST_CASE("a mistake in a default's options is told at its place") {
+  struct Wrong {
+    Ref<Transform> part = Ref<Transform>("inner").with("strides", {1, 0}).with("mdoe", "slow").with("share", "much");
+    void declare(Options& options) { options.add("part", &part, "The component."); }
+  } wrong;
+  std::vector<std::string> problems;
+  try {
+    SpecFile file;
+    file.json = Json::object();
+    SpecReader{index(), file}.read(&wrong, kValueType<Wrong>);
+  } catch (const SpecError& error) {
+    for (const auto& [pointer, message] : error.problems()) problems.push_back(pointer + ": " + message);
+  }
+  CHECK(problems == Lines{"/part/strides/1: 0 is too small: at least 1", "/part/share: expected number, found \"much\"",
+                          "/part/mdoe: unknown option, did you mean \"mode\"?"});
+}
+
+TEST_CASE("descriptions and schemas show what a default component is given") {
+  const auto text = describe_text(index(), "transform", "outer");
+  CHECK(text.find("part: transform component; default "
+                  R"({"type":"inner","mode":"slow","strides":[1,2],"share":1,"exact":true})") != std::string::npos);
+  const auto schema = json_schema(index().load("transform", "outer"));
+  CHECK(schema["properties"]["several"]["default"] ==
+        Json::parse(R"([{"type": "inner", "strides": [8]}, {"type": "inner"}])"));
+}
+
+TEST_CASE("one value may stand for an array of one where the option says so") {
+  const auto strides = [](const std::string& json) { return outcome(R"({"type": "inner", "strides": )" + json + "}"); };
+  CHECK(strides("3").resolved["strides"] == Json::parse("[3]"));
+  CHECK(strides("[3, 5]").resolved["strides"] == Json::parse("[3, 5]"));
+  CHECK(strides("0").problems == Lines{"/part/strides: 0 is too small: at least 1"});
+  CHECK(strides("[3, 0]").problems == Lines{"/part/strides/1: 0 is too small: at least 1"});
+  CHECK(strides("[]").problems == Lines{"/part/strides: must not be empty"});
+  CHECK(strides("\"a\"").problems == Lines{"/part/strides: expected integer or array, found \"a\""});
+  CHECK(outcome(R"({"type": "outer", "factors": 0.4})").resolved["factors"] == Json::parse("[0.4]"));
+  CHECK(!outcome(R"({"type": "outer", "factors": null})").resolved.contains("factors"));
+  CHECK(problems_of(R"("numbers": 1)") == Lines{"/part/numbers: expected array, found 1; put it in [ ]"});
+
+  const auto schema = json_schema(index().load("transform", "inner"))["properties"]["strides"];
+  CHECK(schema["anyOf"] == Json::parse(R"([{"type": "integer", "minimum": 1.0},
+      {"type": "array", "items": {"type": "integer", "minimum": 1.0}, "minItems": 1}])"));
+  const auto text = describe_text(index(), "transform", "inner");
+  CHECK(text.find("strides: whole number, at least 1, or an array of such, not empty; default [4]") !=
+        std::string::npos);
+}
+
 TEST_CASE("a long or binary value is quoted in short") {
   const auto problems = problems_of("\"whole\": \"" + std::string(500, 'x') + "\"");
   REQUIRE(problems.size() == 1);

@@ -106,7 +106,7 @@ void copy_row(const std::uint8_t* from, const Layout& layout, cv::Mat row) {
     for (int c = 0; c < layout.channels; ++c) to[c] = from[layout.order[static_cast<std::size_t>(c)]];
 }
 
-PictureHeader header(const PictureFile& file) {
+PictureHeader header(const PictureFile& file, int) {
   const Layout layout = read_layout(file);
   return {{.size = {layout.width, layout.height}, .channels = layout.channels, .depth = CV_8U}};
 }

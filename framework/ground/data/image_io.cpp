@@ -61,9 +61,13 @@ const PictureFormat& format_of(const PictureFile& file) {
                                    ". Convert it to PNG or TIFF");
 }
 
+void check_page(const PictureFile& file, int page) {
+  if (page < 0) throw DataError(file.path(), "has no page " + std::to_string(page) + ": pages count from 0");
+}
+
 DecodedPicture decode(const fs::path& path, int page) {
   const PictureFile file(path);
-  if (page < 0) throw DataError(path, "has no page " + std::to_string(page) + ": pages count from 0");
+  check_page(file, page);
   DecodedPicture decoded = format_of(file).decode(file, page);
   decoded.picture.pixels = oriented(decoded.picture.pixels, decoded.orientation);
   return decoded;
@@ -134,14 +138,15 @@ cv::Mat read_image(const fs::path& file, int page) {
   return image;
 }
 
-PictureInfo read_info(const fs::path& path) {
+PictureInfo read_info(const fs::path& path, int page) {
   const PictureFile file(path);
-  PictureHeader header = format_of(file).header(file);
+  check_page(file, page);
+  PictureHeader header = format_of(file).header(file, page);
   if (header.orientation >= 5) std::swap(header.info.size.width, header.info.size.height);
   return header.info;
 }
 
-cv::Size read_size(const fs::path& file) { return read_info(file).size; }
+cv::Size read_size(const fs::path& file, int page) { return read_info(file, page).size; }
 
 const std::vector<std::string>& picture_suffixes() {
   static const std::vector<std::string> suffixes = all_suffixes();

@@ -174,7 +174,7 @@ PictureHeader header_of(const Decoder& decoder) {
   return header;
 }
 
-PictureHeader header(const PictureFile& file) {
+PictureHeader header(const PictureFile& file, int) {
   const auto decoder = std::make_unique<Decoder>(file);
   open(*decoder);
   return header_of(*decoder);

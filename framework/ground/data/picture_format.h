@@ -27,7 +27,7 @@ struct PictureFormat {
   std::string_view name;
   std::string_view suffixes;               // ".tif .tiff"
   bool (*starts)(std::string_view bytes);  // whether a file that starts so (16 bytes, or all) is one
-  PictureHeader (*header)(const PictureFile& file);
+  PictureHeader (*header)(const PictureFile& file, int page);   // page: as below
   DecodedPicture (*decode)(const PictureFile& file, int page);  // page: 0 where there are no pages
 };
 

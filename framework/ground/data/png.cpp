@@ -63,7 +63,7 @@ PictureInfo info_of(const spng_ihdr& header) {
           .depth = header.bit_depth == 16 ? CV_16U : CV_8U};
 }
 
-PictureHeader header(const PictureFile& file) {
+PictureHeader header(const PictureFile& file, int) {
   FileBytes bytes{std::make_unique<std::uint8_t[]>(kHeaderBytes)};
   bytes.size = file.read(0, bytes.data.get(), kHeaderBytes);
   const Context context(spng_ctx_new(0));

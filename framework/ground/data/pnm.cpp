@@ -174,7 +174,7 @@ void read_binary(const PictureFile& file, const FileBytes& bytes, const Layout& 
     }
 }
 
-PictureHeader header(const PictureFile& file) { return {info_of(read_layout(file))}; }
+PictureHeader header(const PictureFile& file, int) { return {info_of(read_layout(file))}; }
 
 DecodedPicture decode(const PictureFile& file, int page) {
   if (page != 0) refuse_page(file, page, 1);

@@ -341,11 +341,13 @@ void turn_round(cv::Mat& pixels, int white) {
   cv::insertChannel(grey, pixels, 0);
 }
 
-PictureHeader header(const PictureFile& file) {
+PictureHeader header(const PictureFile& file, int page) {
   const auto offsets = page_offsets(file, kMaxPages + 1);
-  const Layout layout = read_layout(file, offsets.front());
+  const auto pages = static_cast<int>(offsets.size());
+  if (page >= pages) refuse_page(file, page, pages);
+  const Layout layout = read_layout(file, offsets[static_cast<std::size_t>(page)]);
   PictureHeader header{info_of(layout), layout.orientation};
-  header.info.pages = static_cast<int>(offsets.size());
+  header.info.pages = pages;
   return header;
 }
 

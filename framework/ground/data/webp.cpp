@@ -53,7 +53,7 @@ PictureHeader header_of(const PictureFile& file, const WebPBitstreamFeatures& fe
           .orientation = orientation_of(file)};
 }
 
-PictureHeader header(const PictureFile& file) {
+PictureHeader header(const PictureFile& file, int) {
   std::uint8_t bytes[kStart];
   const std::size_t size = file.read(0, bytes, kStart);
   return header_of(file, features_of(file, bytes, size));

@@ -92,6 +92,7 @@ std::string type_text(const ValueType& type, const Option& option) {
       return choices.empty() ? "string" : choices;
     }
     case Shape::array:
+      if (takes_single(option, type)) return type_text(*type.element, option) + ", or an array of such";
       return "array of " + (type.fixed_size ? std::to_string(type.fixed_size) + " × " : "") +
              type_text(*type.element, option);
     case Shape::optional:

@@ -38,8 +38,9 @@ bool holds(Shape shape, const Json& json) {
   }
 }
 
-std::string wrong_type(const Json& json, const ValueType& type) {
-  std::string message = "expected " + std::string(json_type(type.shape)) + ", found " + quoted(json);
+std::string wrong_type(const Json& json, const ValueType& type, bool single) {
+  std::string message = "expected " + (single ? json_type(type.element->shape) + std::string(" or ") : "") +
+                        json_type(type.shape) + ", found " + quoted(json);
   if (type.shape == Shape::array && holds(type.element->shape, json)) message += "; put it in [ ]";
   if (type.shape == Shape::component && json.is_string()) message += "; write {\"type\": " + quoted(json) + "}";
   return message;
@@ -152,24 +153,37 @@ class Walk {
     }
   }
 
+  struct Item {
+    const Json& json;
+    std::string pointer;
+  };
+  void array(const std::vector<Item>& items, void* value, const ValueType& type, const Option& option,
+             const std::string& pointer) {
+    if (type.fixed_size && items.size() != type.fixed_size)
+      return problem(pointer,
+                     "expected " + std::to_string(type.fixed_size) + " values, found " + std::to_string(items.size()));
+    type.clear(value);
+    for (std::size_t i = 0; i < items.size(); ++i)
+      read(items[i].json, type.insert(value, i, ""), *type.element, option, items[i].pointer);
+  }
+
   void read(const Json& json, void* value, const ValueType& type, const Option& option, const std::string& pointer) {
     if (type.shape == Shape::optional) {
       type.clear(value);
       if (!json.is_null()) read(json, type.insert(value, 0, ""), *type.element, option, pointer);
       return;
     }
-    if (!holds(type.shape, json)) return problem(pointer, wrong_type(json, type));
+    const bool single = takes_single(option, type);
+    if (single && holds(type.element->shape, json)) return array({{json, pointer}}, value, type, option, pointer);
+    if (!holds(type.shape, json)) return problem(pointer, wrong_type(json, type, single));
     const bool may_be_empty = type.shape == Shape::group || type.shape == Shape::component || !option.must_not_be_empty;
     if (!may_be_empty && is_empty(json)) return problem(pointer, "must not be empty");
     switch (type.shape) {
-      case Shape::array:
-        if (type.fixed_size && json.size() != type.fixed_size)
-          return problem(
-              pointer, "expected " + std::to_string(type.fixed_size) + " values, found " + std::to_string(json.size()));
-        type.clear(value);
-        for (std::size_t i = 0; i < json.size(); ++i)
-          read(json[i], type.insert(value, i, ""), *type.element, option, pointer + "/" + std::to_string(i));
-        return;
+      case Shape::array: {
+        std::vector<Item> items;
+        for (std::size_t i = 0; i < json.size(); ++i) items.push_back({json[i], pointer + "/" + std::to_string(i)});
+        return array(items, value, type, option, pointer);
+      }
       case Shape::map:
         type.clear(value);
         for (const auto& [key, item] : json.items())

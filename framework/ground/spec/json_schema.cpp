@@ -39,6 +39,7 @@ Json schema_of(const ValueType& type, const Option& option, Extent extent) {
         schema["minItems"] = schema["maxItems"] = type.fixed_size;
       else if (option.must_not_be_empty)
         schema["minItems"] = 1;
+      if (takes_single(option, type)) schema = {{"anyOf", {schema["items"], schema}}};
       return schema;
     case Shape::map:
       schema = {{"type", "object"}, {"additionalProperties", schema_of(*type.element, option, extent)}};
@@ -132,6 +133,12 @@ Json schema_of_spec(const ValueType& group, Extent extent) {
 }
 
 }  // namespace
+
+bool takes_single(const Option& option, const ValueType& type) {
+  const ValueType* outermost = option.type;
+  while (outermost->shape == Shape::optional) outermost = outermost->element;
+  return option.takes_single && &type == outermost;
+}
 
 const char* json_type(Shape shape) {
   switch (shape) {

@@ -15,4 +15,7 @@ Json json_schema(const PluginIndex& index, const ValueType& group);
 
 const char* json_type(Shape shape);  // "number"
 
+// Whether a value of this type within the option, its outermost array, may also be one element alone.
+bool takes_single(const Option& option, const ValueType& type);
+
 }  // namespace sectile

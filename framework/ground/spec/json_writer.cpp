@@ -8,6 +8,17 @@ namespace {
 Json write_reference(const AnyRef& reference) {
   if (reference.type().empty()) return nullptr;
   Json json{{"type", reference.type()}};
+  const auto written = [](const Scalar& scalar) {
+    return std::visit([](const auto& value) { return Json(value); }, scalar);
+  };
+  for (const auto& [name, value] : reference.given()) {
+    if (const auto* scalar = std::get_if<Scalar>(&value)) {
+      json[name] = written(*scalar);
+      continue;
+    }
+    json[name] = Json::array();
+    for (const auto& scalar : std::get<std::vector<Scalar>>(value)) json[name].push_back(written(scalar));
+  }
   if (reference) {  // only named: a default that was not looked for
     const auto& recipe = dynamic_cast<const HostRecipe&>(reference.recipe());
     json.update(resolved(recipe.common_options.get(), *recipe.component.common));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,22 @@ struct LabelClass {
   std::int64_t category_id = 0;  // what files call it; only datasets and writers look
 };
 
-// The classes of a data set. A class number is an index into `classes`.
-struct LabelMap {
+// The classes of a dataset. A class number is an index into `classes`.
+struct SECTILE_EXPORT LabelMap {
   std::vector<LabelClass> classes{};
   bool overlapping = false;  // a pixel may have several classes, or none: per-class labels, sigmoid. One class: binary
+
+  std::optional<int> find(const std::string& name) const;
+  // The number of a class that an option names. Throws OptionError with the nearest name and all that there are.
+  // option: its name, or a path below it: "include/0".
+  int number_of(const std::string& name, const std::string& option) const;
+
+  // Colours, and what files call a class, do not count.
+  bool same_classes(const LabelMap& other) const { return difference(other).empty(); }
+  // What is first otherwise than in the other: "its class 1 is \"car\", and not \"road\"". Empty: nothing.
+  std::string difference(const LabelMap& other) const;
+
+  std::string text() const;  // "3 (sky, road, car)"
 };
 
 class SECTILE_EXPORT Dataset;
@@ -65,6 +78,8 @@ struct SECTILE_EXPORT BuildContext {
   std::function<void(const Component& component, void* made, const void* common)> after_build;
 
   int classes() const;  // how many labels, which is how many logits; throws PluginError while they are not known
+  // LabelMap::number_of; throws PluginError while labels are not known.
+  int class_number(const std::string& name, const std::string& option) const;
 };
 
 }  // namespace sectile

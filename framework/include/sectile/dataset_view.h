@@ -1,4 +1,4 @@
-// A choice of another data set's samples, in any order: what subset and k_fold are.
+// A choice of another dataset's samples, in any order: what subset and k_fold are.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,10 @@ class DatasetView : public Dataset {
       : dataset_(std::move(dataset)), indices_(std::move(indices)) {}
 
   std::size_t size() const override { return indices_.size(); }
-  Sample read(std::size_t index) const override { return dataset_->read(indices_.at(index)); }
+  using Dataset::read;
+  Sample read(std::size_t index, Parts wanted) const override { return dataset_->read(indices_.at(index), wanted); }
   const LabelMap& labels() const override { return dataset_->labels(); }
+  Extent extent_of(std::size_t index) const override { return dataset_->extent_of(indices_.at(index)); }
   std::vector<int> classes_of(std::size_t index) const override { return dataset_->classes_of(indices_.at(index)); }
   std::string id_of(std::size_t index) const override { return dataset_->id_of(indices_.at(index)); }
 

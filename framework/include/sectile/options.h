@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -30,6 +31,8 @@
 namespace sectile {
 
 struct BuildContext;
+
+using Scalar = std::variant<bool, std::int64_t, double, std::string>;
 
 // What check() writes to. Names are those of the struct's own options; the host knows where the struct sits in the
 // spec.
@@ -54,14 +57,19 @@ class SECTILE_EXPORT Recipe {
 // The part of Ref that does not depend on the kind.
 class SECTILE_EXPORT AnyRef {
  public:
+  // What a default says besides the type: options of the component by name.
+  using Given = std::vector<std::pair<std::string, std::variant<Scalar, std::vector<Scalar>>>>;
+
   explicit operator bool() const { return recipe_ != nullptr; }
   const std::string& type() const { return type_; }
+  const Given& given() const { return given_; }                      // empty once there is a recipe
   const Recipe& recipe() const;                                      // throws when empty
   void set(std::string type, std::shared_ptr<const Recipe> recipe);  // for the host
 
  protected:
   AnyRef() = default;
   explicit AnyRef(const char* type) : type_(type) {}
+  Given given_;
 
  private:
   std::string type_;
@@ -69,13 +77,26 @@ class SECTILE_EXPORT AnyRef {
 };
 
 // An option that names another component: { "type": "resnet34", … }. It is found, and its options are read and checked,
-// together with the rest of the spec, before anything is built. A default is given by name: Ref<Backbone>
-// b{"resnet34"}.
+// together with the rest of the spec, before anything is built. A default is given by name, Ref<Backbone>{"resnet34"},
+// and may give options to it, which are read and checked like a spec's:
+//
+//   Ref<Backbone> backbone = Ref<Backbone>("resnet50").with("output_stride", 8).with("strides", {1, 2});
+//
+// In a spec that names the component itself only what the spec says holds.
 template <class Interface>
 class Ref final : public AnyRef {
  public:
   Ref() = default;
   explicit Ref(const char* type) : AnyRef(type) {}
+  // A path is relative to the spec, and one of a few names is given by that name.
+  Ref& with(const char* option, Scalar value) {
+    given_.emplace_back(option, std::move(value));
+    return *this;
+  }
+  Ref& with(const char* option, std::initializer_list<Scalar> values) {
+    given_.emplace_back(option, std::vector<Scalar>(values));
+    return *this;
+  }
   const typename Kind<Interface>::Common& common() const {
     return *static_cast<const typename Kind<Interface>::Common*>(recipe().common());
   }
@@ -84,7 +105,6 @@ class Ref final : public AnyRef {
   }
 };
 
-using Scalar = std::variant<bool, std::int64_t, double, std::string>;
 enum class Shape { boolean, integer, number, string, path, choice, array, optional, map, group, component };
 
 // How the host reads and writes a value of one C++ type: one table per type, made by the compiler. It keeps JSON out of
@@ -124,6 +144,7 @@ class SECTILE_EXPORT Option {
   Option& not_empty();
   Option& required();
   Option& renamed_from(const char* old_name);  // still read, with a note
+  Option& also_single();                       // of an array of scalars: a value alone stands for an array of one
 
   const char* name;
   const char* help;
@@ -135,6 +156,7 @@ class SECTILE_EXPORT Option {
   std::string old_name;
   bool is_required = false;
   bool must_not_be_empty = false;
+  bool takes_single = false;
 };
 
 class SECTILE_EXPORT Options {

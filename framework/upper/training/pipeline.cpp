@@ -21,18 +21,6 @@ TransformChain build(const std::vector<Ref<Transform>>& recipes, const BuildCont
   return chain;
 }
 
-std::string class_names(const LabelMap& labels) {
-  std::string text;
-  for (const auto& label : labels.classes) text += (text.empty() ? "" : ", ") + label.name;
-  return std::to_string(labels.classes.size()) + " (" + text + ")";
-}
-
-bool same_classes(const LabelMap& a, const LabelMap& b) {
-  return a.overlapping == b.overlapping &&
-         std::equal(a.classes.begin(), a.classes.end(), b.classes.begin(), b.classes.end(),
-                    [](const auto& x, const auto& y) { return x.name == y.name; });
-}
-
 // "[32, 32]", with a depth for volumes.
 std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
   return "[" + (volumes ? std::to_string(size[0]) + ", " : std::string()) + std::to_string(size[1]) + ", " +
@@ -77,7 +65,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   context.count_pixels = [data] {
     std::vector<std::int64_t> counts(data->labels().classes.size());
     for (std::size_t i = 0; i < data->size(); ++i) {
-      const auto sample = data->read(i);
+      const auto sample = data->read(i, {.image = false, .labels = true, .objects = false});
       if (sample.labels.type() != CV_16SC1) continue;
       for (auto it = sample.labels.begin<std::int16_t>(); it != sample.labels.end<std::int16_t>(); ++it)
         if (*it != kIgnore) ++counts.at(static_cast<std::size_t>(*it));
@@ -212,9 +200,9 @@ SampleSource Pipeline::source(const std::string& split) const {
   before_labels.task = spec.task;
   const std::shared_ptr<const Dataset> data = recipe->build(before_labels);
   if (data->size() == 0) throw DataError("/data/" + split, "has no samples");
-  if (!same_classes(data->labels(), *context.labels))
-    throw DataError("/data/" + split, "has the classes " + class_names(data->labels()) + ", and the network " +
-                                          class_names(*context.labels));
+  if (const auto found = data->labels().difference(*context.labels); !found.empty())
+    throw DataError("/data/" + split, "has the classes " + data->labels().text() + ", and the network " +
+                                          context.labels->text() + ": " + found);
   return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed)};
 }
 

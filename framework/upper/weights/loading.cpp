@@ -240,7 +240,7 @@ std::string first_few(const Names& names) {
 // With the name that may be meant, which only the other side has.
 std::string first_few(const Names& names, const char* other, const Names& others) {
   return first_few(names, [&](const std::string& name) {
-    const auto* near = nearest(name, others);
+    const auto near = nearest(name, others);
     return near ? name + " (" + other + " has " + *near + ")" : name;
   });
 }

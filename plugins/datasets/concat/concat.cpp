@@ -1,4 +1,4 @@
-// Several data sets of the same classes, one after the other.
+// Several datasets of the same classes, one after the other.
 #include <algorithm>
 
 #include <sectile/dataset.h>
@@ -18,40 +18,28 @@ struct ConcatOptions {
   }
 };
 
-// What the second says otherwise than the first, or nothing.
-std::string difference(const sectile::LabelMap& first, const sectile::LabelMap& second) {
-  if (first.overlapping != second.overlapping)
-    return second.overlapping ? "its classes may overlap, and those of datasets/0 may not"
-                              : "its classes may not overlap, and those of datasets/0 may";
-  const auto& theirs = first.classes;
-  const auto& own = second.classes;
-  for (std::size_t i = 0; i < std::min(theirs.size(), own.size()); ++i) {
-    const std::string place = "its class " + std::to_string(i) + " is \"" + own[i].name + "\"";
-    if (own[i].name != theirs[i].name) return place + ", and that of datasets/0 \"" + theirs[i].name + "\"";
-    if (own[i].thing != theirs[i].thing)
-      return place + (own[i].thing ? " as things" : " as stuff") + ", and that of datasets/0 is not";
-  }
-  if (own.size() == theirs.size()) return "";
-  return "it has " + std::to_string(own.size()) + " classes, and datasets/0 has " + std::to_string(theirs.size());
-}
-
 class Concat final : public sectile::Dataset {
  public:
   Concat(const ConcatOptions& options, const sectile::BuildContext& context) {
     for (std::size_t i = 0; i < options.datasets.size(); ++i) {
       parts_.push_back(options.datasets[i].build(context));
       ends_.push_back(size() + parts_.back()->size());
-      const auto found = difference(labels(), parts_.back()->labels());
+      const auto found = parts_.back()->labels().difference(labels());
       if (!found.empty())
-        throw sectile::DataError("datasets/" + std::to_string(i), found + "; concat joins data sets of equal classes");
+        throw sectile::OptionError("datasets/" + std::to_string(i),
+                                   "differs from datasets/0: " + found + "; concat joins datasets of the same classes");
     }
   }
 
   std::size_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
   const sectile::LabelMap& labels() const override { return parts_.front()->labels(); }
-  sectile::Sample read(std::size_t index) const override {
+  sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     const auto [part, number] = find(index);
-    return part.read(number);
+    return part.read(number, wanted);
+  }
+  sectile::Extent extent_of(std::size_t index) const override {
+    const auto [part, number] = find(index);
+    return part.extent_of(number);
   }
   std::vector<int> classes_of(std::size_t index) const override {
     const auto [part, number] = find(index);

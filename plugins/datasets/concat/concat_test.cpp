@@ -44,19 +44,20 @@ TEST_CASE("concat refuses other classes and names the first difference") {
   const auto problem = [&](const json& second) -> std::string {
     try {
       concat({classes({"a", "b"}), second});
-    } catch (const DataError& error) {
+    } catch (const SpecError& error) {
       return error.what();
     }
     return "";
   };
   CHECK(problem(classes({"a", "b"})) == "");
-  CHECK(
-      problem(classes({"a", "c"})) ==
-      "/part: datasets/1: its class 1 is \"c\", and that of datasets/0 \"b\"; concat joins data sets of equal classes");
-  CHECK(problem(classes({"a"})).find("it has 1 classes, and datasets/0 has 2") != std::string::npos);
+  CHECK(problem(classes({"a", "c"})) ==
+        "/part/datasets/1: differs from datasets/0: its class 1 is \"c\", and not \"b\"; concat joins datasets of the "
+        "same "
+        "classes");
+  CHECK(problem(classes({"a"})).find("it has 1 classes, and not 2") != std::string::npos);
   CHECK(problem(classes({"b", "a", "c"})).find("its class 0 is \"b\"") != std::string::npos);
   // The same names, but things: synthetic's.
   const json synthetics = {synthetic(1, 1), classes({"background", "circle", "square", "triangle", "star"})};
-  CHECK_THROWS_WITH_AS(concat(synthetics), doctest::Contains("its class 1 is \"circle\" as stuff"), DataError);
+  CHECK_THROWS_WITH_AS(concat(synthetics), doctest::Contains("its class 1 is \"circle\" as stuff"), SpecError);
   CHECK_THROWS_WITH_AS(concat(json::array()), doctest::Contains("/part/datasets: must not be empty"), SpecError);
 }

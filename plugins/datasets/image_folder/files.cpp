@@ -66,10 +66,10 @@ bool natural_less(const std::string& a, const std::string& b) {
 void check_folder(const fs::path& folder, const char* option) {
   std::error_code error;
   if (fs::is_directory(folder, error)) return;
-  std::string reason = std::string("is no folder; option \"") + option + "\" names it";
+  std::string reason = folder.string() + " is no folder";
   const auto parent = (folder / "").parent_path().parent_path();  // with or without a slash at the end
   if (fs::is_directory(parent, error)) reason += "; in " + parent.string() + " there is: " + folders_in(parent);
-  throw DataError(folder.string(), reason);
+  throw sectile::OptionError(option, reason);
 }
 
 std::vector<std::string> files_below(const fs::path& folder, const fs::path& except) {

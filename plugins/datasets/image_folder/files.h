@@ -16,7 +16,7 @@ bool is_file(const std::filesystem::path& path);
 // Numbers inside names count as numbers: "2" comes before "10".
 bool natural_less(const std::string& a, const std::string& b);
 
-// The folders and files in a folder, for messages; and a DataError where an option names a folder that is none.
+// Throws OptionError where an option names a folder that is none.
 void check_folder(const std::filesystem::path& folder, const char* option);
 
 // Names of all files below a folder, with "/", without those of the folder `except`. Throws DataError.

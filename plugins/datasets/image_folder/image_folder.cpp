@@ -69,22 +69,23 @@ class ImageFolder final : public sectile::Dataset {
         channels_(options.channels),
         entries_(find_entries(options.pairs)) {
     if (!entries_.front().mask.empty() && labels().classes.empty())
-      throw DataError(options.pairs.list.string(),
-                      "names masks, and there are no classes to read them by: give \"classes\" or \"classes_file\"");
+      throw sectile::OptionError("classes", "is missing: " + options.pairs.list.string() +
+                                                " names masks, which need \"classes\" or \"classes_file\" to be read");
   }
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return codes_.labels(); }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
-  sectile::Sample read(std::size_t index) const override {
+  sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     const Entry& entry = entries_.at(index);
     sectile::Sample sample;
     sample.id = entry.name;
-    sample.image = convert(sectile::read_image(entry.image, entry.page), place_of(entry, entry.image));
-    if (entry.mask.empty()) return sample;
+    if (wanted.image)
+      sample.image = convert(sectile::read_image(entry.image, entry.page), place_of(entry, entry.image));
+    if (entry.mask.empty() || !wanted.labels) return sample;
     sample.labels = codes_.read(entry.mask, entry.page, place_of(entry, entry.mask));
-    if (sample.labels.size() != sample.image.size()) {
+    if (wanted.image && sample.labels.size() != sample.image.size()) {
       const auto size = [](const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); };
       throw DataError(place_of(entry, entry.mask), "is " + size(sample.labels) + " pixels, and its picture " +
                                                        entry.image.string() + " is " + size(sample.image) +
@@ -93,17 +94,10 @@ class ImageFolder final : public sectile::Dataset {
     return sample;
   }
 
-  std::vector<int> classes_of(std::size_t index) const override {
+  sectile::Extent extent_of(std::size_t index) const override {
     const Entry& entry = entries_.at(index);
-    if (entry.mask.empty()) return {};
-    const cv::Mat labels = codes_.read(entry.mask, entry.page, place_of(entry, entry.mask));
-    std::vector<bool> seen(codes_.labels().classes.size());
-    for (auto it = labels.begin<std::int16_t>(); it != labels.end<std::int16_t>(); ++it)
-      if (*it >= 0) seen[static_cast<std::size_t>(*it)] = true;
-    std::vector<int> classes;
-    for (std::size_t i = 0; i < seen.size(); ++i)
-      if (seen[i]) classes.push_back(static_cast<int>(i));
-    return classes;
+    const cv::Size size = sectile::read_size(entry.image, entry.page);
+    return {1, size.height, size.width};
   }
 
  private:

@@ -11,6 +11,7 @@
 #include <opencv2/core.hpp>
 
 #include "support/component.h"
+#include "support/damaged.h"
 #include "support/test.h"
 #include "support/tiff_stack.h"
 
@@ -119,7 +120,7 @@ TEST_CASE("skip and limit choose a part by name") {
   CHECK(dataset->read(0).id == "8");
   CHECK(dataset->read(2).id == "10");
   CHECK(open(folder.spec({{"skip", 8}, {"limit", 100}}))->size() == 4);
-  CHECK(has(problem(folder.spec({{"skip", 12}})), "holds 12 pictures, and \"skip\" leaves out 12"));
+  CHECK(has(problem(folder.spec({{"skip", 12}})), "/part/skip: leaves out 12 images, and "));
 }
 
 TEST_CASE("suffixes name the two files of a pair, also within one folder") {
@@ -194,11 +195,11 @@ TEST_CASE("patterns pair files by what their stars stand for") {
   second["skip"] = 1, second["limit"] = 1;
   CHECK(ids(folder.spec(second)) == Names{"bonn/bonn_9_left"});
   CHECK(has(problem(folder.spec({{"images", "left/*_left.png"}, {"masks", "gt/*.png"}})),
-            "left: holds no picture: no file name matches \"left/*_left.png\"; there are 3 of \".png\""));
+            "left holds no image: no file name matches \"left/*_left.png\"; there are 3 of \".png\""));
   CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left.png"}, {"masks", "gt/train/*/*_ids.png"}})),
             "gt/train: has no mask for 3 of 3 pictures in " + (folder.path() / "left/train/*/*_left.png").string() +
                 ": aachen/aachen_1_ids.png, bonn/bonn_9_ids.png"));
-  CHECK(has(problem(folder.spec({{"images", "right/*.png"}, {"masks", "gt/*.png"}})), "right: is no folder"));
+  CHECK(has(problem(folder.spec({{"images", "right/*.png"}, {"masks", "gt/*.png"}})), "right is no folder"));
   folder.picture("left/train/bonn/bonn_9_left.jpg", image);
   CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left"}, {"masks", "gt/train/*/*_gt_ids"}})),
             "holds two files of one name, bonn/bonn_9_left.jpg and bonn/bonn_9_left.png"));
@@ -232,15 +233,14 @@ TEST_CASE("a list of names says which samples there are, in its order") {
     spec.merge_patch(more);
     return problem(spec);
   };
-  CHECK(has(told("1\n2\n", {{"skip", 2}}), "list.txt: holds 2 pictures, and \"skip\" leaves out 2"));
+  CHECK(has(told("1\n2\n", {{"skip", 2}}), "/part/skip: leaves out 2 images, and "));
   CHECK(has(told("1\n\n4\n"), "list.txt, line 3: names \"4\", and there is no such picture in "));
   CHECK(has(told("1\n1.png\n"), "list.txt, line 2: names \"1\", as line 1 does"));
   CHECK(has(told("1\n2 2 3\n"), "list.txt, line 2: has 3 words"));
   CHECK(has(told("1\nimages/2.png masks/2.png\n"), "list.txt, line 2: has 2 words, and line 1 has 1"));
   CHECK(has(told("# nothing\n"), "list.txt: lists nothing"));
-  CHECK(has(told("1\n", {{"images", "no"}}), "no: is no folder"));
-  CHECK(
-      has(told("1.png\n", {{"image_suffix", "_p.png"}}), "holds no picture: no file name there ends with \"_p.png\""));
+  CHECK(has(told("1\n", {{"images", "no"}}), "no is no folder"));
+  CHECK(has(told("1.png\n", {{"image_suffix", "_p.png"}}), "/part/image_suffix: "));
   fs::remove(folder.path() / "masks/2.png");
   CHECK(has(told("1\n2\n"), "has no mask for 1 of 2 pictures"));
   CHECK(has(problem(folder.spec({{"list", "/no/list.txt"}})), "/no/list.txt: cannot be read: No such file"));
@@ -257,10 +257,10 @@ TEST_CASE("a list of pairs names both files below root") {
   CHECK(labels(open(spec)->read(1)) == std::vector<int>{1, 1, 1, 0});
   json more = spec;
   more["masks"] = "masks";
-  CHECK(has(problem(more), "list.txt: names both files of each pair: leave out \"masks\""));
+  CHECK(has(problem(more), "/part/masks: stands beside a list that names both files of each pair, "));
   more = spec;
   more.erase("classes");
-  CHECK(has(problem(more), "list.txt: names masks, and there are no classes to read them by"));
+  CHECK(has(problem(more), "list.txt names masks, which need \"classes\""));
   folder.text("list.txt", "images/1.png masks/3.png\n");
   CHECK(has(problem(spec), "list.txt, line 1: names \"masks/3.png\", and there is no file "));
   folder.text("list.txt", (folder.path() / "images/1.png").string() + " masks/1.png\n");
@@ -410,6 +410,7 @@ TEST_CASE("each page of a TIFF is a sample, with its own page of the mask") {
     CHECK(sample.image.at<std::uint8_t>(1, 2) == 10 + i);
     CHECK(labels(sample) == std::vector<int>(6, i == 1));
     CHECK(dataset->classes_of(i + 1) == std::vector<int>{i == 1});
+    CHECK(dataset->extent_of(i + 1) == sectile::Extent{1, 2, 3});
   }
   CHECK(ids(folder.spec({{"skip", 2}, {"limit", 1}})) == Names{"cell#0002"});
   CHECK(ids(folder.spec({{"images", "images/*"}, {"masks", "masks/*"}, {"skip", 1}, {"limit", 2}})) ==
@@ -428,6 +429,33 @@ TEST_CASE("each page of a TIFF is a sample, with its own page of the mask") {
   fs::remove(folder.path() / "masks/cell.tiff");
   folder.picture("masks/cell.png", mask({0, 1, 1, 0}));
   CHECK(has(problem(folder.spec()), "masks/cell.png: has 1 page, and its picture "));
+}
+
+TEST_CASE("labels, classes and sizes come without pixels: of damaged images too") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0, 1, 1}));
+  sectile::test::cut_behind_header(folder.path() / "images/a.png");
+  const auto dataset = open(folder.spec());
+  CHECK_THROWS_AS(dataset->read(0), DataError);
+  CHECK_THROWS_AS(dataset->read(0, {.image = true, .labels = false, .objects = false}), DataError);
+  CHECK(labels(dataset->read(0, {.image = false, .labels = true, .objects = false})) ==
+        std::vector<int>{0, 1, 1, 0, 1, 1});
+  CHECK(dataset->classes_of(0) == std::vector<int>{0, 1});
+  CHECK(dataset->extent_of(0) == sectile::Extent{1, 2, 3});
+  fs::remove(folder.path() / "masks/a.png");
+  CHECK(dataset->read(0, {.image = false, .labels = false, .objects = true}).labels.empty());
+}
+
+TEST_CASE("the pages of a TIFF may differ in size, and each has its own") {
+  const Folder folder;
+  sectile::test::write_stack(folder.path() / "images/cell.tif",
+                             {cv::Mat(2, 3, CV_8U, 1.0), cv::Mat(5, 4, CV_8U, 1.0), cv::Mat(1, 7, CV_8U, 1.0)});
+  const auto dataset = open({{"type", "image_folder"}, {"root", folder.path().string()}});
+  REQUIRE(dataset->size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(dataset->extent_of(i) == dataset->Dataset::extent_of(i));
+  CHECK(dataset->extent_of(1) == sectile::Extent{1, 5, 4});
+  CHECK_THROWS_WITH_AS(sectile::read_info(folder.path() / "images/cell.tif", 3), doctest::Contains("has no page 3"),
+                       DataError);
 }
 
 TEST_CASE("a damaged TIFF is a bad sample, and does not keep the others from being read") {
@@ -481,9 +509,9 @@ TEST_CASE("what is missing is named, with what is there instead") {
   folder.picture("masks/3.png", mask({0, 0, 0, 0}));
   fs::create_directories(folder.path() / "empty");
   folder.text("empty/a.jpg", "");
-  CHECK(has(problem(folder.spec()), "images: is no folder; option \"images\" names it; in "));
+  CHECK(has(problem(folder.spec()), "images is no folder; in "));
   CHECK(has(problem(folder.spec()), "there is: empty, masks, pictures"));
-  CHECK(has(problem(folder.spec({{"root", (folder.path() / "no").string()}})), "option \"root\" names it"));
+  CHECK(has(problem(folder.spec({{"root", (folder.path() / "no").string()}})), "/part/root: "));
   const std::string missing = problem(folder.spec({{"images", "pictures"}}));
   CAPTURE(missing);
   CHECK(has(missing, "has no mask for 6 of 7 pictures"));
@@ -492,11 +520,11 @@ TEST_CASE("what is missing is named, with what is there instead") {
             "has no mask for 7 of 7 pictures in " + (folder.path() / "pictures").string() + ": 0_m.png, 1_m.png, "));
   const std::string empty = problem(folder.spec({{"images", "empty"}, {"image_suffix", ".png"}}));
   CAPTURE(empty);
-  CHECK(has(empty,
-            "holds no picture: no file name there ends with \".png\" (see \"image_suffix\"); there are 1 of \".jpg\""));
+  CHECK(has(empty, "empty holds no image: no file name there ends with \".png\"; there are 1 of \".jpg\""));
   fs::rename(folder.path() / "empty/a.jpg", folder.path() / "empty/a.gif");
-  CHECK(has(problem(folder.spec({{"images", "empty"}})),
-            "holds no picture: no file there has the suffix of a picture that can be read; there are 1 of \".gif\""));
+  CHECK(
+      has(problem(folder.spec({{"images", "empty"}})),
+          "empty holds no image: no file there has the suffix of a format that can be read; there are 1 of \".gif\""));
 }
 
 TEST_CASE("a mask of another size and a damaged picture are errors that name the files") {

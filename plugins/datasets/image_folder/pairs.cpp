@@ -15,6 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::OptionError;
 
 constexpr const char* kImages = "images";  // the folder, where the option is left out
 
@@ -47,8 +48,8 @@ std::vector<Entry> chosen_pages(std::size_t count, const Make& make, const PairO
     add_pages(entry, all);
   }
   if (skip >= all.size())
-    throw DataError(place.string(), "holds " + std::to_string(all.size()) + " pictures, and \"skip\" leaves out " +
-                                        std::to_string(options.skip));
+    throw OptionError("skip", "leaves out " + std::to_string(options.skip) + " images, and " + place.string() +
+                                  " holds " + std::to_string(all.size()));
   all.resize(std::min(all.size(), most));
   all.erase(all.begin(), all.begin() + options.skip);
   return all;
@@ -61,15 +62,16 @@ std::string stem(const std::string& name, const std::optional<std::string>& suff
   return name.substr(0, name.size() - ending.size());
 }
 
-[[noreturn]] void tell_no_picture(const fs::path& place, const std::vector<std::string>& names,
+// option: what chose the files.
+[[noreturn]] void tell_no_picture(const char* option, const fs::path& place, const std::vector<std::string>& names,
                                   const std::string& wanted) {
   std::map<std::string, int> endings;
   for (const auto& name : names) ++endings[fs::path(name).extension().string()];
   std::string others;
   for (const auto& [ending, count] : endings)
     others += (others.empty() ? "; there are " : ", ") + std::to_string(count) + " of \"" + ending + "\"";
-  throw DataError(place.string(),
-                  "holds no picture: " + wanted + (others.empty() ? "; there is no file at all" : others));
+  throw OptionError(
+      option, place.string() + " holds no image: " + wanted + (others.empty() ? "; there is no file at all" : others));
 }
 
 // Masks that are found by the picture's name.
@@ -136,10 +138,9 @@ Stems pictures_in(const PairOptions& options, std::vector<std::string>& found) {
     found.push_back(its);
   }
   if (found.empty())
-    tell_no_picture(folder, names,
-                    options.image_suffix
-                        ? "no file name there ends with \"" + *options.image_suffix + "\" (see \"image_suffix\")"
-                        : "no file there has the suffix of a picture that can be read");
+    tell_no_picture(options.image_suffix ? "image_suffix" : "images", folder, names,
+                    options.image_suffix ? "no file name there ends with \"" + *options.image_suffix + "\""
+                                         : "no file there has the suffix of a format that can be read");
   std::sort(found.begin(), found.end(), natural_less);
   return stems;
 }
@@ -176,7 +177,7 @@ Stems matching_pictures(const Pattern& pattern, const fs::path& folder, std::vec
     stems.add(its, name.substr(its.size()));
     matches.push_back({its, *stars});
   }
-  if (matches.empty()) tell_no_picture(folder, names, "no file name matches \"" + pattern.text() + "\"");
+  if (matches.empty()) tell_no_picture("images", folder, names, "no file name matches \"" + pattern.text() + "\"");
   std::sort(matches.begin(), matches.end(),
             [](const Match& a, const Match& b) { return natural_less(a.name, b.name); });
   return stems;
@@ -253,7 +254,8 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
                                     {"image_suffix", options.image_suffix.has_value()},
                                     {"mask_suffix", options.mask_suffix.has_value()}})
     if (given)
-      throw DataError(options.list.string(), std::string("names both files of each pair: leave out \"") + name + "\"");
+      throw OptionError(
+          name, "stands beside a list that names both files of each pair, " + options.list.string() + ": leave it out");
 }
 
 std::vector<Entry> by_list(const PairOptions& options) {

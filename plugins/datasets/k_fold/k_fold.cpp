@@ -48,7 +48,7 @@ std::string group_of(const std::string& id, const std::string& pattern) {
   const auto before = pattern.substr(0, star), after = pattern.substr(star + 1);
   const auto end = after.empty() ? id.size() : id.find(after, star);
   if (!id.starts_with(before) || end == std::string::npos)
-    throw sectile::DataError("group", "the sample \"" + id + "\" does not begin with \"" + pattern + "\"");
+    throw sectile::OptionError("group", "the sample \"" + id + "\" does not begin with \"" + pattern + "\"");
   return id.substr(star, end - star);
 }
 
@@ -66,8 +66,8 @@ std::vector<std::size_t> chosen(const KFoldOptions& options, const sectile::Data
   const auto count = unit.empty() ? 0 : *std::max_element(unit.begin(), unit.end()) + 1;
   const auto folds = static_cast<std::size_t>(options.folds), fold = static_cast<std::size_t>(options.fold);
   if (count < folds)
-    throw sectile::DataError("folds", std::to_string(folds) + " folds are wanted, and the data set has only " +
-                                          std::to_string(count) + (options.group.empty() ? " samples" : " groups"));
+    throw sectile::OptionError("folds", std::to_string(folds) + " folds are wanted, and the dataset has only " +
+                                            std::to_string(count) + (options.group.empty() ? " samples" : " groups"));
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
   if (options.seed) sectile::Random{static_cast<std::uint64_t>(*options.seed)}.shuffle(order);

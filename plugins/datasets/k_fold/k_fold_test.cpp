@@ -135,10 +135,11 @@ TEST_CASE("folds that cannot be made are refused") {
   CHECK(pointers({{"group", "pat"}}) == Names{"/part/group"});
   CHECK(pointers({{"group", "*_*"}}) == Names{"/part/group"});
   CHECK_THROWS_WITH_AS(names({}, synthetic(4)),
-                       doctest::Contains("folds: 5 folds are wanted, and the data set has only 4 samples"), DataError);
+                       doctest::Contains("/part/folds: 5 folds are wanted, and the dataset has only 4 samples"),
+                       SpecError);
   CHECK_THROWS_WITH_AS(names({{"folds", 2}, {"group", "*-"}}, synthetic(4)), doctest::Contains("has only 1 groups"),
-                       DataError);
+                       SpecError);
   for (const char* group : {"pat*_", "*_", "0-1000*"})
     CHECK_THROWS_WITH_AS(names({{"folds", 2}, {"group", group}}, synthetic(4)),
-                         doctest::Contains("group: the sample \"0-0\" does not begin with "), DataError);
+                         doctest::Contains("/part/group: the sample \"0-0\" does not begin with "), SpecError);
 }

@@ -24,7 +24,10 @@ class Repeat final : public sectile::Dataset {
 
   std::size_t size() const override { return size_; }
   const sectile::LabelMap& labels() const override { return dataset_->labels(); }
-  sectile::Sample read(std::size_t index) const override { return dataset_->read(original(index)); }
+  sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
+    return dataset_->read(original(index), wanted);
+  }
+  sectile::Extent extent_of(std::size_t index) const override { return dataset_->extent_of(original(index)); }
   std::vector<int> classes_of(std::size_t index) const override { return dataset_->classes_of(original(index)); }
   std::string id_of(std::size_t index) const override { return dataset_->id_of(original(index)); }
 

@@ -49,17 +49,17 @@ struct SubsetOptions {
 std::vector<std::size_t> named(const std::vector<int>& indices, std::size_t size) {
   for (std::size_t i = 0; i < indices.size(); ++i)
     if (static_cast<std::size_t>(indices[i]) >= size)
-      throw sectile::DataError("indices/" + std::to_string(i), "there is no sample " + std::to_string(indices[i]) +
-                                                                   ": the data set has " + std::to_string(size) +
-                                                                   ", numbered from 0");
+      throw sectile::OptionError("indices/" + std::to_string(i), "there is no sample " + std::to_string(indices[i]) +
+                                                                     ": the dataset has " + std::to_string(size) +
+                                                                     ", numbered from 0");
   return {indices.begin(), indices.end()};
 }
 
 std::vector<std::size_t> stretch(const SubsetOptions& options, std::size_t size) {
   const auto skip = static_cast<std::size_t>(options.skip);
   if (skip >= size)
-    throw sectile::DataError("skip", "leaves out " + std::to_string(skip) + " samples, and the data set has " +
-                                         std::to_string(size) + ": none is left");
+    throw sectile::OptionError("skip", "leaves out " + std::to_string(skip) + " samples, and the dataset has " +
+                                           std::to_string(size) + ": none is left");
   auto count = size;
   if (options.count) count = static_cast<std::size_t>(*options.count);
   if (options.fraction)

@@ -91,7 +91,7 @@ TEST_CASE("what a subset cannot choose is told with its place") {
         Pointers{"/part/seed", "/part/skip", "/part/count", "/part/fraction"});
   CHECK(problems({{"dataset", {{"type", "subset"}}}}) == Pointers{"/part/dataset"});
   CHECK_THROWS_WITH_AS(subset({{"indices", {3, 10}}}),
-                       doctest::Contains("/part: indices/1: there is no sample 10: the data set has 10"), DataError);
+                       doctest::Contains("/part/indices/1: there is no sample 10: the dataset has 10"), SpecError);
   CHECK_THROWS_WITH_AS(subset({{"skip", 10}}),
-                       doctest::Contains("skip: leaves out 10 samples, and the data set has 10"), DataError);
+                       doctest::Contains("/part/skip: leaves out 10 samples, and the dataset has 10"), SpecError);
 }

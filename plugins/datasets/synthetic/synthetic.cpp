@@ -166,15 +166,18 @@ class Synthetic final : public sectile::Dataset {
   std::size_t size() const override { return static_cast<std::size_t>(options_.count); }
   const sectile::LabelMap& labels() const override { return labels_; }
 
-  sectile::Sample read(std::size_t index) const override {
-    Random random = key(index);
-    const Scene scene = arrange(random);
+  sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     sectile::Sample sample;
     sample.id = id_of(index);
-    sample.image = paint(scene, random);
-    annotate(scene, sample);
+    if (!wanted.image && !wanted.labels && !wanted.objects) return sample;
+    Random random = key(index);
+    const Scene scene = arrange(random);
+    if (wanted.image) sample.image = paint(scene, random);
+    if (wanted.labels || wanted.objects) annotate(scene, sample);
     return sample;
   }
+
+  sectile::Extent extent_of(std::size_t) const override { return {1, options_.size[0], options_.size[1]}; }
 
   std::string id_of(std::size_t index) const override {
     return std::to_string(options_.seed) + "-" + std::to_string(static_cast<std::size_t>(options_.offset) + index);

@@ -132,29 +132,22 @@ class Voc final : public sectile::Dataset {
   const sectile::LabelMap& labels() const override { return labels_; }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
-  sectile::Sample read(std::size_t index) const override {
+  sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     const auto& entry = entries_.at(index);
+    const bool objects = wanted.objects && !entry.objects.empty();
     sectile::Sample sample;
     sample.id = entry.name;
-    sample.image = sectile::read_image(entry.image);
-    if (entry.labels.empty()) return sample;
-    sample.labels = read_labels(entry.labels);
-    demand_size(entry.labels, sample.labels, sample.image, entry.image);
-    if (!entry.objects.empty()) sample.instances = read_instances(entry.objects, sample.labels, entry.labels);
+    if (wanted.image) sample.image = sectile::read_image(entry.image);
+    if (entry.labels.empty() || (!wanted.labels && !objects)) return sample;
+    sample.labels = read_labels(entry.labels);  // which say the objects' classes
+    if (wanted.image) demand_size(entry.labels, sample.labels, sample.image, entry.image);
+    if (objects) sample.instances = read_instances(entry.objects, sample.labels, entry.labels);
     return sample;
   }
 
-  std::vector<int> classes_of(std::size_t index) const override {
-    const auto& mask = entries_.at(index).labels;
-    if (mask.empty()) return {};
-    const cv::Mat labels = read_labels(mask);
-    std::array<bool, kClasses> seen{};
-    for (auto it = labels.begin<std::int16_t>(); it != labels.end<std::int16_t>(); ++it)
-      if (*it >= 0) seen[static_cast<std::size_t>(*it)] = true;
-    std::vector<int> classes;
-    for (int i = 0; i < kClasses; ++i)
-      if (seen[static_cast<std::size_t>(i)]) classes.push_back(i);
-    return classes;
+  sectile::Extent extent_of(std::size_t index) const override {
+    const cv::Size size = sectile::read_size(entries_.at(index).image);
+    return {1, size.height, size.width};
   }
 
  private:

@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include "support/component.h"
+#include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
 
@@ -113,7 +114,9 @@ TEST_CASE("the root may be VOCdevkit, or what holds it") {
   fs::create_directory_symlink(tree.path(), above.path() / "x/VOCdevkit/VOC2012");
   for (const char* root : {"x", "x/VOCdevkit", "x/VOCdevkit/VOC2012"})
     CHECK(tree.open({{"root", (above.path() / root).string()}})->size() == 2);
-  CHECK(has(tree.problem({{"root", above.path().string()}}), "holds no folder ImageSets/Segmentation, nor do VOC2012"));
+  CHECK(
+      has(tree.problem({{"root", above.path().string()}}), " holds no folder ImageSets/Segmentation, nor do VOC2012"));
+  CHECK(has(tree.problem({{"root", above.path().string()}}), "/part/root: "));
 }
 
 TEST_CASE("a list may name masks, and the masks may lie in another folder") {
@@ -129,7 +132,29 @@ TEST_CASE("a list may name masks, and the masks may lie in another folder") {
   tree.list("pictures", "/JPEGImages/c.png\n");
   CHECK(tree.open({{"split", "pictures"}})->classes_of(0) == std::vector<int>{0, 1, 20});
   CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
-            "trainaug.txt, line 1: names a mask itself: leave out the option \"labels\""));
+            "trainaug.txt, line 1: leave it out"));
+  CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
+            "/part/labels: stands beside a list that names masks itself, "));
+}
+
+TEST_CASE("labels, objects, classes and sizes come without pixels: of damaged images too") {
+  const Tree tree;
+  tree.picture("SegmentationObject/a.png", mask({0, 3, 3, 255, 1, 3}));
+  tree.picture("SegmentationObject/b.png", mask({0, 3, 3, 255, 1, 3}));
+  for (const char* name : {"a", "b"})
+    test::cut_behind_header(tree.path() / "JPEGImages" / (std::string(name) + ".png"));
+  const auto data = tree.open({{"instances", true}});
+  CHECK_THROWS_AS(data->read(0), DataError);
+  CHECK_THROWS_AS(data->read(0, {.image = true, .labels = false, .objects = false}), DataError);
+  const auto sample = data->read(0, {.image = false, .labels = true, .objects = true});
+  CHECK(labels(sample) == std::vector<int>{0, 1, 1, kIgnore, 20, 1});
+  CHECK(sample.instances.size() == 2);
+  CHECK(data->classes_of(0) == std::vector<int>{0, 1, 20});
+  CHECK(data->extent_of(0) == Extent{1, 2, 3});
+  // Objects get their classes from the labels; without either no mask is opened.
+  CHECK(data->read(0, {.image = false, .labels = false, .objects = true}).instances[1].category == 1);
+  fs::remove(tree.path() / "SegmentationClass/a.png");
+  CHECK(data->read(0, {.image = false, .labels = false, .objects = false}).id == "a");
 }
 
 TEST_CASE("the test split needs no masks") {
@@ -190,7 +215,8 @@ TEST_CASE("instances are what the mask of objects says, each of the class that m
 TEST_CASE("what is missing or wrong is told with file and line, or pixel and value") {
   const Tree tree;
   CHECK(has(tree.problem({{"split", "vall"}}),
-            "vall.txt: is not there; option \"split\" names a list, and those there are: train"));
+            "/part/split: " + (tree.path() / "ImageSets/Segmentation/vall.txt").string() +
+                " is not there; the lists there are: train"));
   CHECK(has(tree.problem({{"labels", "SegmentationClassAug"}}),
             "train.txt: 2 of its 2 pictures have no mask; the first is " +
                 (tree.path() / "SegmentationClassAug/a.png").string() + ". See \"labels\""));

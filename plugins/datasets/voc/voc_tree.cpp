@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::OptionError;
 
 constexpr const char* kLists = "ImageSets/Segmentation";
 constexpr const char* kImages = "JPEGImages";
@@ -24,9 +25,9 @@ fs::path find_root(const fs::path& root) {
   std::error_code unknown;
   for (const char* below : {"", "VOC2012", "VOCdevkit/VOC2012"})
     if (fs::is_directory(root / below / kLists, unknown)) return (root / below).lexically_normal();
-  throw DataError(root.string(), std::string("holds no folder ") + kLists +
-                                     ", nor do VOC2012 or VOCdevkit/VOC2012 in it; option \"root\" names the folder "
-                                     "that JPEGImages and ImageSets are in");
+  throw OptionError("root", root.string() + " holds no folder " + kLists +
+                                ", nor do VOC2012 or VOCdevkit/VOC2012 in it; name the folder that JPEGImages and "
+                                "ImageSets are in");
 }
 
 fs::path find_list(const fs::path& folder, const std::string& split) {
@@ -38,8 +39,7 @@ fs::path find_list(const fs::path& folder, const std::string& split) {
   std::sort(known.begin(), known.end());
   std::string all;
   for (const auto& name : known) all += (all.empty() ? "" : ", ") + name;
-  throw DataError(file.string(),
-                  "is not there; option \"split\" names a list, and those there are: " + (all.empty() ? "none" : all));
+  throw OptionError("split", file.string() + " is not there; the lists there are: " + (all.empty() ? "none" : all));
 }
 
 // "/JPEGImages/a.jpg" in a list is meant to be below the root.
@@ -64,7 +64,7 @@ Entry entry_of(const fs::path& root, const sectile::ListLine& line, const std::s
     throw DataError(place,
                     "has " + std::to_string(words.size()) + " words; a name, or a picture and a mask are wanted");
   if (words.size() == 2 && request.labels)
-    throw DataError(place, "names a mask itself: leave out the option \"labels\"");
+    throw OptionError("labels", "stands beside a list that names masks itself, " + place + ": leave it out");
   Entry entry;
   entry.image = find_image(root, words[0], place);
   entry.name = entry.image.stem().string();

@@ -19,9 +19,9 @@ TEST_CASE("class weights of another number than the classes are refused with bot
   try {
     make<Loss>(R"({"type": "cross_entropy", "class_weights": [1, 2]})", context(3));
     FAIL("was built");
-  } catch (const PluginError& error) {
+  } catch (const SpecError& error) {
     const std::string message = error.what();
-    CHECK(message.find("class_weights: has 2 values, and the data set has 3 classes") != std::string::npos);
+    CHECK(message.find("/part/class_weights: has 2 values, and the dataset has 3 classes") == 0);
   }
 }
 

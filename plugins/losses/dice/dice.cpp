@@ -59,9 +59,10 @@ class Dice final : public sectile::DenseLoss, public sectile::AcrossRanks {
       : options_(options), sigmoid_(options.activation == Activation::sigmoid) {
     const bool overlapping = context.labels && context.labels->overlapping;
     if (overlapping && options.activation == Activation::softmax)
-      throw sectile::PluginError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
+      throw sectile::OptionError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
     sigmoid_ |= overlapping;
-    for (const auto& name : options.include) included_.push_back(class_number(name, context));
+    for (std::size_t i = 0; i < options.include.size(); ++i)
+      included_.push_back(context.class_number(options.include[i], "include/" + std::to_string(i)));
   }
 
   void use(std::shared_ptr<const sectile::Ranks> ranks) override { ranks_ = std::move(ranks); }
@@ -91,18 +92,6 @@ class Dice final : public sectile::DenseLoss, public sectile::AcrossRanks {
   }
 
  private:
-  static std::int64_t class_number(const std::string& name, const sectile::BuildContext& context) {
-    const auto count = context.classes();
-    std::string known;
-    for (int number = 0; number < count; ++number) {
-      const auto& candidate = context.labels->classes[static_cast<std::size_t>(number)].name;
-      if (candidate == name) return number;
-      known += (known.empty() ? "" : ", ") + candidate;
-    }
-    throw sectile::PluginError("include",
-                               "names the class \"" + name + "\", which the data set does not have; it has: " + known);
-  }
-
   at::Tensor probabilities(const at::Tensor& logits) const {
     const auto flat = logits.flatten(2);
     return sigmoid_ ? flat.sigmoid() : flat.softmax(1);

@@ -46,7 +46,9 @@ TEST_CASE("Dice over the batch sums areas over ranks, where smoothing then weigh
 
 TEST_CASE("Dice refuses softmax for overlapping classes and an unknown class name, and says what there is") {
   CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "dice", "activation": "softmax"})", context(2, 3, true)),
-                       doctest::Contains("classes overlap"), PluginError);
-  CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "dice", "include": ["road"]})", context(2)),
-                       doctest::Contains("\"road\", which the data set does not have; it has: 0, 1"), PluginError);
+                       doctest::Contains("/part/activation: is softmax, and the classes overlap"), SpecError);
+  CHECK_THROWS_WITH_AS(
+      make<Loss>(R"({"type": "dice", "include": ["road"]})", context(2)),
+      doctest::Contains("/part/include/0: names the class \"road\", which the data does not have; it has: 0, 1"),
+      SpecError);
 }

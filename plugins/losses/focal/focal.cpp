@@ -50,14 +50,14 @@ class Focal final : public sectile::DenseLoss {
       : gamma_(options.gamma), sigmoid_(options.activation == Activation::sigmoid) {
     const bool overlapping = context.labels && context.labels->overlapping;
     if (overlapping && options.activation == Activation::softmax)
-      throw sectile::PluginError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
+      throw sectile::OptionError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
     sigmoid_ |= overlapping;
     auto alpha = options.alpha;
     if (alpha.empty()) return;
     const auto classes = static_cast<std::size_t>(context.classes());
     if (alpha.size() == 1) alpha.assign(classes, alpha.front());
     if (alpha.size() != classes)
-      throw sectile::PluginError("alpha", "has " + std::to_string(alpha.size()) + " values, and the data set has " +
+      throw sectile::OptionError("alpha", "has " + std::to_string(alpha.size()) + " values, and the dataset has " +
                                               std::to_string(classes) +
                                               " classes: give one value per class, or one for all");
     alpha_ = at::tensor(alpha, at::kDouble);

@@ -19,5 +19,5 @@ TEST_CASE("focal loss of a pixel that is certainly right has a finite gradient f
 
 TEST_CASE("focal loss refuses an alpha of another number than the classes with both numbers") {
   CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "focal", "alpha": [0.1, 0.2]})", context(3)),
-                       doctest::Contains("alpha: has 2 values, and the data set has 3 classes"), PluginError);
+                       doctest::Contains("/part/alpha: has 2 values, and the dataset has 3 classes"), SpecError);
 }

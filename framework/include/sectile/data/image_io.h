@@ -44,9 +44,9 @@ SECTILE_EXPORT Picture read_picture(const std::filesystem::path& file, int page 
 // So 1 or 3 channels of 8U or 16U; TIFFs and PAMs of other channels, and 16S and 32F, come as they are.
 SECTILE_EXPORT cv::Mat read_image(const std::filesystem::path& file, int page = 0);
 
-// Only from the header; of a TIFF, its first page. Throws DataError.
-SECTILE_EXPORT PictureInfo read_info(const std::filesystem::path& file);
-SECTILE_EXPORT cv::Size read_size(const std::filesystem::path& file);
+// Only from the header, of a TIFF from the page's. Throws DataError.
+SECTILE_EXPORT PictureInfo read_info(const std::filesystem::path& file, int page = 0);
+SECTILE_EXPORT cv::Size read_size(const std::filesystem::path& file, int page = 0);
 
 // How names of picture files end, in lower case: ".png", ".jpg", … For finding them in a folder.
 SECTILE_EXPORT const std::vector<std::string>& picture_suffixes();
