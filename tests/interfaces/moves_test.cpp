@@ -10,7 +10,7 @@
 #include <opencv2/core.hpp>
 
 #include "toys.h"
-#include "upper/weights/weights.h"
+#include "upper/weights/loading.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -191,4 +191,171 @@ TEST_CASE("a metric that wants what the model cannot give is refused by pointer"
   json["metrics"] = {{{"type", "iou"}}, {{"type", "toy_recall"}}};
   CHECK_THROWS_WITH_AS(Toy(json), "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none",
                        SpecError);
+}
+
+TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, inference form") {
+  auto json = dense();
+  json["model"]["backbone"]["freeze"] = 1;
+  const Toy frozen(json);
+  auto& module = frozen.pipeline.model->module();
+  const auto state = state_dict(module);
+  CHECK(state.count("backbone.stem.norm.running_mean") == 1);
+  CHECK(state.count("backbone.grid") == 0);
+  CHECK(!module.named_parameters()["backbone.stem.conv.weight"].requires_grad());
+
+  StateDict theirs;  // other names, other number of classes
+  for (const auto& [name, tensor] : state) {
+    if (name.starts_with("backbone."))
+      theirs["encoder." + name.substr(9)] = at::full_like(tensor, 2);
+    else if (name.starts_with("classifier."))
+      theirs["decode_head." + name.substr(11)] = at::zeros({21});
+  }
+  theirs["loss.constant"] = at::zeros({1});
+  const auto report = load_state(module, theirs);
+  REQUIRE(report.translations.size() == 1);
+  CHECK(report.translations[0].dialect == "encoder-decoder");
+  using Names = std::vector<std::string>;
+  CHECK(report.reinitialized == Names{"classifier.bias", "classifier.weight"});
+  CHECK(report.missing == Names{"aux_classifier.bias", "aux_classifier.weight"});
+  CHECK(report.unexpected == Names{"loss.constant"});
+  CHECK(state.at("backbone.layer1.conv.weight")[0][0][0][0].item<float>() == 2);
+  theirs["encoder.stem.conv.weight"] = at::zeros({7});
+  CHECK_THROWS_AS(load_state(module, theirs), DataError);
+
+  Toy fresh(dense());
+  auto& free_module = fresh.pipeline.model->module();
+  Kind<Optimizer>::Common options;
+  options.layer_decay = 0.5;
+  std::map<std::string, std::pair<double, bool>> of;
+  for (const auto& group : parameter_groups(free_module, options))
+    for (const auto& name : group.names) of[name] = {group.lr_scale, group.decay};
+  CHECK(of.at("backbone.stem.conv.weight") == std::pair(0.0625, true));
+  CHECK(of.at("backbone.layer1.norm.weight") == std::pair(0.125, false));
+  CHECK(of.at("classifier.bias") == std::pair(1.0, false));
+
+  fresh.train(3, 0.1);
+  free_module.eval();
+  const c10::AutoGradMode no_grad(false);
+  const auto batch = fresh.batch({0});
+  const auto before = fresh.pipeline.model->forward(batch).logits;
+  CHECK(prepare_for_inference(free_module, {.verify = true}) == 8);  // four convolutions and their norms
+  CHECK(close(fresh.pipeline.model->forward(batch).logits, before, 1e-4));
+}
+
+namespace {
+
+// Ranks as threads; what NCCL or Gloo do in the host.
+struct Exchange {
+  std::barrier<> barrier{2};
+  std::array<at::Tensor, 2> slots;
+  at::Tensor sum(int rank, const at::Tensor& value) {
+    slots[static_cast<std::size_t>(rank)] = value.detach();
+    barrier.arrive_and_wait();
+    const auto total = slots[0] + slots[1];
+    barrier.arrive_and_wait();
+    return total;
+  }
+};
+struct AllReduce : torch::autograd::Function<AllReduce> {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& value, std::int64_t exchange,
+                            std::int64_t rank) {
+    context->saved_data["exchange"] = exchange, context->saved_data["rank"] = rank;
+    return reinterpret_cast<Exchange*>(exchange)->sum(static_cast<int>(rank), value);
+  }
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    auto* exchange = reinterpret_cast<Exchange*>(context->saved_data["exchange"].toInt());
+    return {exchange->sum(static_cast<int>(context->saved_data["rank"].toInt()), gradients[0]), {}, {}};
+  }
+};
+struct ThreadRanks final : Ranks {
+  ThreadRanks(Exchange& all, int own) : exchange(all), rank(own) {}
+  int count() const override { return 2; }
+  at::Tensor sum(const at::Tensor& value) const override {
+    return AllReduce::apply(value, reinterpret_cast<std::int64_t>(&exchange), rank);
+  }
+  Exchange& exchange;
+  int rank;
+};
+
+}  // namespace
+
+TEST_CASE("a loss over the whole batch is exact across ranks, also inside another loss") {
+  const std::string json = R"({"type": "toy_sum", "terms": [{"type": "dice"}]})";
+  const auto made = [&](std::shared_ptr<const Ranks> ranks) {
+    auto settings = context(3);
+    settings.after_build = [ranks](const Component&, void* part, const void*) {
+      if (auto* loss = static_cast<Loss*>(part); ranks)
+        if (auto* role = dynamic_cast<AcrossRanks*>(loss)) role->use(ranks);
+    };
+    struct Holder {
+      Ref<Loss> part;
+      void declare(Options& options) { options.add("part", &part, "The loss.").required(); }
+    } holder;
+    SpecFile file;
+    file.json = {{"part", Json::parse(json)}};
+    SpecReader{toys(), file}.read(&holder, kValueType<Holder>);
+    return holder.part.build(settings);
+  };
+  const auto logits = at::randn({2, 3, 24, 32});
+  const auto labels = at::randint(kIgnore, 3, {2, 24, 32}, at::kLong);
+  const auto evaluated = [&](const Loss& loss, at::Tensor leaf, const at::Tensor& truth) {
+    Outputs outputs;
+    outputs.logits = leaf.set_requires_grad(true);
+    Batch batch;
+    batch.labels = truth;
+    const auto value = loss(outputs, batch)[0].value;
+    value.backward();
+    return value.item<double>();
+  };
+  auto whole = logits.clone();
+  const double expected = evaluated(*made(nullptr), whole, labels);
+  Exchange exchange;
+  std::array<at::Tensor, 2> leaves = {logits.slice(0, 0, 1).clone(), logits.slice(0, 1, 2).clone()};
+  std::array<double, 2> values{};
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 2; ++rank)
+    threads.emplace_back([&, rank, r = static_cast<std::size_t>(rank)] {
+      const auto loss = made(std::make_shared<ThreadRanks>(exchange, rank));
+      values[r] = evaluated(*loss, leaves[r], labels.slice(0, rank, rank + 1));
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(values[0] == doctest::Approx(expected));
+  CHECK(values[1] == doctest::Approx(expected));
+  CHECK(close(at::cat({leaves[0].grad(), leaves[1].grad()}) / 2, whole.grad()));  // the host averages over ranks
+}
+
+TEST_CASE("norms span all ranks, without being replaced and without a word of the model's author") {
+  Toy alone(dense());
+  const auto batch = alone.batch({0, 1});
+  auto& module = alone.pipeline.model->module();
+  StateDict start;
+  for (const auto& [name, tensor] : state_dict(module)) start[name] = tensor.detach().clone();
+  module.train();
+  const auto whole = alone.pipeline.model->forward(batch).logits;
+  whole.square().sum().backward();
+  Exchange exchange;
+  std::array<at::Tensor, 2> logits, gradients, variances;
+  std::vector<std::unique_ptr<Toy>> toys_of_ranks;
+  for (int rank = 0; rank < 2; ++rank) {
+    toys_of_ranks.push_back(std::make_unique<Toy>(dense()));
+    load_state(toys_of_ranks.back()->pipeline.model->module(), start);
+    CHECK(connect(toys_of_ranks.back()->pipeline.model->module(), std::make_shared<ThreadRanks>(exchange, rank)) == 4);
+  }
+  std::vector<std::thread> threads;
+  for (int rank = 0; rank < 2; ++rank)
+    threads.emplace_back([&, rank, r = static_cast<std::size_t>(rank)] {
+      auto& model = *toys_of_ranks[r]->pipeline.model;
+      model.module().train();
+      Batch part;
+      part.images = batch.images.slice(0, rank, rank + 1);
+      logits[r] = model.forward(part).logits;
+      logits[r].square().sum().backward();
+      gradients[r] = model.module().named_parameters()["backbone.stem.conv.weight"].grad();
+      variances[r] = model.module().named_buffers()["backbone.stem.norm.running_var"];
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(close(at::cat({logits[0], logits[1]}), whole, 1e-4));
+  CHECK(close(gradients[0] + gradients[1], module.named_parameters()["backbone.stem.conv.weight"].grad(), 1e-3));
+  CHECK(close(variances[1], module.named_buffers()["backbone.stem.norm.running_var"], 1e-4));
 }

@@ -1,5 +1,11 @@
 // From dense networks to instances, queries, volumes, episodes and weak labels: one spec each.
+#include <cmath>
+
+#include <c10/core/Allocator.h>
+#include <c10/core/InferenceMode.h>
+
 #include "toys.h"
+#include "upper/inference/sliding_window.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -197,6 +203,64 @@ TEST_CASE("volumes flow through transforms, batch, windows weighed by a Gaussian
   const double before = toy.train(1, 1e-4), after = toy.train(40, 1e-4);
   CHECK(after < before);
   CHECK(std::isfinite(toy.evaluate().at(0).values.at(0).value));
+}
+
+TEST_CASE("windows join big images without a second tensor of every class at full size") {
+  // What is allocated on this thread beyond what was there before.
+  struct Peak final : c10::MemoryReportingInfoBase {
+    std::int64_t now = 0, most = 0;
+    void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) override {
+      now += size;
+      most = std::max(most, now);
+    }
+    bool memoryProfilingEnabled() const override { return true; }
+  };
+  const Toy toy(
+      R"({"data": {"train": {"type": "toy_shapes", "size": [512, 600], "count": 1}}, "model": {"type": "toy_plain", "widths": [4]},
+                    "loss": [{"type": "cross_entropy"}], "inference": {"window": [64, 64]}})");
+  const c10::InferenceMode no_gradients;
+  toy.pipeline.model->module().eval();
+  const auto batch = toy.batch({0});
+  const auto peak = std::make_shared<Peak>();
+  {
+    const c10::DebugInfoGuard guard(c10::DebugInfoKind::PROFILER_STATE, peak);
+    const auto predictions = toy.pipeline.model->decode(toy.pipeline.infer(batch), batch, {.labels = true});
+    CHECK(predictions[0].labels.sizes() == at::IntArrayRef({512, 600}));
+  }
+  constexpr std::int64_t kPixels = 512 * 600, kClasses = 3;
+  // The scores, the sum of weights, the labels as int64, and a few windows.
+  CHECK(peak->most > kPixels * kClasses * 4);
+  CHECK(peak->most < kPixels * (kClasses * 4 + 4 + 8) + (1 << 20));
+}
+
+TEST_CASE("a Gaussian trusts a window's centre most, as MONAI's does") {
+  // A network whose answer is which window it saw: its own mean.
+  class Mean final : public torch::nn::Module, public Model {
+   public:
+    Outputs forward(const Batch& batch) override {
+      Outputs outputs;
+      outputs.logits = batch.images.mean({2, 3}, true).expand({1, 1, 1, batch.images.size(3)});
+      return outputs;
+    }
+    torch::nn::Module& module() override { return *this; }
+  } model;
+  Batch batch;
+  batch.images = at::zeros({1, 1, 1, 12});
+  batch.images.slice(3, 4).fill_(1);
+  batch.sizes = {{1, 1, 12}};
+  batch.truth.resize(1);
+  batch.truth[0].geometry.original = batch.sizes[0];
+  PipelineSpec::Inference inference;
+  inference.window = std::vector<int>{1, 8};  // at 0 and 4: means 0.5 and 1
+  const auto flat = infer(model, batch, inference).logits.flatten();
+  CHECK(flat[2].item<float>() == 0.5f);
+  CHECK(flat[5].item<float>() == 0.75f);
+  inference.weighting = PipelineSpec::Inference::Weighting::gaussian;
+  const auto joined = infer(model, batch, inference).logits.flatten();
+  // Pixel 5 is 1.5 from the first window's centre and 2.5 from the second's, whose deviation is 8 / 8.
+  const double near = std::exp(-1.5 * 1.5 / 2), far = std::exp(-2.5 * 2.5 / 2);
+  CHECK(joined[5].item<double>() == doctest::Approx((near * 0.5 + far * 1) / (near + far)));
+  CHECK(joined[0].item<float>() == 0.5f);
 }
 
 TEST_CASE("episodes carry their support through transforms and batch") {

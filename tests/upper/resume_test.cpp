@@ -115,6 +115,39 @@ std::size_t lines_of(const fs::path& file) {
 
 }  // namespace
 
+TEST_CASE("a run of so many steps, whose epochs draw samples twice, goes on to the same bits") {
+  const test::Scratch folder;
+  const auto changes = R"({"sampler": {"type": "shuffle", "samples": 30}, "train": {"epochs": null, "steps": 10}})";
+  const auto whole = trained(folder / "whole", changes);
+  CHECK(whole.step == 10);  // of an epoch's 4: it ends inside the third
+  CHECK(whole.best_epoch <= 3);
+  CHECK(trained(folder / "halves", changes, 5).ending == Ending::interrupted);
+  CHECK(trained(folder / "halves", changes, -1, folder / "halves/last.pth").ending == Ending::done);
+  check_same_run(folder / "whole", folder / "halves");
+  CHECK(log_of(folder / "whole") == log_of(folder / "halves"));
+}
+
+TEST_CASE("a run of an earlier API is refused by its number, and its weights still predict") {
+  const test::Scratch folder;
+  trained(folder / "run", R"({"train": {"epochs": 1}})");
+  auto checkpoint = load_checkpoint(folder / "run/last.pth");
+  CHECK(checkpoint.resumption->api == SECTILE_API_VERSION);
+  auto content = read_torch_file(folder / "run/last.pth");
+  for (auto& [name, value] : *content.dict())
+    if (*name.as<std::string>() == "run")
+      std::erase_if(*value.dict(), [](const auto& item) { return *item.first.template as<std::string>() == "api"; });
+  write_torch_file(folder / "old.pth", *content.dict());
+  CHECK_THROWS_WITH_AS(
+      trained(folder / "on", R"({"train": {"epochs": 1}})", -1, folder / "old.pth"),
+      ((folder / "old.pth").string() +
+       ": was saved by a version of Sectile with API 2, whose runs draw other random numbers than this "
+       "one's (API 3): finish the run with that version, or begin a new one with its weights "
+       "(/model/weights)")
+          .c_str(),
+      DataError);
+  CHECK_NOTHROW(Pipeline::from_checkpoint(spec(), load_checkpoint(folder / "old.pth"), "old.pth", at::kCPU));
+}
+
 TEST_CASE("a run that was stopped after any step goes on to the same bits as one that was not") {
   const test::Scratch scratch;
   trained(scratch.path() / "unbroken");

@@ -100,6 +100,7 @@ Resumption resumption_of(const PythonValue& content, const fs::path& file) {
   resumption.rng = tensors(part("rng"));
   resumption.loss_scale = member<double>(scaler, "scale", file);
   resumption.growth_tracker = member<std::int64_t>(scaler, "_growth_tracker", file);
+  if (const auto* api = run.find("api"); api && api->as<std::int64_t>()) resumption.api = *api->as<std::int64_t>();
   resumption.evaluations = values_of<double>(run, "evaluations", file);
   resumption.best = maybe(run, "best");
   resumption.best_epoch = member<std::int64_t>(run, "best_epoch", file);
@@ -136,7 +137,8 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
     content.emplace_back("optimizer", run.optimizer);
     content.emplace_back("rng", dict_of(run.rng));
     content.emplace_back("scaler", PythonDict{{"scale", run.loss_scale}, {"_growth_tracker", run.growth_tracker}});
-    content.emplace_back("run", PythonDict{{"evaluations", list_of(run.evaluations)},
+    content.emplace_back("run", PythonDict{{"api", std::int64_t{SECTILE_API_VERSION}},
+                                           {"evaluations", list_of(run.evaluations)},
                                            {"best", or_none(run.best)},
                                            {"best_epoch", run.best_epoch},
                                            {"evaluation_due", run.evaluation_due},

@@ -16,6 +16,7 @@ namespace sectile {
 
 // What a run needs besides the weights to go on as if it had never stopped.
 struct Resumption {
+  std::int64_t api = 2;                   // of the version that saved it; 2 did not say
   PythonValue optimizer;                  // torch.optim's state dict
   std::map<std::string, at::Tensor> rng;  // the generators' states: "cpu", "cuda"
   double loss_scale = 1;

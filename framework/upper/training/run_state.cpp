@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::int64_t kResumedSince = 3;  // the API whose keys of random numbers are today's
+
 TrainingPlan plan_of(const Pipeline& pipeline) {
   const auto& train = pipeline.spec.train;
   constexpr std::size_t kUsualEpochs = 10;
@@ -105,6 +107,11 @@ void RunState::resume(const fs::path& file) {
   const auto checkpoint = load_checkpoint(file);
   if (!checkpoint.resumption)
     throw DataError(file, "holds weights alone, and no run can go on from them; last.pth and step-*.pth can");
+  if (checkpoint.resumption->api < kResumedSince)
+    throw DataError(file, "was saved by a version of Sectile with API " + std::to_string(checkpoint.resumption->api) +
+                              ", whose runs draw other random numbers than this one's (API " +
+                              std::to_string(SECTILE_API_VERSION) +
+                              "): finish the run with that version, or begin a new one with its weights (/model/weights)");
   refuse_other_spec(checkpoint, file);
   load_into(pipeline_.model->module(), checkpoint.model, checkpoint.model_type, file);
   record = *checkpoint.resumption;
