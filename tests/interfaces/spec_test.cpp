@@ -16,11 +16,7 @@ namespace {
 PipelineSpec from_file(const std::filesystem::path& file, const std::vector<std::string>& changes = {},
                        std::vector<std::string>* dropped = nullptr) {
   const auto merged = load_spec(file, changes);
-  if (dropped) {
-    dropped->clear();
-    for (const auto& note : *merged.notes)
-      if (note.message.find("is dropped") == 0) dropped->push_back(note.pointer);
-  }
+  if (dropped) *dropped = merged.dropped;
   return read_spec(toys(), merged);
 }
 
