@@ -11,7 +11,7 @@ void list(int count, char** words) {
   own.add_options()("json", "print JSON");
   const auto line = parse({words, words + count}, "list [KIND] [--json]",
                           "Prints the components that specs can name, and which plugin files are shadowed or skipped.\n"
-                          "Kinds: dataset, transform, model, backbone, loss, optimizer, schedule, metric.",
+                          "Kinds: dataset, transform, sampler, model, backbone, loss, optimizer, schedule, metric.",
                           own, 0, 1);
   const auto kind = line.operands.empty() ? "" : line.operands[0];
   const auto index = open_plugins(line.common, nullptr);

@@ -15,7 +15,7 @@ plugins_of() {
 import json, sys
 
 KINDS = {"data": "dataset", "transforms": "transform", "model": "model", "backbone": "backbone", "loss": "loss",
-         "metrics": "metric", "optimizer": "optimizer", "schedule": "schedule"}
+         "metrics": "metric", "optimizer": "optimizer", "schedule": "schedule", "sampler": "sampler"}
 
 def targets(value, kind):
     if isinstance(value, list):
