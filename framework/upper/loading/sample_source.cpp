@@ -1,6 +1,8 @@
 #include "sample_source.h"
 
+#include <cstdlib>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 namespace sectile {
@@ -13,6 +15,72 @@ void know_own_size(Sample& sample) {
   for (auto& shot : sample.support) know_own_size(shot);
 }
 
+// A sample as it will be after a warp that has not been applied yet, without its pixels and annotation. The pixels'
+// memory is asked for but never written, so that a large image costs nothing.
+struct Preview {
+  Preview(const Sample& now, const Warp& warp) {
+    sample.id = now.id;
+    sample.geometry = now.geometry;
+    sample.geometry.to_original = now.geometry.to_original * warp.to_input;
+    sample.geometry.invertible = now.geometry.invertible && warp.displacement.empty();
+    const int sizes[] = {warp.size.depth, warp.size.height, warp.size.width};
+    const int skipped = now.image.dims == 3 ? 0 : 1;
+    const auto total =
+        static_cast<std::size_t>(sizes[0]) * static_cast<std::size_t>(sizes[1]) * static_cast<std::size_t>(sizes[2]);
+    zeros.reset(std::calloc(std::max<std::size_t>(total, 1), now.image.elemSize()));
+    if (!zeros) throw std::bad_alloc();
+    sample.image = cv::Mat(3 - skipped, sizes + skipped, now.image.type(), zeros.get());
+  }
+
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<void, Free> zeros;
+  Sample sample;
+};
+
+// Transforms of a sample and its support, in order. Where they are to be fused, warps are held back until something
+// needs the pixels.
+class Chain {
+ public:
+  Chain(Sample& sample, bool fuse) : sample_(sample), fuse_(fuse) {}
+
+  // draw(i): the chances of the sample (0) and of each support sample (from 1).
+  template <class MakeDraw>
+  void add(const Transform& transform, const MakeDraw& draw) {
+    const auto* geometric = fuse_ ? dynamic_cast<const GeometricTransform*>(&transform) : nullptr;
+    if (!geometric || geometric->looks_at_pixels()) finish();
+    for (std::size_t i = 0; i <= sample_.support.size(); ++i) {
+      Draw chances = draw(i);
+      if (geometric)
+        hold_back(i, *geometric, chances);
+      else
+        transform.apply(member(i), chances);
+    }
+  }
+
+  void finish() {
+    for (std::size_t i = 0; i < held_back_.size(); ++i) sectile::apply(held_back_[i], member(i));
+    held_back_.clear();
+  }
+
+ private:
+  Sample& member(std::size_t i) { return i == 0 ? sample_ : sample_.support[i - 1]; }
+
+  void hold_back(std::size_t i, const GeometricTransform& transform, Draw& draw) {
+    if (i == held_back_.size()) {
+      held_back_.push_back(transform.warp(member(i), draw));
+      return;
+    }
+    const Preview preview(member(i), held_back_[i]);
+    held_back_[i] = fused(held_back_[i], transform.warp(preview.sample, draw));
+  }
+
+  Sample& sample_;
+  bool fuse_;
+  std::vector<Warp> held_back_;
+};
+
 // The first `count` transforms. `stream` tells apart the samples that mixing transforms draw for one index.
 Sample apply(const SampleSource& source, Sample sample, std::size_t count, std::size_t epoch, std::size_t index,
              std::uint64_t stream) {
@@ -23,14 +91,12 @@ Sample apply(const SampleSource& source, Sample sample, std::size_t count, std::
       return apply(source, source.read(other), position, epoch, other, random.bits());
     };
   };
-  for (std::size_t i = 0; i < count; ++i) {
-    Draw draw(Random{source.seed, epoch, index, i, stream, 0}, others(i));
-    source.transforms[i]->apply(sample, draw);
-    for (std::size_t shot = 0; shot < sample.support.size(); ++shot) {
-      Draw theirs(Random{source.seed, epoch, index, i, stream, shot + 1}, others(i));
-      source.transforms[i]->apply(sample.support[shot], theirs);
-    }
-  }
+  Chain chain(sample, source.fuse);
+  for (std::size_t i = 0; i < count; ++i)
+    chain.add(*source.transforms[i], [&](std::size_t member) {
+      return Draw(Random{source.seed, epoch, index, i, stream, member}, others(i));
+    });
+  chain.finish();
   return sample;
 }
 
@@ -57,12 +123,12 @@ std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::si
   return order;
 }
 
-Sample transformed_alone(Sample sample, const TransformChain& transforms) {
+Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse) {
   know_own_size(sample);
-  for (std::size_t i = 0; i < transforms.size(); ++i) {
-    Draw draw(Random{i}, nullptr);
-    transforms[i]->apply(sample, draw);
-  }
+  Chain chain(sample, fuse);
+  for (std::size_t i = 0; i < transforms.size(); ++i)
+    chain.add(*transforms[i], [i](std::size_t) { return Draw(Random{i}, nullptr); });
+  chain.finish();
   return sample;
 }
 

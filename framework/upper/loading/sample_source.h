@@ -1,4 +1,4 @@
-// A data set with its transforms: which samples there are, and how each of them comes out.
+// A dataset with its transforms: which samples there are, and how each of them comes out.
 #pragma once
 
 #include <memory>
@@ -15,6 +15,7 @@ struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
   std::uint64_t seed = 0;
+  bool fuse = false;  // neighbouring warps are applied as one
 
   // The sample as the file has it, with Geometry::original filled in.
   Sample read(std::size_t index) const;
@@ -26,7 +27,7 @@ struct SampleSource {
 // 0 … count - 1 in an order that depends on (seed, epoch) alone.
 std::vector<std::size_t> shuffled(std::size_t count, std::uint64_t seed, std::size_t epoch);
 
-// Transforms for a picture that belongs to no data set.
-Sample transformed_alone(Sample sample, const TransformChain& transforms);
+// Transforms for an image that belongs to no dataset. fuse: as above.
+Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse = false);
 
 }  // namespace sectile
