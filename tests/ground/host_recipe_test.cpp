@@ -34,7 +34,7 @@ class Refusing final : public Dataset {
  public:
   explicit Refusing(const RefusingOptions& options) {
     if (options.times == 1) throw OptionError("times", "is wrong");
-    throw OptionError({{"times", "is wrong"}, {"names/1", "is wrong too"}});
+    throw OptionError(std::vector<Problem>{{"times", "is wrong"}, {"names/1", "is wrong too"}});
   }
   std::size_t size() const override { return 0; }
   Sample read(std::size_t, Parts) const override { return {}; }

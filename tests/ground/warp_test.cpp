@@ -4,6 +4,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "support/annotated.h"
 #include "support/test.h"
 
 using sectile::Extent;
@@ -103,7 +104,7 @@ TEST_CASE("moved pixels and labels are exactly those of the reference sampler") 
       fast.image = noise({43, 31}, type);
       fast.labels = noise({43, 31}, CV_16SC1, 2);
       fast.segment_ids = noise({43, 31}, CV_32SC1, 3);
-      warp.image_fill = 7;
+      warp.image_fill = {7};
       Sample slow = fast;
       slow.image = fast.image.clone();
       apply(warp, fast);
@@ -162,7 +163,7 @@ TEST_CASE("a size of zero and annotation of another size are errors that name th
                        doctest::Contains("street: would become 0 x 3 pixels"), sectile::DataError);
   sample.labels = cv::Mat(4, 5, CV_16S, 0.0);
   CHECK_THROWS_WITH_AS(apply(Warp::flip({1, 4, 6}, 0), sample),
-                       doctest::Contains("labels of 4 x 5 pixels belong to a picture of 4 x 6"), sectile::DataError);
+                       doctest::Contains("labels of 4 x 5 pixels belong to an image of 4 x 6"), sectile::DataError);
 }
 
 TEST_CASE("warps in a row lead positions back to the file") {
@@ -176,4 +177,293 @@ TEST_CASE("warps in a row lead positions back to the file") {
   CHECK(at[1] == doctest::Approx((2 + 20) / 2.0));
   CHECK(sample.geometry.original == Extent{1, 40, 60});
   CHECK(sample.geometry.invertible);
+}
+
+using sectile::Interpolation;
+
+namespace {
+
+Warp with(Warp warp, Interpolation how) {
+  warp.interpolation = how;
+  return warp;
+}
+
+Warp rotated(const Extent& from, const Extent& to, double degrees) {  // around the middle of both
+  const double c = std::cos(degrees * CV_PI / 180), s = std::sin(degrees * CV_PI / 180);
+  Warp warp;
+  warp.size = to;
+  warp.to_input(0, 0) = c, warp.to_input(0, 1) = -s, warp.to_input(1, 0) = s, warp.to_input(1, 1) = c;
+  warp.to_input(0, 3) = from.width / 2.0 - c * to.width / 2 + s * to.height / 2;
+  warp.to_input(1, 3) = from.height / 2.0 - s * to.width / 2 - c * to.height / 2;
+  return warp;
+}
+
+Sample image_of(const cv::Mat& pixels) {
+  Sample sample;
+  sample.id = "street";
+  sample.image = pixels;
+  return sample;
+}
+cv::Mat image_after(const Warp& warp, const cv::Mat& pixels) {
+  Sample sample = image_of(pixels);
+  apply(warp, sample);
+  return sample.image;
+}
+
+cv::Mat smooth(cv::Size size) {
+  cv::Mat made(size, CV_32F);
+  for (int y = 0; y < size.height; ++y)
+    for (int x = 0; x < size.width; ++x)
+      made.at<float>(y, x) = static_cast<float>(100 * std::sin(x * 0.3) * std::cos(y * 0.2));
+  return made;
+}
+
+void check_same_annotation(const Sample& one, const Sample& other) {
+  CHECK(difference(one.labels, other.labels) == 0);
+  CHECK(difference(one.segment_ids, other.segment_ids) == 0);
+  CHECK(difference(one.targets.at("nearest"), other.targets.at("nearest")) == 0);
+  REQUIRE(one.instances.size() == other.instances.size());
+  for (std::size_t i = 0; i < one.instances.size(); ++i) {
+    const auto &a = one.instances[i], &b = other.instances[i];
+    CHECK(std::abs(a.box.x - b.box.x) + std::abs(a.box.y - b.box.y) < 1e-3);
+    CHECK(std::abs(a.box.width - b.box.width) + std::abs(a.box.height - b.box.height) < 1e-3);
+    REQUIRE(a.mask.empty() == b.mask.empty());
+    if (!a.mask.empty()) CHECK(difference(a.mask.bitmap(), b.mask.bitmap()) == 0);
+  }
+  for (int i = 0; i < 16; ++i)
+    CHECK(one.geometry.to_original.val[i] == doctest::Approx(other.geometry.to_original.val[i]).epsilon(1e-12));
+  CHECK(one.geometry.original == other.geometry.original);
+}
+
+}  // namespace
+
+TEST_CASE("cubic pixels of crops, flips, turns and resizes are those of the reference sampler") {
+  for (const int type : {CV_8UC1, CV_8UC3, CV_16UC1, CV_16SC1, CV_32FC3, CV_8UC(7)})
+    for (auto& [name, warp, whole] : cases({1, 31, 43})) {
+      CAPTURE(std::string(name));
+      CAPTURE(cv::typeToString(type));
+      const cv::Mat pixels = noise({43, 31}, type);
+      const Warp cubic = with(warp, Interpolation::cubic);
+      // OpenCV, which resizes whole images, has weights of 11 bits for 8U.
+      const double allowed = whole ? 0 : pixels.depth() == CV_32F ? 2e-3 : pixels.depth() == CV_8U ? 2 : 16;
+      CHECK(difference(image_after(cubic, pixels), image_after(by_reference(cubic), pixels)) <= allowed);
+    }
+}
+
+TEST_CASE("values between pixels are those worked out by hand") {
+  const cv::Mat row = (cv::Mat_<float>(1, 6) << 0, 0, 100, 0, 50, 60);
+  Warp half = Warp::crop(0, 0, 0, {1, 1, 4});
+  half.to_input(0, 3) = 0.5;
+  // Keys' weights half way with a = -0.75: -0.09375, 0.59375, 0.59375, -0.09375.
+  const cv::Mat cubic = image_after(with(half, Interpolation::cubic), row);
+  CHECK(cubic.at<float>(0, 0) == doctest::Approx(-9.375f));  // the first pixel stands for the one before it
+  CHECK(cubic.at<float>(0, 1) == doctest::Approx(59.375f));
+  CHECK(cubic.at<float>(0, 2) == doctest::Approx(59.375f - 0.09375f * 50));
+  const cv::Mat by_turning = image_after(with(by_reference(half), Interpolation::cubic), row);
+  CHECK(difference(cubic, by_turning) < 1e-4);
+  Warp doubled = Warp::crop(0, 0, 0, {1, 1, 2});
+  doubled.to_input(0, 0) = 2, doubled.to_input(0, 3) = 1;  // pixels [1, 3) and [3, 5)
+  const cv::Mat area = image_after(with(doubled, Interpolation::area), row);
+  CHECK(area.at<float>(0, 0) == 50);
+  CHECK(area.at<float>(0, 1) == 25);
+  Warp odd = Warp::crop(0, 0, 0, {1, 1, 2});
+  odd.to_input(0, 0) = 2.5, odd.to_input(0, 3) = -0.5;  // [-0.5, 2) of which [0, 2) is there, and [2, 4.5)
+  const cv::Mat parts = image_after(with(odd, Interpolation::area), row);
+  CHECK(parts.at<float>(0, 0) == 0);
+  CHECK(parts.at<float>(0, 1) == doctest::Approx((100 + 0 + 0.5 * 50) / 2.5));
+  const cv::Mat nearest = image_after(with(doubled, Interpolation::nearest), row);
+  CHECK(nearest.at<float>(0, 0) == 100);  // at 2.0
+  CHECK(nearest.at<float>(0, 1) == 50);   // at 4.0
+}
+
+TEST_CASE("resizing follows OpenCV's INTER_CUBIC and, where it shrinks, INTER_AREA") {
+  for (const int type : {CV_8UC3, CV_16UC1, CV_16SC1, CV_32FC1})
+    for (const cv::Size to : {cv::Size(20, 13), cv::Size(43, 15), cv::Size(90, 70), cv::Size(21, 40)}) {
+      const cv::Mat pixels = noise({43, 31}, type);
+      const Warp resize = Warp::resize({1, 31, 43}, {1, to.height, to.width});
+      cv::Mat wanted;
+      cv::resize(pixels, wanted, to, 0, 0, cv::INTER_CUBIC);
+      CHECK(difference(image_after(with(resize, Interpolation::cubic), pixels), wanted) == 0);
+      const bool shrinks = to.width <= 43 && to.height <= 31;
+      if (shrinks)
+        cv::resize(pixels, wanted, to, 0, 0, cv::INTER_AREA);
+      else
+        wanted = image_after(resize, pixels);
+      CHECK(difference(image_after(with(resize, Interpolation::area), pixels), wanted) == 0);
+    }
+}
+
+TEST_CASE("an area that was resized, cut, mirrored and turned at once is that of OpenCV's steps") {
+  for (const int type : {CV_8UC3, CV_16UC1, CV_32FC1, CV_8UC(7)})
+    for (const cv::Size to : {cv::Size(20, 13), cv::Size(31, 9), cv::Size(43, 31)}) {
+      CAPTURE(cv::typeToString(type));
+      const cv::Mat pixels = noise({43, 31}, type);
+      std::vector<cv::Mat> planes;  // OpenCV takes four channels at most
+      cv::split(pixels, planes);
+      for (auto& plane : planes) cv::resize(plane, plane, to, 0, 0, cv::INTER_AREA);
+      cv::Mat small;
+      cv::merge(planes, small);
+      const Extent size{1, to.height, to.width}, part{1, 7, 11};
+      const Warp resize = with(Warp::resize({1, 31, 43}, size), Interpolation::area);
+      const double allowed = type == CV_32FC1 ? 1e-3 : 1;
+      CHECK(difference(image_after(resize, pixels), small) <= allowed);
+      const cv::Mat cut = small(cv::Rect(3, 2, 11, 7));
+      CHECK(difference(image_after(fused(resize, Warp::crop(3, 2, 0, part)), pixels), cut) <= allowed);
+      const Warp mirrored = fused(fused(resize, Warp::crop(3, 2, 0, part)), Warp::flip(part, 0));
+      CHECK(difference(image_after(mirrored, pixels), image_after(Warp::flip(part, 0), cut)) <= allowed);
+      const Warp turned = fused(mirrored, turn(part, 1));
+      CHECK(difference(image_after(turned, pixels),
+                       image_after(turn(part, 1), image_after(Warp::flip(part, 0), cut))) <= allowed);
+    }
+}
+
+TEST_CASE("a slanted warp follows OpenCV's warpAffine") {
+  const cv::Mat pixels = smooth({60, 50});
+  const Warp warp = rotated({1, 50, 60}, {1, 30, 34}, 25);  // all of it comes from inside
+  const auto& m = warp.to_input;
+  // OpenCV counts from the centre of the first pixel, and rounds positions to 1/32.
+  const cv::Mat matrix = (cv::Mat_<double>(2, 3) << m(0, 0), m(0, 1), m(0, 3) + (m(0, 0) + m(0, 1) - 1) / 2, m(1, 0),
+                          m(1, 1), m(1, 3) + (m(1, 0) + m(1, 1) - 1) / 2);
+  for (const auto& [how, flag] : {std::pair(Interpolation::nearest, int{cv::INTER_NEAREST}),
+                                  {Interpolation::linear, cv::INTER_LINEAR},
+                                  {Interpolation::cubic, cv::INTER_CUBIC},
+                                  {Interpolation::area, cv::INTER_LINEAR}}) {
+    cv::Mat wanted;
+    cv::warpAffine(pixels, wanted, matrix, {34, 30}, flag | cv::WARP_INVERSE_MAP, cv::BORDER_REPLICATE);
+    const cv::Mat found = image_after(with(warp, how), pixels);
+    if (how == Interpolation::nearest)  // but for positions near the border of two pixels
+      CHECK(cv::countNonZero(found != wanted) < 34 * 30 / 10);
+    else
+      CHECK(difference(found, wanted) < 1.5);  // 1/64 pixel, of a slope up to 30
+  }
+}
+
+TEST_CASE("what lies outside is filled per channel, and labels with ignore or a class") {
+  Sample sample = image_of(cv::Mat(2, 2, CV_8UC3, cv::Scalar(1, 2, 3)));
+  sample.labels = cv::Mat(2, 2, CV_16S, cv::Scalar(1));
+  sample.segment_ids = cv::Mat(2, 2, CV_32S, cv::Scalar(5));
+  sample.targets["border"] = cv::Mat(2, 2, CV_16S, cv::Scalar(1));
+  Warp warp = Warp::crop(-1, 0, 0, {1, 2, 3});
+  warp.image_fill = {7, 8, 9};
+  warp.label_fill = 2;
+  for (const bool reference : {false, true}) {
+    Sample padded = sample;
+    apply(reference ? by_reference(warp) : warp, padded);
+    CHECK(padded.image.at<cv::Vec3b>(1, 0) == cv::Vec3b(7, 8, 9));
+    CHECK(padded.image.at<cv::Vec3b>(1, 1) == cv::Vec3b(1, 2, 3));
+    CHECK(padded.labels.at<std::int16_t>(0, 0) == 2);
+    CHECK(padded.labels.at<std::int16_t>(0, 1) == 1);
+    CHECK(padded.segment_ids.at<std::int32_t>(0, 0) == 0);
+    CHECK(padded.targets["border"].at<std::int16_t>(0, 0) == sectile::kIgnore);
+  }
+  sample.labels = cv::Mat(2, 2, CV_32FC3, cv::Scalar(0.5, 0, 1));
+  Sample per_class = sample;
+  apply(warp, per_class);
+  CHECK(per_class.labels.at<cv::Vec3f>(0, 0) == cv::Vec3f(0, 0, 1));
+  CHECK(per_class.labels.at<cv::Vec3f>(0, 1) == cv::Vec3f(0.5, 0, 1));
+  warp.label_fill = sectile::kIgnore;
+  per_class = sample;
+  apply(warp, per_class);
+  CHECK(per_class.labels.at<cv::Vec3f>(0, 0) == cv::Vec3f(-1, -1, -1));
+  warp.label_fill = 3;
+  CHECK_THROWS_WITH_AS(apply(warp, sample), doctest::Contains("street: has labels of 3 classes, and class 3 to fill"),
+                       sectile::DataError);
+  warp.label_fill = 0;
+  warp.image_fill = {7, 8};
+  CHECK_THROWS_WITH_AS(apply(warp, sample), doctest::Contains("street: has 3 channels, and 2 values to fill them with"),
+                       sectile::DataError);
+}
+
+TEST_CASE("a map alone is moved as a sample's is") {
+  const cv::Mat map = noise({43, 31}, CV_32FC3);
+  for (auto& [name, warp, whole] : cases({1, 31, 43})) {
+    CAPTURE(std::string(name));
+    warp.image_fill = {4, 5, 6};
+    CHECK(difference(sectile::warped(map, warp, Interpolation::linear, {4, 5, 6}), image_after(warp, map)) == 0);
+  }
+  CHECK(sectile::warped(map, Warp::crop(-1, 0, 0, {1, 2, 2}), Interpolation::nearest).at<cv::Vec3f>(0, 0) ==
+        cv::Vec3f(0, 0, 0));
+  CHECK_THROWS_WITH_AS(sectile::warped(map, Warp::crop(0, 0, 0, {1, 2, 2}), Interpolation::nearest, {1, 2}),
+                       doctest::Contains("3 channels, and 2 values"), sectile::DataError);
+}
+
+TEST_CASE("scale, rotation and crop fused are one resampling by the reference sampler") {
+  const Extent size{1, 31, 43};
+  const Warp scale = Warp::resize(size, {1, 50, 70}), turned = rotated({1, 50, 70}, {1, 60, 80}, 20),
+             crop = Warp::crop(22, 15, 0, {1, 25, 30});
+  const Warp all = fused(fused(scale, turned), crop), other_order = fused(scale, fused(turned, crop));
+  CHECK(all.stages.empty());  // the window lies inside of all
+  Warp one;
+  one.size = crop.size;
+  one.to_input = scale.to_input * turned.to_input * crop.to_input;
+  for (const int type : {CV_8UC3, CV_32FC1}) {
+    const cv::Mat pixels = noise({43, 31}, type);
+    const double allowed = type == CV_32FC1 ? 1e-3 : 1;
+    CHECK(difference(image_after(all, pixels), image_after(by_reference(one), pixels)) <= allowed);
+    CHECK(difference(image_after(other_order, pixels), image_after(by_reference(one), pixels)) <= allowed);
+  }
+}
+
+TEST_CASE("warps fused leave annotation and geometry as warps in a row do") {
+  using sectile::test::annotated;
+  const Extent size{1, 17, 23}, large{1, 37, 50};
+  Warp small = Warp::crop(4, 3, 0, {1, 9, 12}), pad = Warp::crop(-5, -2, 0, {1, 20, 20});
+  pad.image_fill = {9, 8, 7};
+  pad.label_fill = 2;
+  Warp wide = Warp::crop(-3, -4, 0, {1, 50, 60});
+  wide.image_fill = {4};
+  const std::vector<std::vector<Warp>> chains{
+      {Warp::resize(size, large), Warp::crop(7, 5, 0, {1, 20, 31}), Warp::flip({1, 20, 31}, 0)},
+      {Warp::resize(size, large), wide, turn({1, 50, 60}, 3), Warp::crop(-2, -2, 0, {1, 70, 45})},
+      {small, pad},  // the pixels beside the window stay hidden
+      {small, pad, Warp::flip({1, 20, 20}, 1), Warp::crop(2, 2, 0, {1, 30, 30})},
+      {pad, Warp::crop(3, 1, 0, {1, 8, 9}), Warp::crop(-3, -3, 0, {1, 15, 15}), turn({1, 15, 15}, 1)},
+      {Warp::crop(100, 0, 0, {1, 5, 5}), Warp::crop(-9, 0, 0, {1, 9, 20})}};
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    CAPTURE(i);
+    Sample in_a_row = annotated(), at_once = annotated();
+    Warp all = chains[i].front();
+    apply(all, in_a_row);
+    for (std::size_t k = 1; k < chains[i].size(); ++k) {
+      apply(chains[i][k], in_a_row);
+      all = fused(all, chains[i][k]);
+    }
+    apply(all, at_once);
+    check_same_annotation(at_once, in_a_row);
+    CHECK(difference(at_once.image, in_a_row.image) <= 1);
+  }
+}
+
+TEST_CASE("fused warps interpolate as the first that mixes pixels says") {
+  const Extent size{1, 8, 8};
+  const Warp scale = with(Warp::resize(size, {1, 4, 4}), Interpolation::area), crop = Warp::crop(0, 0, 0, {1, 4, 4});
+  CHECK(fused(scale, crop).interpolation == Interpolation::area);
+  CHECK(fused(Warp::flip(size, 0), scale).interpolation == Interpolation::area);
+  CHECK(fused(with(rotated(size, size, 10), Interpolation::cubic), scale).interpolation == Interpolation::cubic);
+}
+
+TEST_CASE("displacements are joined, at whatever place the warp with one stands") {
+  const Extent size{1, 8, 8}, large{1, 16, 16};
+  Warp shift = Warp::crop(0, 0, 0, large);
+  shift.displacement = cv::Mat(16, 16, CV_32FC3, cv::Scalar(2, 4, 0));
+  const Warp after = fused(Warp::resize(size, large), shift);  // two of the larger pixels are one of the smaller
+  CHECK(after.displacement.at<cv::Vec3f>(3, 5) == cv::Vec3f(1, 2, 0));
+  Warp wave = Warp::crop(0, 0, 0, size);
+  wave.displacement = cv::Mat(8, 8, CV_32FC3);
+  for (int y = 0; y < 8; ++y)
+    for (int x = 0; x < 8; ++x) wave.displacement.at<cv::Vec3f>(y, x) = cv::Vec3f(0.25f * static_cast<float>(x), 0, 0);
+  const Warp cut = fused(wave, Warp::crop(2, 1, 0, {1, 4, 4}));
+  CHECK(cut.displacement.at<cv::Vec3f>(0, 1) == cv::Vec3f(0.75f, 0, 0));
+  const Warp magnified = fused(wave, Warp::resize(size, large));  // pixel 5's centre is 2.75: a quarter from 2 to 3
+  CHECK(magnified.displacement.at<cv::Vec3f>(0, 5)[0] == doctest::Approx(0.25 * 2.25));
+  // Whole shifts move pixels exactly as they do in a row.
+  const cv::Mat pixels = noise({8, 8}, CV_8UC1);
+  Warp by_two = Warp::crop(0, 0, 0, size);
+  by_two.displacement = cv::Mat(8, 8, CV_32FC3, cv::Scalar(2, 0, 0));
+  by_two.image_fill = {99};
+  const cv::Mat row = image_after(by_two, image_after(by_two, pixels));
+  CHECK(difference(image_after(fused(by_two, by_two), pixels), row) == 0);
+  Sample bent = image_of(pixels);
+  apply(fused(by_two, by_two), bent);
+  CHECK_FALSE(bent.geometry.invertible);
 }

@@ -46,7 +46,8 @@ inline Sample annotated(cv::Size size = {23, 17}) {
 // Where a position of the result was: by the geometry record, which led from `before` to `after`.
 inline cv::Point source(const Sample& after, int x, int y) {
   const cv::Vec4d at = after.geometry.to_original * cv::Vec4d(x + 0.5, y + 0.5, 0.5, 1);
-  return {cvFloor(at[0]), cvFloor(at[1])};
+  constexpr double kRounding = 1e-9;  // of matrix products, where it lies on the border of two pixels
+  return {cvFloor(at[0] + kRounding), cvFloor(at[1] + kRounding)};
 }
 
 // `before` is as it was read: its geometry is untouched.

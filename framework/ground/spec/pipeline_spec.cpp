@@ -39,6 +39,9 @@ void PipelineSpec::Data::declare(Options& options) {
 void PipelineSpec::Transforms::declare(Options& options) {
   options.add("train", &train, "Of training samples, in order.");
   options.add("val", &val, "Of all other samples, in evaluation and prediction, in order.");
+  options.add("fuse", &fuse,
+              "Whether neighbouring changes of geometry are done in one resampling, which is faster and blurs less; "
+              "pixels are interpolated as the first of them says that does not only move whole pixels.");
 }
 void PipelineSpec::Inference::declare(Options& options) {
   options

@@ -25,6 +25,7 @@ struct PipelineSpec {
   };
   struct Transforms {
     std::vector<Ref<Transform>> train, val;
+    bool fuse = false;
     void declare(Options& options);
   };
   struct Inference {

@@ -52,7 +52,7 @@ Read read(const Pipeline& pipeline, const PictureSource& source) {
   sample.image = made.image;
   std::vector<Sample> one;
   try {
-    one.push_back(transformed_alone(std::move(sample), pipeline.evaluation_transforms));
+    one.push_back(transformed_alone(std::move(sample), pipeline.evaluation_transforms, pipeline.spec.transforms.fuse));
   } catch (const cv::Exception& error) {  // OpenCV's functions do not know every type of pixel
     throw DataError(place, "is " + cv::typeToString(made.image.type()) +
                                ", which the transforms before the network cannot work on: " + error.what());

@@ -1,5 +1,7 @@
 #include "sample_source.h"
 
+#include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace sectile {
@@ -12,6 +14,72 @@ void know_own_size(Sample& sample) {
   for (auto& shot : sample.support) know_own_size(shot);
 }
 
+// A sample as it will be after a warp that has not been applied yet, without its pixels and annotation. The pixels'
+// memory is asked for but never written, so that a large image costs nothing.
+struct Preview {
+  Preview(const Sample& now, const Warp& warp) {
+    sample.id = now.id;
+    sample.geometry = now.geometry;
+    sample.geometry.to_original = now.geometry.to_original * warp.to_input;
+    sample.geometry.invertible = now.geometry.invertible && warp.displacement.empty();
+    const int sizes[] = {warp.size.depth, warp.size.height, warp.size.width};
+    const int skipped = now.image.dims == 3 ? 0 : 1;
+    const auto total =
+        static_cast<std::size_t>(sizes[0]) * static_cast<std::size_t>(sizes[1]) * static_cast<std::size_t>(sizes[2]);
+    zeros.reset(std::calloc(std::max<std::size_t>(total, 1), now.image.elemSize()));
+    if (!zeros) throw std::bad_alloc();
+    sample.image = cv::Mat(3 - skipped, sizes + skipped, now.image.type(), zeros.get());
+  }
+
+  struct Free {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<void, Free> zeros;
+  Sample sample;
+};
+
+// Transforms of a sample and its support, in order. Where they are to be fused, warps are held back until something
+// needs the pixels.
+class Chain {
+ public:
+  Chain(Sample& sample, bool fuse) : sample_(sample), fuse_(fuse) {}
+
+  // draw(i): the chances of the sample (0) and of each support sample (from 1).
+  template <class MakeDraw>
+  void add(const Transform& transform, const MakeDraw& draw) {
+    const auto* geometric = fuse_ ? dynamic_cast<const GeometricTransform*>(&transform) : nullptr;
+    if (!geometric || geometric->looks_at_pixels()) finish();
+    for (std::size_t i = 0; i <= sample_.support.size(); ++i) {
+      Draw chances = draw(i);
+      if (geometric)
+        hold_back(i, *geometric, chances);
+      else
+        transform.apply(member(i), chances);
+    }
+  }
+
+  void finish() {
+    for (std::size_t i = 0; i < held_back_.size(); ++i) sectile::apply(held_back_[i], member(i));
+    held_back_.clear();
+  }
+
+ private:
+  Sample& member(std::size_t i) { return i == 0 ? sample_ : sample_.support[i - 1]; }
+
+  void hold_back(std::size_t i, const GeometricTransform& transform, Draw& draw) {
+    if (i == held_back_.size()) {
+      held_back_.push_back(transform.warp(member(i), draw));
+      return;
+    }
+    const Preview preview(member(i), held_back_[i]);
+    held_back_[i] = fused(held_back_[i], transform.warp(preview.sample, draw));
+  }
+
+  Sample& sample_;
+  bool fuse_;
+  std::vector<Warp> held_back_;
+};
+
 // The first `count` transforms. `stream` tells apart the samples that mixing transforms draw for one index.
 Sample apply(const SampleSource& source, Sample sample, std::size_t count, const Occasion& when, std::uint64_t stream) {
   const auto others = [&source, when](std::size_t position) {
@@ -22,18 +90,14 @@ Sample apply(const SampleSource& source, Sample sample, std::size_t count, const
       return apply(source, source.read(other.index), position, other, random.bits());
     };
   };
+  Chain chain(sample, source.fuse);
   for (std::size_t i = 0; i < count; ++i) {
     const Random of_batch{source.seed, static_cast<std::uint64_t>(when.batch), i, kBatchStream};
-    const auto draw = [&](std::size_t shot) {  // 0: the sample itself
-      return Draw(Random{source.seed, when.epoch, when.index, when.occurrence, i, stream, shot}, others(i), of_batch);
-    };
-    auto own = draw(0);
-    source.transforms[i]->apply(sample, own);
-    for (std::size_t shot = 0; shot < sample.support.size(); ++shot) {
-      auto theirs = draw(shot + 1);
-      source.transforms[i]->apply(sample.support[shot], theirs);
-    }
+    chain.add(*source.transforms[i], [&](std::size_t member) {
+      return Draw(Random{source.seed, when.epoch, when.index, when.occurrence, i, stream, member}, others(i), of_batch);
+    });
   }
+  chain.finish();
   return sample;
 }
 
@@ -51,12 +115,12 @@ Sample SampleSource::transformed(Sample sample, const Occasion& when) const {
   return apply(*this, std::move(sample), transforms.size(), when, 0);
 }
 
-Sample transformed_alone(Sample sample, const TransformChain& transforms) {
+Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse) {
   know_own_size(sample);
-  for (std::size_t i = 0; i < transforms.size(); ++i) {
-    Draw draw(Random{i}, nullptr);
-    transforms[i]->apply(sample, draw);
-  }
+  Chain chain(sample, fuse);
+  for (std::size_t i = 0; i < transforms.size(); ++i)
+    chain.add(*transforms[i], [i](std::size_t) { return Draw(Random{i}, nullptr); });
+  chain.finish();
   return sample;
 }
 

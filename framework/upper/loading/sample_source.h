@@ -1,4 +1,4 @@
-// A data set with its transforms: which samples there are, and how each of them comes out.
+// A dataset with its transforms: which samples there are, and how each of them comes out.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@ struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
   std::uint64_t seed = 0;
+  bool fuse = false;  // neighbouring warps are applied as one
 
   // The sample as the file has it, with Geometry::original filled in.
   Sample read(std::size_t index) const;
@@ -32,7 +33,7 @@ struct SampleSource {
   Sample transformed(Sample sample, const Occasion& when) const;
 };
 
-// Transforms for a picture that belongs to no data set.
-Sample transformed_alone(Sample sample, const TransformChain& transforms);
+// Transforms for an image that belongs to no dataset. fuse: as above.
+Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse = false);
 
 }  // namespace sectile

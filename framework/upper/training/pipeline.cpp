@@ -72,7 +72,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
     }
     return counts;
   };
-  pipeline.training = {data, build(pipeline.spec.transforms.train, context), seed};
+  pipeline.training = {data, build(pipeline.spec.transforms.train, context), seed, pipeline.spec.transforms.fuse};
   pipeline.evaluation_transforms = build(pipeline.spec.transforms.val, context);
   const auto first = pipeline.prepare({}).sample;
   context.channels = first.image.channels();
@@ -203,7 +203,7 @@ SampleSource Pipeline::source(const std::string& split) const {
   if (const auto found = data->labels().difference(*context.labels); !found.empty())
     throw DataError("/data/" + split, "has the classes " + data->labels().text() + ", and the network " +
                                           context.labels->text() + ": " + found);
-  return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed)};
+  return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse};
 }
 
 Prepared Pipeline::prepare(const Occasion& when) const {

@@ -1,6 +1,7 @@
 // Adds a border until a size, or a multiple of a number, is reached. Never cuts.
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <sectile/error.h>
@@ -16,7 +17,8 @@ struct PadOptions {
   std::vector<int> size;
   std::optional<int> divisor;
   Position position = Position::start;
-  double fill = 0;
+  std::vector<double> fill = {0};
+  std::string label_fill;
 
   void declare(sectile::Options& options) {
     options
@@ -34,7 +36,11 @@ struct PadOptions {
              "Where the picture stands in the result: start = top left, so that the border is right and below; "
              "center; end = bottom right.")
         .one_of({"start", "center", "end"});
-    options.add("fill", &fill, "The pixel value of the border; labels are ignored there.");
+    options.add("fill", &fill, "The pixel value of the border: one for all channels, or a list of one for each.")
+        .also_single()
+        .not_empty();
+    options.add("label_fill", &label_fill,
+                "Name of the class that the border's labels get. Left out: the border is ignored.");
   }
   void check(sectile::Problems& problems) const {
     if (!size.empty() && size.size() != 2 && size.size() != 3)
@@ -46,7 +52,10 @@ struct PadOptions {
 
 class Pad final : public sectile::GeometricTransform {
  public:
-  explicit Pad(const PadOptions& options) : options_(options) {}
+  Pad(const PadOptions& options, const sectile::BuildContext& context) : options_(options) {
+    if (!options.label_fill.empty())
+      label_fill_ = static_cast<std::int16_t>(context.class_number(options.label_fill, "label_fill"));
+  }
 
  protected:
   sectile::Warp warp(const sectile::Sample& sample, sectile::Draw&) const override {
@@ -61,6 +70,7 @@ class Pad final : public sectile::GeometricTransform {
     sectile::Warp warp = sectile::Warp::crop(before(from.width, to.width), before(from.height, to.height),
                                              before(from.depth, to.depth), to);
     warp.image_fill = options_.fill;
+    warp.label_fill = label_fill_;
     return warp;
   }
 
@@ -76,6 +86,7 @@ class Pad final : public sectile::GeometricTransform {
   }
 
   PadOptions options_;
+  std::int16_t label_fill_ = sectile::kIgnore;
 };
 
 }  // namespace

@@ -35,3 +35,22 @@ TEST_CASE("pad by itself reaches a multiple of 32") {
   const auto after = applied(*make<Transform>(R"({"type": "pad"})"), annotated());
   CHECK(after.image.size() == cv::Size(32, 32));
 }
+
+TEST_CASE("pad fills each channel and the labels with what it is told") {
+  sectile::BuildContext context;
+  auto labels = std::make_shared<sectile::LabelMap>();
+  for (const char* name : {"sky", "road", "car", "tree"}) labels->classes.push_back({.name = name});
+  context.labels = labels;
+  const auto pad = make<Transform>(R"({"type": "pad", "divisor": 8, "fill": [1, 2, 3], "label_fill": "car"})", context);
+  const auto after = applied(*pad, annotated());
+  CHECK(after.image.at<cv::Vec3b>(23, 23) == cv::Vec3b(1, 2, 3));
+  CHECK(after.labels.at<std::int16_t>(23, 23) == 2);
+  CHECK_THROWS_WITH_AS(applied(*make<Transform>(R"({"type": "pad", "fill": [1, 2]})"), annotated()),
+                       doctest::Contains("annotated: has 3 channels, and 2 values to fill them with"),
+                       sectile::DataError);
+  CHECK_THROWS_WITH_AS(
+      make<Transform>(R"({"type": "pad", "label_fill": "raod"})", context),
+      doctest::Contains("/part/label_fill: names the class \"raod\", which the data does not have, did "
+                        "you mean \"road\"?"),
+      sectile::SpecError);
+}

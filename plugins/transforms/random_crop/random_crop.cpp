@@ -1,6 +1,7 @@
 // Cuts a window of fixed size at a random place, so that pictures of any size make batches.
 #include <algorithm>
 #include <map>
+#include <string>
 #include <vector>
 
 #include <sectile/error.h>
@@ -12,7 +13,8 @@ constexpr int kTries = 10;  // as in mmsegmentation, whose RandomCrop has the ru
 
 struct RandomCropOptions {
   std::vector<int> size = {256, 256};
-  double fill = 0;
+  std::vector<double> fill = {0};
+  std::string label_fill;
   double category_max_ratio = 1;
 
   void declare(sectile::Options& options) {
@@ -20,9 +22,13 @@ struct RandomCropOptions {
         .add("size", &size,
              "[height, width] of the window in pixels; of volumes [depth, height, width], or without depth all of it.")
         .at_least(1);
-    options.add("fill", &fill,
-                "The pixel value around a picture that is smaller than the window, whose place in it is then random; "
-                "labels are ignored there.");
+    options
+        .add("fill", &fill,
+             "The pixel value around an image that is smaller than the window, whose place in it is then random: one "
+             "for all channels, or a list of one for each.")
+        .also_single()
+        .not_empty();
+    options.add("label_fill", &label_fill, "Name of the class that labels get there. Left out: they are ignored.");
     options
         .add("category_max_ratio", &category_max_ratio,
              "The largest share of the labelled pixels that one class may have; while it has more, another window is "
@@ -40,7 +46,12 @@ struct RandomCropOptions {
 
 class RandomCrop final : public sectile::GeometricTransform {
  public:
-  explicit RandomCrop(const RandomCropOptions& options) : options_(options) {}
+  RandomCrop(const RandomCropOptions& options, const sectile::BuildContext& context) : options_(options) {
+    if (!options.label_fill.empty())
+      label_fill_ = static_cast<std::int16_t>(context.class_number(options.label_fill, "label_fill"));
+  }
+
+  bool looks_at_pixels() const override { return options_.category_max_ratio < 1; }
 
  protected:
   sectile::Warp warp(const sectile::Sample& sample, sectile::Draw& draw) const override {
@@ -56,6 +67,7 @@ class RandomCrop final : public sectile::GeometricTransform {
         continue;
       sectile::Warp warp = sectile::Warp::crop(x, y, z, size);
       warp.image_fill = options_.fill;
+      warp.label_fill = label_fill_;
       return warp;
     }
   }
@@ -80,6 +92,7 @@ class RandomCrop final : public sectile::GeometricTransform {
   }
 
   RandomCropOptions options_;
+  std::int16_t label_fill_ = sectile::kIgnore;
 };
 
 }  // namespace

@@ -71,3 +71,26 @@ TEST_CASE("random_crop refuses a size that is neither of a picture nor of a volu
   volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(1));
   CHECK(sectile::extent(applied(*deep, volume).image) == sectile::Extent{2, 3, 4});
 }
+
+TEST_CASE("random_crop fills each channel and the labels with what it is told") {
+  sectile::BuildContext context;
+  auto labels = std::make_shared<sectile::LabelMap>();
+  labels->classes = {{.name = "sky"}, {.name = "road"}};
+  context.labels = labels;
+  const auto crop =
+      make<Transform>(R"({"type": "random_crop", "size": [17, 40], "fill": [1, 2, 3], "label_fill": "road"})", context);
+  const auto after = applied(*crop, annotated());
+  const bool at_left = sectile::test::source(after, 0, 0).x < 0;
+  CHECK(after.image.at<cv::Vec3b>(0, at_left ? 0 : 39) == cv::Vec3b(1, 2, 3));
+  CHECK(after.labels.at<std::int16_t>(0, at_left ? 0 : 39) == 1);
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "random_crop", "label_fill": "raod"})", context),
+                       doctest::Contains("/part/label_fill: names the class \"raod\""), sectile::SpecError);
+}
+
+TEST_CASE("random_crop looks at labels only where a class may have too large a share") {
+  const auto looks = [](const char* json) {
+    return std::dynamic_pointer_cast<sectile::GeometricTransform>(make<Transform>(json))->looks_at_pixels();
+  };
+  CHECK_FALSE(looks(R"({"type": "random_crop"})"));
+  CHECK(looks(R"({"type": "random_crop", "category_max_ratio": 0.75})"));
+}

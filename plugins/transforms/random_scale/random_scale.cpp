@@ -7,13 +7,22 @@
 
 namespace {
 
+using sectile::Interpolation;
+
 struct RandomScaleOptions {
   std::array<double, 2> range = {0.5, 2.0};
   double probability = 1;
+  Interpolation interpolation = Interpolation::linear;
 
   void declare(sectile::Options& options) {
     options.add("range", &range, "[smallest, largest] factor; each between them is equally likely.").at_least(0.01);
     options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+    options
+        .add("interpolation", &interpolation,
+             "How pixels are made (labels are always nearest): nearest, linear or cubic as OpenCV has them, or area: "
+             "the mean over what a pixel covers where the image shrinks, which keeps fine patterns from flickering, "
+             "and linear where it grows.")
+        .one_of({"nearest", "linear", "cubic", "area"});
   }
   void check(sectile::Problems& problems) const {
     if (range[0] > range[1]) problems.add("range", "the smallest factor is larger than the largest");
@@ -31,7 +40,9 @@ class RandomScale final : public sectile::GeometricTransform {
     const double factor = draw.random.uniform(options_.range[0], options_.range[1]);
     const auto scaled = [factor](int size) { return std::max(1, static_cast<int>(std::lround(size * factor))); };
     const int depth = from.depth == 1 ? 1 : scaled(from.depth);
-    return sectile::Warp::resize(from, {depth, scaled(from.height), scaled(from.width)});
+    auto warp = sectile::Warp::resize(from, {depth, scaled(from.height), scaled(from.width)});
+    warp.interpolation = options_.interpolation;
+    return warp;
   }
 
  private:

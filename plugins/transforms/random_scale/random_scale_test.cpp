@@ -1,3 +1,5 @@
+#include <opencv2/imgproc.hpp>
+
 #include <sectile/error.h>
 
 #include "support/annotated.h"
@@ -34,4 +36,23 @@ TEST_CASE("random_scale never makes a picture vanish, and refuses a range upside
   CHECK(applied(*scale, annotated()).image.size() == cv::Size(1, 1));
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "random_scale", "range": [2, 1]})"),
                        doctest::Contains("/part/range: the smallest"), sectile::SpecError);
+}
+
+TEST_CASE("random_scale makes pixels as it is told") {
+  const auto before = annotated();
+  for (const auto& [name, flag] : {std::pair<std::string, int>("nearest", cv::INTER_NEAREST),
+                                   {"linear", cv::INTER_LINEAR},
+                                   {"cubic", cv::INTER_CUBIC},
+                                   {"area", cv::INTER_AREA}}) {
+    CAPTURE(name);
+    const auto scale =
+        make<Transform>(R"({"type": "random_scale", "range": [0.5, 0.5], "interpolation": ")" + name + "\"}");
+    const auto after = applied(*scale, before);
+    cv::Mat wanted;
+    cv::resize(before.image, wanted, after.image.size(), 0, 0, flag);
+    if (name == "nearest")  // whose nearest pixel is the one that the position lies in
+      check_moved_together(before, after, true);
+    else
+      CHECK(cv::norm(after.image, wanted, cv::NORM_INF) == 0);
+  }
 }
