@@ -81,7 +81,8 @@ void check_fusing(const Toy& data, const TransformChain& transforms, bool pixels
   const SampleSource in_a_row{shared, transforms, 7}, fused{shared, transforms, 7, true};
   for (std::size_t epoch = 0; epoch < 4; ++epoch)
     for (std::size_t i = 0; i < data.size(); ++i) {
-      const auto one = fused.prepare(epoch, i), other = in_a_row.prepare(epoch, i);
+      const auto one = fused.prepare({.epoch = epoch, .index = i}),
+                 other = in_a_row.prepare({.epoch = epoch, .index = i});
       check_alike(one, other, pixels_too);
       REQUIRE(one.support.size() == other.support.size());
       for (std::size_t shot = 0; shot < one.support.size(); ++shot)
@@ -120,7 +121,8 @@ TEST_CASE("while warps are held back, transforms see the size that the image wil
   auto transforms = chain({kTurn, kScale});
   transforms.insert(transforms.begin(), before);
   transforms.push_back(behind);
-  for (const bool fuse : {false, true}) SampleSource{std::make_shared<Toy>(), transforms, 3, fuse}.prepare(1, 2);
+  for (const bool fuse : {false, true})
+    SampleSource{std::make_shared<Toy>(), transforms, 3, fuse}.prepare({.epoch = 1, .index = 2});
   REQUIRE(behind->seen.size() == 2);
   const Sample &real = behind->seen[0], &held_back = behind->seen[1];
   CHECK(held_back.image.size() == real.image.size());
