@@ -136,7 +136,7 @@ TEST_CASE("mixup makes soft labels, and is refused for objects") {
   CHECK((part.lt(0.999).logical_and(part.gt(0)).any()).item<bool>());
   CHECK(std::isfinite(toy.train(3, 0.001)));
   json["task"] = "instance";
-  CHECK_THROWS_WITH_AS(Toy(json),
+  CHECK_THROWS_WITH_AS(Toy{json},
                        doctest::Contains("/task: mixup mixes labels, not objects: only for the semantic task"),
                        SpecError);  // thrown in a plugin
 }
@@ -144,9 +144,9 @@ TEST_CASE("mixup makes soft labels, and is refused for objects") {
 TEST_CASE("a warp that cannot be undone is refused when predictions must go back") {
   auto json = dense();
   json["transforms"]["val"].push_back({{"type", "toy_wobble"}});
-  CHECK_THROWS_WITH_AS(Toy(json).evaluate(), doctest::Contains("use it for training only"), DataError);
+  CHECK_THROWS_WITH_AS(Toy{json}.evaluate(), doctest::Contains("use it for training only"), DataError);
   json["evaluate_at"] = "input";
-  CHECK_NOTHROW(Toy(json).evaluate());
+  CHECK_NOTHROW(Toy{json}.evaluate());
 }
 
 TEST_CASE("a sample that is drawn twice is augmented twice, and the samples of a batch share a stream") {
@@ -189,7 +189,7 @@ TEST_CASE("a metric counted in parts equals one counted whole") {
 TEST_CASE("a metric that wants what the model cannot give is refused by pointer") {
   auto json = dense();
   json["metrics"] = {{{"type", "iou"}}, {{"type", "toy_recall"}}};
-  CHECK_THROWS_WITH_AS(Toy(json), "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none",
+  CHECK_THROWS_WITH_AS(Toy{json}, "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none",
                        SpecError);
 }
 

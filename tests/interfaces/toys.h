@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 #include <torch/nn/module.h>
 
@@ -38,7 +39,6 @@ struct Toy {
   Pipeline pipeline;
 
   explicit Toy(const Json& json) : pipeline(Pipeline::for_training(toys(), toy_spec(json), at::kCPU)) {}
-  explicit Toy(const std::string& json) : Toy(Json::parse(json)) {}
 
   Sample prepare(std::size_t index) const { return pipeline.prepare({.index = index}).sample; }
   Batch batch(const std::vector<std::size_t>& indexes) const {
