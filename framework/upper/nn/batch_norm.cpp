@@ -167,7 +167,7 @@ at::Tensor BatchNorm::trained_across_ranks(const at::Tensor& input) {
   {
     const c10::AutoGradMode no_grad(false);
     of = moments_across(input.detach(), *ranks_);
-    const auto unbiased = of.variance * of.count / (of.count - 1);
+    const auto unbiased = of.variance * of.count / (of.count - 1).clamp_min(1);  // one value of all has none
     running_mean.lerp_(of.mean.to(running_mean.scalar_type()), options.momentum);
     running_var.lerp_(unbiased.to(running_var.scalar_type()), options.momentum);
   }

@@ -34,7 +34,7 @@ class SECTILE_EXPORT BatchNorm final : public torch::nn::Module, public Inferenc
   explicit BatchNorm(const BatchNormOptions& options, std::shared_ptr<Conv> conv = nullptr);
   ~BatchNorm() override;
 
-  // float [N, C, (D,) H, W] → the same shape. Throws DataError in training where all ranks together have one value per
+  // float [N, C, (D,) H, W] → the same shape. Throws DataError in training on one rank alone that has one value per
   // channel.
   at::Tensor forward(const at::Tensor& input);
   void follows(std::shared_ptr<Conv> conv);  // throws PluginError for a conv of other channels, or one that has a norm
