@@ -64,7 +64,7 @@ TEST_CASE("the contract tells what a badly documented component with wrong defau
 }
 
 TEST_CASE("the contract sees a model that reads a value on the host, and lets pass one that says so") {
-  const PluginIndex toys({SECTILE_BUILD_DIR "/tests/plugins", SECTILE_BUILD_DIR "/lib/sectile/plugins"});
+  const PluginIndex toys({SECTILE_BUILD_DIR "/tests/toys", SECTILE_BUILD_DIR "/lib/sectile/plugins"});
   const auto broken = [&](const char* name) { return contract::broken_rules({toys, toys.load("model", name)}); };
   CHECK(found(broken("toy_peeking"), "it does not run on the meta device"));
   for (const char* name : {"toy_plain", "toy_deep", "toy_two_heads", "toy_pyramid", "toy_stride8", "toy_volume"}) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/library.h>
 #include <torch/nn/module.h>
 
@@ -79,9 +80,27 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> convolution_backward(const at::Te
           wanted[2] ? at::empty({outputs}, gradient.options()) : at::Tensor()};
 }
 
+// Gives every operator that the CPU computes, and that nothing else brings to the meta device, the kernel above.
+void fill_gaps() {
+  static std::vector<c10::RegistrationHandleRAII> kept;
+  if (!kept.empty()) return;
+  auto& dispatcher = c10::Dispatcher::singleton();
+  for (const auto& name : dispatcher.getAllOpNames()) {
+    const auto op = dispatcher.findOp(name);
+    const auto has = [&](c10::DispatchKey key) { return op->hasKernelForDispatchKey(key); };
+    using c10::DispatchKey;
+    if (name.name.rfind("aten::", 0) != 0 || !op || !op->hasSchema() || !has(DispatchKey::CPU) ||
+        has(DispatchKey::Meta) || has(DispatchKey::CompositeImplicitAutograd) ||
+        has(DispatchKey::CompositeExplicitAutograd) || has(DispatchKey::CompositeExplicitAutogradNonFunctional))
+      continue;
+    kept.push_back(dispatcher.registerImpl(name, DispatchKey::Meta,
+                                           c10::KernelFunction::makeFromBoxedFunction<&by_shape>(), std::nullopt,
+                                           nullptr, "shapes alone"));
+  }
+}
+
 }  // namespace
 
-TORCH_LIBRARY_IMPL(_, Meta, library) { library.fallback(torch::CppFunction::makeFromBoxedFunction<&by_shape>()); }
 TORCH_LIBRARY_IMPL(aten, Meta, library) {
   library.impl("convolution_overrideable", &convolution);
   library.impl("convolution_backward_overrideable", &convolution_backward);
@@ -94,9 +113,17 @@ at::Tensor on_meta(const at::Tensor& tensor) {
 
 Batch on_meta(const Batch& batch) { return to_device(batch, at::Device(at::kMeta)); }
 
-void to_meta(torch::nn::Module& module) { module.to(at::Device(at::kMeta)); }
+// LibTorch's Module::to refuses to exchange the data of a CPU tensor for a meta one's.
+void to_meta(torch::nn::Module& module) {
+  const auto move = [](const at::Tensor& tensor) {
+    tensor.unsafeGetTensorImpl()->shallow_copy_from(on_meta(tensor.detach()).getIntrusivePtr());
+  };
+  for (const auto& parameter : module.parameters()) move(parameter);
+  for (const auto& buffer : module.buffers()) move(buffer);
+}
 
 std::string peeks(const std::function<void()>& step) {
+  fill_gaps();
   try {
     step();
     return {};

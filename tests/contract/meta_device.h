@@ -19,9 +19,9 @@ namespace sectile::contract {
 
 at::Tensor on_meta(const at::Tensor& tensor);  // undefined stays undefined
 Batch on_meta(const Batch& batch);             // its tensors; the truth stays as it is
-void to_meta(torch::nn::Module& module);       // for good
+void to_meta(torch::nn::Module& module);       // for good; before it has computed anything
 
-// What an operator that reads values answered while this ran; empty: none was called.
+// Why a step does not run there; empty: it does.
 std::string peeks(const std::function<void()>& step);
 
 }  // namespace sectile::contract

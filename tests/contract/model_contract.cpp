@@ -141,7 +141,7 @@ void check_inference_form(Findings& findings, Model& model, const Batch& input) 
   }
 }
 
-// Whole-step graphs and steps that nobody waits for rest on it. Moves the model for good.
+// Whole-step graphs and steps that nobody waits for rest on it. The model is of no use afterwards.
 void check_no_peeking(Findings& findings, Model& model, const Batch& input) {
   if (model.traits().reads_values) return;
   const auto found = peeks([&] {
@@ -210,7 +210,8 @@ Findings model_contract(const Subject& subject) {
     input.images = odd.images.narrow(1, 0, 1).contiguous();
     check_evaluation(findings, *gray, "images with one channel", input);
   });
-  check_no_peeking(findings, *model, pair);
+  settings.channels = 3;
+  check_no_peeking(findings, *build<Model>(subject, settings), pair);
   return findings;
 }
 

@@ -229,8 +229,8 @@ TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, infere
   std::map<std::string, std::pair<double, bool>> of;
   for (const auto& group : parameter_groups(free_module, options))
     for (const auto& name : group.names) of[name] = {group.lr_scale, group.decay};
-  CHECK(of.at("backbone.stem.conv.weight") == std::pair(0.0625, true));
-  CHECK(of.at("backbone.layer1.norm.weight") == std::pair(0.125, false));
+  CHECK(of.at("backbone.stem.conv.weight") == std::pair(0.25, true));
+  CHECK(of.at("backbone.layer1.norm.weight") == std::pair(0.5, false));
   CHECK(of.at("classifier.bias") == std::pair(1.0, false));
 
   fresh.train(3, 0.1);
@@ -238,7 +238,7 @@ TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, infere
   const c10::AutoGradMode no_grad(false);
   const auto batch = fresh.batch({0});
   const auto before = fresh.pipeline.model->forward(batch).logits;
-  CHECK(prepare_for_inference(free_module, {.verify = true}) == 8);  // four convolutions and their norms
+  CHECK(prepare_for_inference(free_module, {.verify = true}) == 4);  // two convolutions and their norms
   CHECK(close(fresh.pipeline.model->forward(batch).logits, before, 1e-4));
 }
 
@@ -340,7 +340,7 @@ TEST_CASE("norms span all ranks, without being replaced and without a word of th
   for (int rank = 0; rank < 2; ++rank) {
     toys_of_ranks.push_back(std::make_unique<Toy>(dense()));
     load_state(toys_of_ranks.back()->pipeline.model->module(), start);
-    CHECK(connect(toys_of_ranks.back()->pipeline.model->module(), std::make_shared<ThreadRanks>(exchange, rank)) == 4);
+    CHECK(connect(toys_of_ranks.back()->pipeline.model->module(), std::make_shared<ThreadRanks>(exchange, rank)) == 2);
   }
   std::vector<std::thread> threads;
   for (int rank = 0; rank < 2; ++rank)

@@ -19,7 +19,7 @@ namespace sectile::test {
 
 inline const PluginIndex& toys() {
   at::set_num_threads(1);  // tensors are tiny here
-  static const PluginIndex index({SECTILE_BUILD_DIR "/tests/plugins", SECTILE_BUILD_DIR "/lib/sectile/plugins"});
+  static const PluginIndex index({SECTILE_BUILD_DIR "/tests/toys", SECTILE_BUILD_DIR "/lib/sectile/plugins"});
   return index;
 }
 

@@ -64,38 +64,40 @@ struct TinyOptions {
 
 class Tiny final : public sectile::Backbone, public sectile::WeightRules {
  public:
-  Tiny(const TinyOptions& options, const BuildContext& context)
-      : width_(options.width),
-        request_(context.features),
-        dilation_(context.features.output_stride == 8 ? 2 : 1),
-        stem_(*this, {"stem.conv", "stem.norm"}, layer(context.channels, width_, 2)),
-        layer1_(*this, {"layer1.conv", "layer1.norm"}, layer(width_, 2 * width_, 2)),
-        layer2_(*this, {"layer2.conv", "layer2.norm"}, layer(2 * width_, 4 * width_, 2)),
-        layer3_(*this, {"layer3.conv", "layer3.norm"}, layer(4 * width_, 4 * width_, 2 / dilation_)) {
+  Tiny(const TinyOptions& options, const BuildContext& context) : request_(context.features) {
+    const int width = options.width, last = request_.output_stride == 8 ? 1 : 2;  // stride of the last level
+    all_ = {{width, 2}, {2 * width, 4}, {4 * width, 8}, {4 * width, 8 * last}};
+    std::size_t needed = all_.size();
+    if (!request_.levels.empty()) needed = 0;
+    for (const int level : request_.levels) needed = std::max(needed, request_.index(level, all_.size()) + 1);
+    int channels = context.channels;
+    for (std::size_t i = 0; i < needed; ++i) {
+      const auto path = i == 0 ? "stem" : "layer" + std::to_string(i);
+      layers_.emplace_back(*this, sectile::nn::Names{path + ".conv", path + ".norm"},
+                           sectile::nn::ConvNormActOptions{.in_channels = channels,
+                                                           .out_channels = all_[i].channels,
+                                                           .kernel_size = 3,
+                                                           .stride = i == 3 ? last : 2,
+                                                           .padding = 1});
+      channels = all_[i].channels;
+    }
     register_buffer("grid", at::arange(4));
   }
   std::vector<Tensor> features(const Tensor& images) override {
-    const auto a = stem_.forward(images), b = layer1_.forward(a), c = layer2_.forward(b);
-    return request_.pick(std::vector<Tensor>{a, b, c, layer3_.forward(c)});
+    std::vector<Tensor> all(all_.size());
+    for (std::size_t i = 0; i < layers_.size(); ++i) all[i] = layers_[i].forward(i == 0 ? images : all[i - 1]);
+    return request_.pick(all);
   }
-  std::vector<sectile::FeatureLevel> levels() const override {
-    return request_.pick(std::vector<sectile::FeatureLevel>{
-        {width_, 2}, {2 * width_, 4}, {4 * width_, 8}, {4 * width_, 16 / dilation_}});
-  }
+  std::vector<sectile::FeatureLevel> levels() const override { return request_.pick(all_); }
   int depth(const std::string& parameter) const override {
     return parameter.starts_with("stem.") ? 0 : parameter[5] - '0';
   }
   std::vector<std::string> transient_buffers() const override { return {"grid"}; }
 
  private:
-  static sectile::nn::ConvNormActOptions layer(int in, int out, int stride) {
-    return {.in_channels = in, .out_channels = out, .kernel_size = 3, .stride = stride, .padding = 1};
-  }
-
-  int width_;
   sectile::FeatureRequest request_;
-  int dilation_;
-  sectile::nn::ConvNormAct stem_, layer1_, layer2_, layer3_;
+  std::vector<sectile::FeatureLevel> all_;
+  std::vector<sectile::nn::ConvNormAct> layers_;
 };
 
 struct OnBackboneOptions {

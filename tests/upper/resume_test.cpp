@@ -132,11 +132,19 @@ TEST_CASE("a run of an earlier API is refused by its number, and its weights sti
   trained(folder / "run", R"({"train": {"epochs": 1}})");
   auto checkpoint = load_checkpoint(folder / "run/last.pth");
   CHECK(checkpoint.resumption->api == SECTILE_API_VERSION);
-  auto content = read_torch_file(folder / "run/last.pth");
-  for (auto& [name, value] : *content.dict())
-    if (*name.as<std::string>() == "run")
-      std::erase_if(*value.dict(), [](const auto& item) { return *item.first.template as<std::string>() == "api"; });
-  write_torch_file(folder / "old.pth", *content.dict());
+  const auto content = read_torch_file(folder / "run/last.pth");
+  PythonDict old;  // without the number, as they were
+  for (const auto& [name, value] : *content.dict()) {
+    if (*name.as<std::string>() != "run") {
+      old.emplace_back(name, value);
+      continue;
+    }
+    PythonDict run;
+    for (const auto& item : *value.dict())
+      if (*item.first.as<std::string>() != "api") run.push_back(item);
+    old.emplace_back(name, run);
+  }
+  write_torch_file(folder / "old.pth", old);
   CHECK_THROWS_WITH_AS(
       trained(folder / "on", R"({"train": {"epochs": 1}})", -1, folder / "old.pth"),
       ((folder / "old.pth").string() +

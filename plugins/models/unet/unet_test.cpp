@@ -118,7 +118,9 @@ TEST_CASE("U-Net says how large an image must be, and that it takes images alone
   const auto traits = small()->traits();  // of two poolings
   CHECK(traits.least == Extent{1, 4, 4});
   CHECK(traits.dimensions == std::vector<int>{2});
-  CHECK(logits(*small(), {1, 3, 4, 4}).sizes() == at::IntArrayRef({1, 4, 4, 4}));
+  const auto model = small();
+  model->module().eval();
+  CHECK(logits(*model, {1, 3, 4, 4}).sizes() == at::IntArrayRef({1, 4, 4, 4}));
 }
 
 TEST_CASE("U-Net's classifier may have another number of classes in a file of weights") {
