@@ -65,8 +65,9 @@ at::Tensor convolution(const at::Tensor& input, const at::Tensor& weight, const 
                        at::IntArrayRef stride, at::IntArrayRef padding, at::IntArrayRef dilation, bool transposed,
                        at::IntArrayRef output_padding, std::int64_t groups) {
   const auto plain = [](const at::Tensor& tensor) { return zeros_like_meta(tensor); };
-  const auto result = at::convolution(plain(input), plain(weight), bias ? std::optional(plain(*bias)) : bias, stride,
-                                      padding, dilation, transposed, output_padding, groups);
+  const auto result =
+      at::convolution(plain(input), plain(weight), bias && bias->defined() ? std::optional(plain(*bias)) : std::nullopt,
+                      stride, padding, dilation, transposed, output_padding, groups);
   return at::empty_strided(result.sizes(), result.strides(), result.options().device(at::kMeta));
 }
 
