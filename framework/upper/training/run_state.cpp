@@ -108,10 +108,10 @@ void RunState::resume(const fs::path& file) {
   if (!checkpoint.resumption)
     throw DataError(file, "holds weights alone, and no run can go on from them; last.pth and step-*.pth can");
   if (checkpoint.resumption->api < kResumedSince)
-    throw DataError(file, "was saved by a version of Sectile with API " + std::to_string(checkpoint.resumption->api) +
-                              ", whose runs draw other random numbers than this one's (API " +
-                              std::to_string(SECTILE_API_VERSION) +
-                              "): finish the run with that version, or begin a new one with its weights (/model/weights)");
+    throw DataError(
+        file, "was saved by a version of Sectile with API " + std::to_string(checkpoint.resumption->api) +
+                  ", whose runs draw other random numbers than this one's (API " + std::to_string(SECTILE_API_VERSION) +
+                  "): finish the run with that version, or begin a new one with its weights (/model/weights)");
   refuse_other_spec(checkpoint, file);
   load_into(pipeline_.model->module(), checkpoint.model, checkpoint.model_type, file);
   record = *checkpoint.resumption;
