@@ -23,8 +23,12 @@ TransformChain build(const std::vector<Ref<Transform>>& recipes, const BuildCont
 
 // "[32, 32]", with a depth for volumes.
 std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
-  return "[" + (volumes ? std::to_string(size[0]) + ", " : std::string()) + std::to_string(size[1]) + ", " +
-         std::to_string(size[2]) + "]";
+  std::string text;
+  for (std::size_t i = volumes ? 0 : 1; i < size.size(); ++i) {
+    text += text.empty() ? "[" : ", ";
+    text += std::to_string(size[i]);
+  }
+  return text + "]";
 }
 
 std::string names_of(const std::map<std::string, at::Tensor>& named) {
