@@ -314,6 +314,22 @@ TEST_CASE("the host checks sizes and dimensions, once for all models") {
   Json json = Json::parse(
       R"({"data": {"train": {"type": "toy_shapes", "size": [8, 8], "count": 1}}, "model": {"type": "toy_deep"},
                               "loss": [{"type": "cross_entropy"}]})");
+  json["data"]["train"]["count"] = 2;
+  json["data"]["val"] = json["data"]["train"];
+  {
+    // By windows an image may be smaller, because a window keeps its size.
+    auto windows = json;
+    windows["inference"] = {{"window", {16, 16}}};
+    CHECK(Toy{windows}.evaluate().size() == 1);
+    windows["inference"] = {{"window", {8, 8}}};
+    CHECK_THROWS_WITH_AS(Toy{windows}, "/inference/window: model \"toy_deep\" takes at least [16, 16]", SpecError);
+    // What is too small is a bad sample like any other.
+    auto skipping = json;
+    skipping["data"]["on_bad_sample"] = "skip";
+    const Toy skips{skipping};
+    CHECK_THROWS_WITH_AS(skips.prepare(0), doctest::Contains("has no sample that can be used; the first: shape0"),
+                         DataError);
+  }
   const Toy small(json);
   CHECK_THROWS_WITH_AS(
       small.batch({0}),

@@ -127,9 +127,9 @@ std::string text(const Extent& size, bool volume) {
 }
 
 // Of the batch's images: the largest of each axis, padded as the model wants it.
-Extent padded_size(const std::vector<Sample>& samples, const std::vector<Extent>& sizes, const Collation& how) {
+Extent padded_size(const Sample& first, const std::vector<Extent>& sizes, const Collation& how) {
   const auto& traits = how.traits;
-  const bool volume = samples.front().image.dims == 3;
+  const bool volume = first.image.dims == 3;
   Extent padded;
   const auto axis = [&](int Extent::*side) {
     int most = 0;
@@ -143,16 +143,15 @@ Extent padded_size(const std::vector<Sample>& samples, const std::vector<Extent>
   const bool too_small = padded.height < traits.least.height || padded.width < traits.least.width ||
                          (volume && padded.depth < traits.least.depth);
   if (too_small)
-    throw DataError(samples.front().id, "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
-                                            "\" takes at least " + text(traits.least, volume) +
-                                            ": leave such images out, or enlarge them with a transform such as pad");
+    throw DataError(first.id, "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
+                                  "\" takes at least " + text(traits.least, volume) +
+                                  ": leave such images out, or enlarge them with a transform such as pad");
   const bool too_large = padded.height > traits.window.height || padded.width > traits.window.width ||
                          (volume && padded.depth > traits.window.depth);
   if (how.training && traits.pad_to_window && too_large)
-    throw DataError(samples.front().id,
-                    "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
-                        "\" takes no more than " + text(traits.window, volume) +
-                        ": crop training images to that size, with a transform such as random_crop");
+    throw DataError(first.id, "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
+                                  "\" takes no more than " + text(traits.window, volume) +
+                                  ": crop training images to that size, with a transform such as random_crop");
   return padded;
 }
 
@@ -217,6 +216,8 @@ const at::Tensor& Outputs::at(const std::string& name) const {
                     "the model gives no \"" + name + "\"; it gives: " + (there.empty() ? "logits only" : there));
 }
 
+void refuse_size(const Sample& sample, const Collation& how) { padded_size(sample, {extent(sample.image)}, how); }
+
 at::Tensor labels_tensor(const Sample& sample) {
   if (sample.labels.empty()) return {};
   const auto whole = view(sample.labels);
@@ -246,7 +247,7 @@ Batch collate(std::vector<Sample> samples, const Collation& how) {
     batch.sizes.push_back(size);
   }
   const bool volume = samples.front().image.dims == 3;
-  const Extent whole = padded_size(samples, batch.sizes, how);
+  const Extent whole = padded_size(samples.front(), batch.sizes, how);
   const auto padded = spatial(whole, volume);
   const auto count = static_cast<std::int64_t>(samples.size());
   auto shape = padded;  // [N, …, C]: permuted to [N, C, …] it is channels_last without a copy

@@ -176,9 +176,10 @@ Checkpoint load_checkpoint(const fs::path& file) {
 
 StateDict load_weights(const fs::path& file) {
   const auto content = read_torch_file(file);
-  auto state = tensors(content);
+  StateDict state;  // a dict of weights comes before single tensors beside it, such as a best score
   for (const char* usual : {"model", "state_dict", "model_state_dict"})
     if (const auto* inner = content.find(usual); inner && state.empty()) state = tensors(*inner);
+  if (state.empty()) state = tensors(content);
   if (state.empty())
     throw DataError(file, "holds no tensors by name, neither at the top nor under \"model\" or \"state_dict\"");
   return state;

@@ -21,6 +21,39 @@ TransformChain build(const std::vector<Ref<Transform>>& recipes, const BuildCont
   return chain;
 }
 
+// Pixels of one sample's classes, added to the counts.
+void count_labels(const cv::Mat& labels, std::vector<std::int64_t>& counts) {
+  if (labels.empty()) return;
+  if (labels.type() == CV_16SC1) {
+    for (auto it = labels.begin<std::int16_t>(); it != labels.end<std::int16_t>(); ++it)
+      if (*it != kIgnore) ++counts.at(static_cast<std::size_t>(*it));
+    return;
+  }
+  Sample holder;
+  holder.labels = labels;
+  const auto inside = (labels_tensor(holder) >= 0.5).flatten(1).sum(1);  // of each class by itself
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    counts[c] += inside[static_cast<std::int64_t>(c)].item<std::int64_t>();
+}
+
+// Counts once, when it is asked first.
+std::function<std::vector<std::int64_t>()> counter_of(std::shared_ptr<const Dataset> data, bool skip_bad) {
+  const auto known = std::make_shared<std::optional<std::vector<std::int64_t>>>();
+  return [data, skip_bad, known] {
+    if (*known) return **known;
+    std::vector<std::int64_t> counts(data->labels().classes.size());
+    for (std::size_t i = 0; i < data->size(); ++i) {
+      try {
+        count_labels(data->read(i, {.image = false, .labels = true, .objects = false}).labels, counts);
+      } catch (const DataError&) {
+        if (!skip_bad) throw;
+      }
+    }
+    *known = counts;
+    return counts;
+  };
+}
+
 // "[32, 32]", with a depth for volumes.
 std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
   std::string text;
@@ -66,16 +99,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   if (data->size() == 0) throw DataError("/data/train", "has no samples");
   context.labels = std::make_shared<LabelMap>(data->labels());
   context.data = data;
-  context.count_pixels = [data] {
-    std::vector<std::int64_t> counts(data->labels().classes.size());
-    for (std::size_t i = 0; i < data->size(); ++i) {
-      const auto sample = data->read(i, {.image = false, .labels = true, .objects = false});
-      if (sample.labels.type() != CV_16SC1) continue;
-      for (auto it = sample.labels.begin<std::int16_t>(); it != sample.labels.end<std::int16_t>(); ++it)
-        if (*it != kIgnore) ++counts.at(static_cast<std::size_t>(*it));
-    }
-    return counts;
-  };
+  context.count_pixels = counter_of(data, pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
   pipeline.training = {data, build(pipeline.spec.transforms.train, context), seed, pipeline.spec.transforms.fuse};
   pipeline.evaluation_transforms = build(pipeline.spec.transforms.val, context);
   const auto first = pipeline.prepare({}).sample;
@@ -155,6 +179,11 @@ void Pipeline::check_model() const {
     bool fits = true;
     for (std::size_t i = 1; i <= axes; ++i) fits &= own->end()[-static_cast<int>(i)] % divisor[3 - i] == 0;
     if (!fits) problems.push_back({"/inference/window", name + " takes multiples of " + sizes_text(divisor, volumes)});
+    const std::array<int, 3> least{traits.least.depth, traits.least.height, traits.least.width};
+    bool large_enough = true;
+    for (std::size_t i = 1; i <= axes; ++i) large_enough &= own->end()[-static_cast<int>(i)] >= least[3 - i];
+    if (!large_enough)
+      problems.push_back({"/inference/window", name + " takes at least " + sizes_text(least, volumes)});
     if (!volumes && own->size() == 3 && own->front() != 1)
       problems.push_back({"/inference/window", "has a depth, and the data has images: give [height, width]"});
     const std::array<int, 3> window{traits.window.depth, traits.window.height, traits.window.width};
@@ -211,19 +240,26 @@ SampleSource Pipeline::source(const std::string& split) const {
 }
 
 Prepared Pipeline::prepare(const Occasion& when) const {
-  if (spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return {training.prepare(when), {}};
+  auto how = collation_;
+  how.training = true;
+  const auto prepared_at = [&](const Occasion& then) {
+    auto sample = training.prepare(then);
+    refuse_size(sample, how);
+    return sample;
+  };
+  if (spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return {prepared_at(when), {}};
   Prepared prepared;
   for (std::size_t tries = 0; tries < training.data->size(); ++tries) {
     try {
       auto next = when;
       next.index = (when.index + tries) % training.data->size();
-      prepared.sample = training.prepare(next);
+      prepared.sample = prepared_at(next);
       return prepared;
     } catch (const DataError& error) {
       prepared.bad.push_back(error.what());
     }
   }
-  throw DataError("/data/train", "has no sample that can be read; the first: " + prepared.bad.front());
+  throw DataError("/data/train", "has no sample that can be used; the first: " + prepared.bad.front());
 }
 
 Batch Pipeline::placed(Batch batch) const {
@@ -249,6 +285,8 @@ Outputs Pipeline::infer(const Batch& batch, const std::vector<std::string>& name
 Batch Pipeline::collate(std::vector<Sample> samples, bool for_training) const {
   auto how = collation_;
   how.training = for_training;
+  const bool by_windows = window_size(how.traits, spec.inference, context.dimensions)[1] > 0;
+  if (!for_training && by_windows) how.traits.least = {1, 1, 1};  // a window keeps its size
   return sectile::collate(std::move(samples), how);
 }
 
