@@ -55,8 +55,8 @@ Place place_of(const PipelineSpec& spec, const CommandLine& line) {
   const bool there = is_there(folder / "last.pth");
   if (resume == "last" && !there)
     throw DataError(folder, "holds no last.pth to go on from; --resume=auto begins a new run then");
-  if (!resume.empty() && resume != "last" && resume != "auto") return {folder, fs::absolute(resume)};
-  if (!resume.empty() && there) return {folder, folder / "last.pth"};
+  const bool goes_on = resume == "last" || (resume == "auto" && there);
+  const bool from_file = !resume.empty() && resume != "last" && resume != "auto";
   const bool used = there || is_there(folder / "log.jsonl");
   if (used && resume.empty() && !line.given.count("overwrite"))
     throw DataError(folder,
@@ -66,6 +66,8 @@ Place place_of(const PipelineSpec& spec, const CommandLine& line) {
   fs::create_directories(folder, failed);
   if (failed)
     throw DataError(folder, "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
+  if (goes_on) return {folder, folder / "last.pth"};
+  if (from_file) return {folder, fs::absolute(resume)};
   if (used) remove_run(folder);
   return {folder, std::nullopt};
 }

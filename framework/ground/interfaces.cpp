@@ -135,7 +135,8 @@ void Kind<Sampler>::Common::declare(Options& options) {
   options
       .add("samples", &samples,
            "Samples per epoch. Left out: as many as the sampler says, which is all of them for most.")
-      .at_least(1);
+      .at_least(1)
+      .at_most(100'000'000);  // their numbers are held in memory
 }
 
 void Kind<Optimizer>::Common::declare(Options& options) {

@@ -208,7 +208,8 @@ TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, infere
     if (name.starts_with("backbone."))
       theirs["encoder." + name.substr(9)] = at::full_like(tensor, 2);
     else if (name.starts_with("classifier."))
-      theirs["decode_head." + name.substr(11)] = at::zeros({21});
+      theirs["decode_head." + name.substr(11)] =
+          at::zeros(name.ends_with("weight") ? at::IntArrayRef{21, tensor.size(1), 1, 1} : at::IntArrayRef{21});
   }
   theirs["loss.constant"] = at::zeros({1});
   const auto report = load_state(module, theirs);

@@ -306,6 +306,14 @@ TEST_CASE("overlapping classes and one binary class are labels per class with a 
   const auto batch = toy.batch({0, 1});
   CHECK(batch.labels.sizes() == at::IntArrayRef({2, 2, 24, 24}));
   CHECK(batch.labels.is_floating_point());
+  std::vector<std::int64_t> counts(2);  // a pixel in both classes counts in both
+  for (std::size_t i = 0; i < toy.pipeline.training.data->size(); ++i) {
+    const auto labels = toy.pipeline.training.data->read(i, {}).labels;
+    for (auto at = labels.begin<cv::Vec2f>(); at != labels.end<cv::Vec2f>(); ++at)
+      for (int c = 0; c < 2; ++c) counts[static_cast<std::size_t>(c)] += (*at)[c] > 0;
+  }
+  CHECK(counts[0] > counts[1]);
+  CHECK(toy.pipeline.context.count_pixels() == counts);
   toy.train(30, 0.3);
   CHECK(toy.evaluate().at(0).values.at(0).value > 0.5);
 }

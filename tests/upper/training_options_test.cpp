@@ -247,6 +247,38 @@ TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, lo
   CHECK(bad == 2);
 }
 
+TEST_CASE("pixels are counted once, without pictures, and without bad samples where those are skipped") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch.path() / "images");
+  fs::create_directories(scratch.path() / "masks");
+  for (const char* name : {"a.png", "b.png", "c.png"}) {
+    write_png(scratch.path() / "images" / name, cv::Mat(32, 32, CV_8UC3, cv::Scalar(9, 2, 3)));
+    cv::Mat mask(32, 32, CV_8UC1, cv::Scalar(0));
+    mask.rowRange(0, 4).setTo(1), mask.rowRange(4, 5).setTo(255);
+    write_png(scratch.path() / "masks" / name, mask);
+  }
+  const Json data{{"type", "image_folder"},
+                  {"root", scratch.path()},
+                  {"images", "images"},
+                  {"masks", "masks"},
+                  {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
+                  {"ignore", {255}},
+                  {"count", nullptr},
+                  {"size", nullptr},
+                  {"seed", nullptr}};
+  Json changes{{"data", {{"train", data}, {"val", data}}}};
+  const auto stops = Pipeline::for_training(test::plugins(), spec(changes.dump()), at::kCPU);
+  changes["data"]["on_bad_sample"] = "skip";
+  const auto skips = Pipeline::for_training(test::plugins(), spec(changes.dump()), at::kCPU);
+  fs::resize_file(scratch.path() / "images/a.png", 60);
+  fs::resize_file(scratch.path() / "masks/b.png", 60);
+  CHECK_THROWS_WITH_AS(stops.context.count_pixels(), doctest::Contains("b.png"), DataError);
+  const std::vector<std::int64_t> counts{2 * 27 * 32, 2 * 4 * 32};
+  CHECK(skips.context.count_pixels() == counts);
+  fs::remove_all(scratch.path() / "masks");
+  CHECK(skips.context.count_pixels() == counts);
+}
+
 TEST_CASE("a gradient that is no number stops the run and names parameters and pictures") {
   auto pipeline = Pipeline::for_training(test::plugins(), spec("{}"), at::kCPU);
   for (auto& parameter : parameters_of(pipeline.model->module()))

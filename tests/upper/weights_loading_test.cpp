@@ -175,7 +175,8 @@ TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
   Start start(weights);
   const std::string message =
       "/model: FILE: does not fit model \"toy\"\n"
-      "  of another shape (1): backbone.blocks.1.attn.q.weight is [2, 5] in the file and [2, 2] in the network\n"
+      "  of another shape or type (1): backbone.blocks.1.attn.q.weight is [2, 5] in the file and [2, 2] in the "
+      "network\n"
       "give the network the options that the file was made with";
   CHECK(start.refusal_by_model() == message);
   CHECK(start.refusal_by_model(kLax) == message);
@@ -264,11 +265,59 @@ TEST_CASE("a head for other classes stays as made, and a stem for other channels
   const auto made = start.model();
   CHECK(start.note ==
         "FILE: 6 tensors loaded into model \"toy\"; 1 adapted to the network's shape (backbone.stem.weight); 1 of the "
-        "head of another shape, left as made (head.weight)");
+        "head for another number of classes, left as made (head.weight)");
   CHECK(at::equal(state_dict(made.model->module()).at("backbone.stem.weight").flatten(1),
                   at::tensor({1.0F, 1.0F, 1.0F, 2.0F, 2.0F, 2.0F}).view({2, 3})));
   CHECK(at::equal(state_dict(made.model->module()).at("head.weight"),
                   state_dict(pipeline().model->module()).at("head.weight")));
+}
+
+TEST_CASE("a head is left as made for another number of classes alone, its weight and bias together") {
+  const auto model = test::make<Model>(R"({"type": "unet", "widths": [2, 4]})", test::context(3));
+  const auto before = copy_of(model->module());
+  const auto with = [&](const at::Tensor& weight, const at::Tensor& bias) {
+    auto file = before;
+    file["outc.conv.weight"] = weight;
+    file["outc.conv.bias"] = bias;
+    return file;
+  };
+  const auto report = load_state(model->module(), with(at::ones({5, 2, 1, 1}), at::ones({3})));
+  CHECK(report.reinitialized == std::vector<std::string>{"outc.conv.bias", "outc.conv.weight"});
+  check_same(state_dict(model->module()), before);
+
+  const auto refused = [&](const at::Tensor& weight, const at::Tensor& bias, const std::string& what) {
+    CHECK_THROWS_WITH_AS(load_state(model->module(), with(weight, bias)), (what + ", and no rule covers it").c_str(),
+                         DataError);
+  };
+  const auto bias = at::ones({5});
+  refused(at::ones({5, 4, 1, 1}), bias,
+          "outc.conv.weight: is [5, 4, 1, 1] in the file and [3, 2, 1, 1] in the network");
+  refused(at::ones({5, 2, 3, 3}), bias,
+          "outc.conv.weight: is [5, 2, 3, 3] in the file and [3, 2, 1, 1] in the network");
+  refused(at::ones({5, 2}), bias, "outc.conv.weight: is [5, 2] in the file and [3, 2, 1, 1] in the network");
+  refused(at::ones({5, 2, 1, 1}), at::ones({}), "outc.conv.bias: is [] in the file and [3] in the network");
+  check_same(state_dict(model->module()), before);
+}
+
+TEST_CASE("numbers of another kind are refused, but other precisions and counters are not") {
+  const auto model = test::make<Model>(R"({"type": "unet", "widths": [2, 4]})", test::context(3));
+  const auto before = copy_of(model->module());
+  const auto with = [&](const std::string& name, at::ScalarType type) {
+    auto file = before;
+    file[name] = file.at(name).to(type);
+    return file;
+  };
+  for (const auto type : {at::kLong, at::kByte, at::kBool, at::kComplexFloat}) {
+    CAPTURE(c10::toString(type));
+    CHECK_THROWS_WITH_AS(load_state(model->module(), with("outc.conv.bias", type)),
+                         (std::string("outc.conv.bias: is ") + c10::toString(type) +
+                          " [3] in the file and Float [3] in the network, and no rule covers it")
+                             .c_str(),
+                         DataError);
+  }
+  for (const auto type : {at::kHalf, at::kBFloat16, at::kDouble})
+    CHECK(load_state(model->module(), with("outc.conv.bias", type)).misfits.empty());
+  CHECK(load_state(model->module(), with("inc.double_conv.1.num_batches_tracked", at::kFloat)).misfits.empty());
 }
 
 TEST_CASE("a stem of three channels starts one of four, in every model that has the rule") {

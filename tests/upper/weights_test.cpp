@@ -147,6 +147,9 @@ TEST_CASE("what is no checkpoint is told apart") {
   write_torch_file(file, PythonDict{{"weight", at::ones({2})}});
   CHECK(message([&] { load_checkpoint(file); }).find("is no checkpoint of Sectile") != std::string::npos);
   CHECK(load_weights(file).count("weight") == 1);
+  write_torch_file(file, PythonDict{{"best_score", at::ones({1})}, {"state_dict", PythonDict{{"a", at::ones({2})}}}});
+  CHECK(load_weights(file).size() == 1);
+  CHECK(load_weights(file).count("a") == 1);
   write_torch_file(file, PythonDict{{"format", "sectile-99"}});
   CHECK(message([&] { load_checkpoint(file); }).find("has format \"sectile-99\"") != std::string::npos);
 }

@@ -508,8 +508,8 @@ std::string text(const Extent& size) {
 
 void demand_fill(const std::vector<double>& fill, const cv::Mat& map, const std::string& where) {
   if (fill.size() != 1 && fill.size() != static_cast<std::size_t>(map.channels()))
-    throw DataError(where, "has " + std::to_string(map.channels()) + " channels, and " + std::to_string(fill.size()) +
-                               " values to fill them with: give one for all, or one for each");
+    throw DataError(where, "has " + std::to_string(map.channels()) + " channels, and \"fill\" " +
+                               std::to_string(fill.size()) + " values: give one for all, or one for each");
 }
 
 // Of labels per class, 1 in the class that stands for the outside.

@@ -52,9 +52,9 @@ class SECTILE_EXPORT WeightRules {
  public:
   virtual ~WeightRules();
   virtual std::vector<Dialect> dialects() const { return {}; }  // besides its own names
-  virtual std::vector<std::string> head() const {
-    return {};
-  }  // prefixes that stay as made if the file's shape differs
+  // Prefixes of the layers that give each class its channel. They stay as made where the file's first dimension, and
+  // nothing else, differs: a layer's weight and bias together.
+  virtual std::vector<std::string> head() const { return {}; }
   virtual std::vector<std::string> transient_buffers() const { return {}; }     // not saved, not expected in a file
   virtual int depth(const std::string& /*parameter*/) const { return -1; }      // 0 = stem, 1, …; -1: no stage
   virtual bool decays(const std::string& /*parameter*/) const { return true; }  // norms and biases never do

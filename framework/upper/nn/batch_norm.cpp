@@ -155,7 +155,8 @@ at::Tensor BatchNorm::trained(const at::Tensor& input) {
   if (!ranks_ && input.numel() == input.size(1))
     throw DataError("batch norm",
                     "training with one value per channel (one image, 1 x 1 features), which has no variance; train "
-                    "with two or more images per batch, or with larger images");
+                    "with two or more images per batch, without an incomplete last one (\"drop_last\": true), or with "
+                    "larger images");
   num_batches_tracked.add_(1);
   if (ranks_) return trained_across_ranks(input);
   return at::batch_norm(input, weight, bias, running_mean, running_var, /*training=*/true, options.momentum,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <compare>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include <c10/core/GradMode.h>
@@ -18,6 +19,8 @@ namespace sectile {
 namespace {
 
 using Names = std::vector<std::string>;
+
+constexpr const char* kCounter = "num_batches_tracked";
 
 // What the tensors of a network allow.
 class Network {
@@ -45,8 +48,23 @@ class Network {
   bool is_head(const std::string& name) const {
     return std::any_of(heads_.begin(), heads_.end(), [&](const auto& head) { return name.starts_with(head); });
   }
+  // A head's tensor that differs in the number of classes alone.
+  bool of_other_classes(const std::string& name, const at::Tensor& theirs) const {
+    const auto& ours = tensors.at(name);
+    return is_head(name) && theirs.dim() > 0 && theirs.dim() == ours.dim() && theirs.size(0) != ours.size(0) &&
+           theirs.sizes().slice(1) == ours.sizes().slice(1) && same_kind(name, theirs);
+  }
+  // Numbers of another kind lose what they say: quantized weights without their scale, complex ones without a part.
+  bool same_kind(const std::string& name, const at::Tensor& theirs) const {
+    if (name.ends_with(kCounter)) return !theirs.is_complex();  // means over weights make counters floating-point
+    const auto kind = [](const at::Tensor& tensor) {
+      return std::pair(tensor.is_floating_point(), tensor.is_complex() || tensor.scalar_type() == at::kBool);
+    };
+    return kind(theirs) == kind(tensors.at(name));
+  }
   bool fits(const std::string& name, const at::Tensor& theirs) const {
-    return theirs.sizes() == tensors.at(name).sizes() || is_head(name) || adapted(name, theirs).defined();
+    return same_kind(name, theirs) && (theirs.sizes() == tensors.at(name).sizes() || of_other_classes(name, theirs) ||
+                                       adapted(name, theirs).defined());
   }
 
   const StateDict tensors;
@@ -160,11 +178,27 @@ struct Plan {
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // to, from
 };
 
-constexpr const char* kCounter = "num_batches_tracked";
+std::string layer_of(const std::string& name) { return name.substr(0, name.find_last_of('.') + 1); }
+
+std::string shape_text(at::IntArrayRef shape) {
+  std::string text;
+  for (const auto size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+LoadReport::Misfit misfit(const std::string& name, const at::Tensor& theirs, const at::Tensor& ours, bool same_kind) {
+  const auto text = [&](const at::Tensor& tensor) {
+    return (same_kind ? "" : std::string(c10::toString(tensor.scalar_type())) + " ") + shape_text(tensor.sizes());
+  };
+  return {name, text(theirs), text(ours)};
+}
 
 void sort_out(Plan& plan, const Network& network, StateDict file) {
   auto& report = plan.report;
   const bool counts = std::any_of(file.begin(), file.end(), [](const auto& i) { return i.first.ends_with(kCounter); });
+  std::set<std::string> of_other_classes;  // layers, whose weight and bias belong together
+  for (const auto& [name, tensor] : file)
+    if (network.tensors.count(name) && network.of_other_classes(name, tensor)) of_other_classes.insert(layer_of(name));
   for (const auto& [name, ours] : network.tensors) {
     const auto found = file.find(name);
     if (found == file.end()) {
@@ -173,16 +207,16 @@ void sort_out(Plan& plan, const Network& network, StateDict file) {
     }
     const auto theirs = std::move(found->second);
     file.erase(found);
-    if (theirs.sizes() == ours.sizes()) {
+    if (!network.fits(name, theirs)) {
+      report.misfits.push_back(misfit(name, theirs, ours, network.same_kind(name, theirs)));
+    } else if (of_other_classes.count(layer_of(name)) && network.is_head(name)) {
+      report.reinitialized.push_back(name);
+    } else if (theirs.sizes() == ours.sizes()) {
       plan.copies.emplace_back(ours, theirs);
       report.loaded.push_back(name);
-    } else if (const auto adapted = network.adapted(name, theirs); adapted.defined()) {
-      plan.copies.emplace_back(ours, adapted);
-      report.adapted.push_back(name);
-    } else if (network.is_head(name)) {
-      report.reinitialized.push_back(name);
     } else {
-      report.misfits.push_back({name, theirs.sizes().vec(), ours.sizes().vec()});
+      plan.copies.emplace_back(ours, network.adapted(name, theirs));
+      report.adapted.push_back(name);
     }
   }
   for (const auto& item : file) report.unexpected.push_back(item.first);
@@ -213,15 +247,8 @@ void write(const Plan& plan) {
   for (auto [to, from] : plan.copies) to.copy_(from);
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) {
-  std::string text;
-  for (const auto size : shape) text += (text.empty() ? "" : ", ") + std::to_string(size);
-  return "[" + text + "]";
-}
-
 std::string text_of(const LoadReport::Misfit& misfit) {
-  return misfit.name + " is " + shape_text(misfit.file) + " in the file and " + shape_text(misfit.network) +
-         " in the network";
+  return misfit.name + " is " + misfit.file + " in the file and " + misfit.network + " in the network";
 }
 
 // "a, b, c and 4 more"
@@ -264,7 +291,7 @@ std::string told(const LoadReport& report, const WeightsFile& file) {
     if (!names.empty()) text += "; " + std::to_string(names.size()) + " " + what + " (" + first_few(names) + ")";
   };
   add(report.adapted, "adapted to the network's shape");
-  add(report.reinitialized, "of the head of another shape, left as made");
+  add(report.reinitialized, "of the head for another number of classes, left as made");
   add(report.missing, "missing in the file, left as made");
   add(report.uncounted, "batch counters left at 0, which this file is too old to have");
   add(report.unexpected, "unknown to the network, left out");
@@ -280,7 +307,7 @@ void refuse(const LoadReport& report, const WeightsFile& file) {
   const auto line = [&](std::size_t count, const char* what, const std::string& list) {
     if (count > 0) text += std::string("\n  ") + what + " (" + std::to_string(count) + "): " + list;
   };
-  line(report.misfits.size(), "of another shape", first_few(report.misfits, text_of));
+  line(report.misfits.size(), "of another shape or type", first_few(report.misfits, text_of));
   line(report.missing.size(), "missing in the file", first_few(report.missing, "the file", report.unexpected));
   line(report.unexpected.size(), "unknown to the network", first_few(report.unexpected, "the network", report.missing));
   if (nothing)
@@ -298,7 +325,7 @@ LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
   auto plan = plan_for(module, file);
   if (!plan.report.misfits.empty()) {
     const auto& first = plan.report.misfits.front();
-    throw DataError(first.name, "is " + shape_text(first.file) + " in the file and " + shape_text(first.network) +
+    throw DataError(first.name, "is " + first.file + " in the file and " + first.network +
                                     " in the network, and no rule covers it");
   }
   write(plan);

@@ -16,20 +16,20 @@ struct LoadReport {
   };
   struct Misfit {
     std::string name;
-    std::vector<std::int64_t> file, network;  // shapes
+    std::string file, network;  // "[3, 2]", and "Int [3, 2]" where the types differ
   };
   std::string prefix;                     // of every name of the file, and left out
   std::vector<Translation> translations;  // modules whose own names explained less
   // Names of the network, but `unexpected`: the file's, as they are after prefix and translations.
   std::vector<std::string> loaded;
   std::vector<std::string> adapted;        // to another shape, by WeightRules::adapt
-  std::vector<std::string> reinitialized;  // of another shape and left as made, by WeightRules::head
+  std::vector<std::string> reinitialized;  // for another number of classes and left as made, by WeightRules::head
   std::vector<std::string> missing, unexpected;
   std::vector<std::string> uncounted;  // batch counters, in a file that has none: PyTorch 0.4.1 brought them
-  std::vector<Misfit> misfits;         // of another shape, and no rule covers it
+  std::vector<Misfit> misfits;         // of another shape or type, and no rule covers it
 };
 
-// Copies what fits. Throws DataError, before anything is written, for a shape that no rule covers.
+// Copies what fits. Throws DataError, before anything is written, for a shape or type that no rule covers.
 LoadReport load_state(torch::nn::Module& module, const StateDict& file);
 
 struct WeightsFile {
@@ -38,7 +38,8 @@ struct WeightsFile {
   bool strict = true;
 };
 // Starts a network from a file's weights. Returns what to tell the user; throws DataError, before anything is written,
-// for a wrong shape, for a file that has nothing for it, and, if strict, for any name that only one of the two has.
+// for a wrong shape or type, for a file that has nothing for it, and, if strict, for any name that only one of the two
+// has.
 std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
 
 }  // namespace sectile

@@ -45,9 +45,10 @@ TEST_CASE("pad fills each channel and the labels with what it is told") {
   const auto after = applied(*pad, annotated());
   CHECK(after.image.at<cv::Vec3b>(23, 23) == cv::Vec3b(1, 2, 3));
   CHECK(after.labels.at<std::int16_t>(23, 23) == 2);
-  CHECK_THROWS_WITH_AS(applied(*make<Transform>(R"({"type": "pad", "fill": [1, 2]})"), annotated()),
-                       doctest::Contains("annotated: has 3 channels, and 2 values to fill them with"),
-                       sectile::DataError);
+  CHECK_THROWS_WITH_AS(
+      applied(*make<Transform>(R"({"type": "pad", "fill": [1, 2]})"), annotated()),
+      doctest::Contains("annotated: has 3 channels, and \"fill\" 2 values: give one for all, or one for each"),
+      sectile::DataError);
   CHECK_THROWS_WITH_AS(
       make<Transform>(R"({"type": "pad", "label_fill": "raod"})", context),
       doctest::Contains("/part/label_fill: names the class \"raod\", which the data does not have, did "
