@@ -370,8 +370,10 @@ TEST_CASE("what lies outside is filled per channel, and labels with ignore or a 
                        sectile::DataError);
   warp.label_fill = 0;
   warp.image_fill = {7, 8};
-  CHECK_THROWS_WITH_AS(apply(warp, sample), doctest::Contains("street: has 3 channels, and 2 values to fill them with"),
-                       sectile::DataError);
+  CHECK_THROWS_WITH_AS(
+      apply(warp, sample),
+      doctest::Contains("street: has 3 channels, and \"fill\" 2 values: give one for all, or one for each"),
+      sectile::DataError);
 }
 
 TEST_CASE("a map alone is moved as a sample's is") {
@@ -384,7 +386,7 @@ TEST_CASE("a map alone is moved as a sample's is") {
   CHECK(sectile::warped(map, Warp::crop(-1, 0, 0, {1, 2, 2}), Interpolation::nearest).at<cv::Vec3f>(0, 0) ==
         cv::Vec3f(0, 0, 0));
   CHECK_THROWS_WITH_AS(sectile::warped(map, Warp::crop(0, 0, 0, {1, 2, 2}), Interpolation::nearest, {1, 2}),
-                       doctest::Contains("3 channels, and 2 values"), sectile::DataError);
+                       doctest::Contains("3 channels, and \"fill\" 2 values"), sectile::DataError);
 }
 
 TEST_CASE("scale, rotation and crop fused are one resampling by the reference sampler") {

@@ -82,6 +82,26 @@ TEST_CASE("a second head has a loss, a target and a prediction of its own, and i
   std::map<std::string, double> log;
   const double total = toy.loss(toy.batch({0, 1}), &log).item<double>();
   CHECK(total == doctest::Approx(log["cross_entropy"] + 2 * log["edges/toy_absolute"]));
+  {
+    // Each loss reads the output and the target that it names, also of an auxiliary output.
+    const auto batch = toy.batch({0, 1});
+    Outputs outputs;
+    outputs.logits = at::zeros({2, 3, 24, 33});
+    outputs.named["edges"] = at::full({2, 1, 24, 33}, 2.0);
+    outputs.auxiliary.push_back(
+        {.logits = at::zeros({2, 3, 24, 33}), .named = {{"edges", at::full({2, 1, 24, 33}, -1.0)}}});
+    const auto terms = toy.pipeline.loss(outputs, batch).second;
+    const auto term = [&](const std::string& name) {
+      for (const auto& one : terms)
+        if (one.name == name) return one.value.item<double>();
+      return std::nan("");
+    };
+    const auto distance = [&](double logit) {
+      return (at::full({}, logit).sigmoid() - batch.targets.at("edges")).abs().mean().item<double>();
+    };
+    CHECK(term("edges/toy_absolute") == doctest::Approx(distance(2)));
+    CHECK(term("auxiliary0/edges/toy_absolute") == doctest::Approx(distance(-1)));
+  }
   const double untrained = toy.evaluate().at(1).values[0].value;
   toy.train(30, 0.2);
   CHECK(toy.evaluate().at(1).values[0].value < untrained);

@@ -71,10 +71,12 @@ TEST_CASE("every parameter of Fast-SCNN gets a gradient, as it is initialised") 
 }
 
 TEST_CASE("Fast-SCNN trained on one picture says why that cannot be") {
-  CHECK_THROWS_WITH_AS(logits(*fast_scnn(3), {1, 3, 64, 64}),
-                       "batch norm: training with one value per channel (one image, 1 x 1 features), which has no "
-                       "variance; train with two or more images per batch, or with larger images",
-                       DataError);
+  CHECK_THROWS_WITH_AS(
+      logits(*fast_scnn(3), {1, 3, 64, 64}),
+      "batch norm: training with one value per channel (one image, 1 x 1 features), which has no "
+      "variance; train with two or more images per batch, without an incomplete last one (\"drop_last\": true), "
+      "or with larger images",
+      DataError);
 }
 
 TEST_CASE("Fast-SCNN starts with He's normal distribution, and with classifiers near zero") {
