@@ -33,6 +33,8 @@ TEST_CASE("shuffle fills a longer epoch with whole rounds, and a shorter one wit
   const auto longer = sampler->draw({0, 7, 3}, Random{1});
   REQUIRE(longer.size() == 7);
   CHECK(times({longer.begin(), longer.begin() + 6}, 3) == std::vector<int>(3, 2));
+  const auto rounds = sampler->draw({0, 40, 20}, Random{1});  // each in an order of its own
+  CHECK(std::vector(rounds.begin(), rounds.begin() + 20) != std::vector(rounds.begin() + 20, rounds.end()));
   const auto shorter = times(sampler->draw({0, 4, 10}, Random{1}), 10);
   CHECK(*std::max_element(shorter.begin(), shorter.end()) == 1);
 }
