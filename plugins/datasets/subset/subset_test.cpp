@@ -20,7 +20,7 @@ std::shared_ptr<Dataset> subset(const json& options, int size = 10) {
 }
 
 // Which samples of the data set they are; those of synthetic are named "4-0", "4-1", …
-std::vector<int> numbers(const json& options, int size = 10) {
+std::vector<int> numbers_of(const json& options, int size = 10) {
   const auto data = subset(options, size);
   std::vector<int> all;
   for (std::size_t i = 0; i < data->size(); ++i) all.push_back(std::stoi(data->id_of(i).substr(2)));
@@ -42,24 +42,24 @@ using Pointers = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("subset takes samples by number, or a stretch") {
-  CHECK(numbers(json::object()) == Numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
-  CHECK(numbers({{"indices", {7, 0, 3}}}) == Numbers{7, 0, 3});
-  CHECK(numbers({{"skip", 8}}) == Numbers{8, 9});
-  CHECK(numbers({{"count", 3}}) == Numbers{0, 1, 2});
-  CHECK(numbers({{"skip", 8}, {"count", 5}}) == Numbers{8, 9});
-  CHECK(numbers({{"skip", 1}, {"fraction", 0.3}}) == Numbers{1, 2, 3});
-  CHECK(numbers({{"fraction", 0.25}}, 6) == Numbers{0, 1});  // 1.5 is rounded to 2
-  CHECK(numbers({{"fraction", 0}}) == Numbers{0});
-  CHECK(numbers({{"fraction", 1}}, 3) == Numbers{0, 1, 2});
+  CHECK(numbers_of(json::object()) == Numbers{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  CHECK(numbers_of({{"indices", {7, 0, 3}}}) == Numbers{7, 0, 3});
+  CHECK(numbers_of({{"skip", 8}}) == Numbers{8, 9});
+  CHECK(numbers_of({{"count", 3}}) == Numbers{0, 1, 2});
+  CHECK(numbers_of({{"skip", 8}, {"count", 5}}) == Numbers{8, 9});
+  CHECK(numbers_of({{"skip", 1}, {"fraction", 0.3}}) == Numbers{1, 2, 3});
+  CHECK(numbers_of({{"fraction", 0.25}}, 6) == Numbers{0, 1});  // 1.5 is rounded to 2
+  CHECK(numbers_of({{"fraction", 0}}) == Numbers{0});
+  CHECK(numbers_of({{"fraction", 1}}, 3) == Numbers{0, 1, 2});
 }
 
 TEST_CASE("a seed shuffles before anything is chosen, so that two stretches do not meet") {
-  const auto first = numbers({{"seed", 3}, {"count", 6}}), rest = numbers({{"seed", 3}, {"skip", 6}});
+  const auto first = numbers_of({{"seed", 3}, {"count", 6}}), rest = numbers_of({{"seed", 3}, {"skip", 6}});
   std::set<int> all(first.begin(), first.end());
   all.insert(rest.begin(), rest.end());
   CHECK(all.size() == 10);
-  CHECK(first == numbers({{"seed", 3}, {"fraction", 0.6}}));
-  CHECK(first != numbers({{"seed", 4}, {"count", 6}}));
+  CHECK(first == numbers_of({{"seed", 3}, {"fraction", 0.6}}));
+  CHECK(first != numbers_of({{"seed", 4}, {"count", 6}}));
   CHECK_FALSE(std::is_sorted(first.begin(), first.end()));
   // Over many seeds each sample comes first about equally often: 1000 ± 5 standard deviations of 30.
   std::vector<int> counts(10);
