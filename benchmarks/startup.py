@@ -1,4 +1,4 @@
-"""One picture (480 x 360, PNG) segmented by a process that was not there before: the whole time from start to end."""
+"""One image (480 x 360, PNG) segmented by a process that was not there before: the whole time from start to end."""
 # plugins: sectile_dataset_image_folder sectile_model_unet sectile_model_fast_scnn sectile_loss_cross_entropy sectile_metric_iou sectile_optimizer_adamw sectile_schedule_constant sectile_sampler_shuffle sectile_transform_normalize sectile_transform_random_crop
 import json
 import os
@@ -10,7 +10,7 @@ import harness
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers")
 CAMVID = os.path.join(harness.DATA, "camvid")
-PICTURE = os.path.join(CAMVID, "test", sorted(os.listdir(os.path.join(CAMVID, "test")))[0])
+IMAGE = os.path.join(CAMVID, "test", sorted(os.listdir(os.path.join(CAMVID, "test")))[0])
 CLASSES = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist"]
 WIDTHS = [16, 32, 64, 128]
 
@@ -43,14 +43,14 @@ def once(*command):
 
 with tempfile.TemporaryDirectory() as folder:
     def ours(model):
-        return once(harness.SECTILE, "predict", checkpoint(folder, model), PICTURE, "-o", os.path.join(folder, "out"),
+        return once(harness.SECTILE, "predict", checkpoint(folder, model), IMAGE, "-o", os.path.join(folder, "out"),
                     "--no-overlay", "--quiet")
 
     def peer(script, *words):
         weights = os.path.join(folder, script + ".pth")
         program = os.path.join(PEERS, script)
         subprocess.run([sys.executable, program, "make", weights, *words], check=True)
-        return once(sys.executable, program, weights, PICTURE, os.path.join(folder, "peer.png"), *words)
+        return once(sys.executable, program, weights, IMAGE, os.path.join(folder, "peer.png"), *words)
 
     harness.compare({
         "startup/unet/fp32/torch": (ours({"type": "unet", "widths": WIDTHS}), peer("predict_torch.py", *map(str, WIDTHS))),

@@ -9,7 +9,7 @@ install(EXPORT SectileTargets NAMESPACE Sectile:: DESTINATION ${SECTILE_CMAKE_FO
 install(FILES ${PROJECT_BINARY_DIR}/SectileConfig.cmake ${PROJECT_BINARY_DIR}/SectileConfigVersion.cmake
   cmake/SectilePlugin.cmake cmake/FindLibTorch.cmake cmake/FindOpenCVModules.cmake cmake/plugin.map
   DESTINATION ${SECTILE_CMAKE_FOLDER})
-foreach(folder specs templates)
+foreach(folder specs templates examples)
   if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/${folder})
     install(DIRECTORY ${folder} DESTINATION share/sectile)
   endif()

@@ -19,15 +19,15 @@ po::options_description common_options(CommonOptions& common, bool of_spec) {
   auto add = options.add_options();
   if (of_spec) {
     add("set", po::value(&common.changes)->value_name("PTR=VALUE"),
-        "change one value of the spec, by JSON pointer: /train/epochs=3 (repeatable)");
-    add("no-spec-plugins", po::bool_switch(&common.no_spec_plugins), "do not search the spec's own plugin_path");
+        "override a value of the spec, by JSON pointer: /train/epochs=3 (repeatable)");
+    add("no-spec-plugins", po::bool_switch(&common.no_spec_plugins), "ignore the spec's plugin_path");
   }
   const auto keep_folders = [&common](const std::vector<std::string>& folders) {
     common.plugin_path.assign(folders.begin(), folders.end());  // as text first: reading a path stops at a space
   };
   add("plugin-path", po::value<std::vector<std::string>>()->notifier(keep_folders)->value_name("DIR"),
-      "look for plugins in this folder first (repeatable)");
-  add("quiet", po::bool_switch(&common.quiet), "print results and errors only");
+      "search this folder for plugins first (repeatable)");
+  add("quiet", po::bool_switch(&common.quiet), "print only results and errors");
   add("verbose", po::bool_switch(&common.verbose), "print errors with their backtraces");
   add("help", "print this help");
   return options;
@@ -86,11 +86,7 @@ CommandLine parse(const std::vector<std::string>& words, const std::string& usag
 }
 
 PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec) {
-  auto folders = options.plugin_path;
-  if (spec && !options.no_spec_plugins)
-    for (const auto& folder : plugin_path(*spec)) folders.push_back(folder);
-  for (auto& folder : plugin_folders()) folders.push_back(std::move(folder));
-  return PluginIndex(folders);
+  return PluginIndex(plugin_folders(options.plugin_path, options.no_spec_plugins ? nullptr : spec));
 }
 
 void tell_notes(const CommonOptions& options, const SpecFile& spec) {

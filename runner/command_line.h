@@ -28,7 +28,7 @@ struct CommandLine {
   CommonOptions common;
 };
 
-// Thrown after the help was printed: the command ends, and all is well.
+// Thrown after the help was printed: the command ends, and everything works.
 struct HelpShown {};
 
 // Parses the words of one command; words[1] is its name. `usage` is what follows "sectile" on the usage line, such as

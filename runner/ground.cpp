@@ -13,7 +13,7 @@
 #include <boost/program_options/errors.hpp>
 
 #include "../framework/ground/spec/suggestion.h"
-#include "commands.h"
+#include "commands/commands.h"
 #include "report.h"
 
 namespace {
@@ -24,23 +24,22 @@ struct Command {
   void (*run)(int count, char** words);  // null: sectile-compute does it
 };
 constexpr Command kCommands[] = {
-    {"train", "train the model that a spec describes", nullptr},
-    {"evaluate", "measure a trained model on annotated pictures", nullptr},
-    {"predict", "segment pictures with a trained model", nullptr},
-    {"check", "find every mistake of a spec, and print it with its defaults", sectile::check},
-    {"list", "the components that specs can name", sectile::list},
-    {"describe", "the options of one component", sectile::describe},
-    {"schema", "the JSON Schema of specs, for editors", sectile::schema},
-    {"doctor", "whether this installation computes correctly and at full speed", nullptr},
+    {"train", "train a model from a spec", nullptr},
+    {"evaluate", "evaluate a trained model on labelled images", nullptr},
+    {"predict", "segment images with a trained model", nullptr},
+    {"check", "check a spec and report all errors, or print it with all defaults", sectile::check},
+    {"list", "list the available components", sectile::list},
+    {"describe", "describe a component and its options", sectile::describe},
+    {"schema", "print the JSON Schema of specs, for editors", sectile::schema},
+    {"doctor", "check that this installation works correctly and at full speed", nullptr},
 };
 
 void print_help() {
-  std::cout
-      << "usage: sectile COMMAND [OPTION]...\n\n"
-         "Image segmentation: models, losses, data sets and transforms from plugins, composed by a JSON spec.\n\n";
+  std::cout << "usage: sectile COMMAND [OPTION]...\n\n"
+               "Image segmentation: models, losses, datasets and transforms from plugins, composed by a JSON spec.\n\n";
   for (const auto& command : kCommands)
     std::cout << "  " << std::left << std::setw(10) << command.name << command.summary << "\n";
-  std::cout << "\nsectile COMMAND --help tells more. --version: what this is.\n";
+  std::cout << "\nRun sectile COMMAND --help for details, and sectile --version for the version.\n";
 }
 
 void set_unless_chosen(const char* name, const char* value) { setenv(name, value, 0); }
@@ -54,10 +53,10 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
   set_unless_chosen("MALLOC_MMAP_THRESHOLD_", training ? "8000000" : "1073741824");
   set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "2147483647");
   set_unless_chosen("MALLOC_TOP_PAD_", "268435456");
-  // Large pages: a tenth of a training step is page faults else. A single picture does not earn them back where the
+  // Large pages: a tenth of a training step is page faults else. A single image does not earn them back where the
   // kernel first has to move memory about to find them.
   if (training) set_unless_chosen("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
-  set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per picture size: memory grows else
+  set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per image size: memory grows else
   set_unless_chosen("LRU_CACHE_CAPACITY", "64");
   const auto program =
       std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib/sectile/sectile-compute";

@@ -15,7 +15,7 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 void on_signal(int) {
   if (flag.exchange(true)) _exit(kInterrupted);
-  constexpr char kText[] = "\nstopping: the run is saved first; once more stops at once\n";
+  constexpr char kText[] = "\nsaving and stopping; press Ctrl-C again to stop immediately\n";
   [[maybe_unused]] const auto written = write(STDERR_FILENO, kText, sizeof kText - 1);
 }
 

@@ -51,7 +51,7 @@ int report(const std::function<void()>& command, bool verbose) {
   } catch (const std::exception& error) {
     return say(error.what(), kRunFailed);
   } catch (...) {
-    return say("something was thrown that is no std::exception", kRunFailed);
+    return say("something was thrown that is not a std::exception", kRunFailed);
   }
 }
 

@@ -39,11 +39,18 @@ std::string table(const Evaluation& evaluation, const LabelMap& labels) {
     if (!report.convention.empty()) conventions += metric + ": " + report.convention + "\n";
     if (report.per_class.size() != labels.classes.size()) continue;
     for (std::size_t column = 0; column < report.columns.size(); ++column) {
-      if (std::count(rows[0].begin(), rows[0].end(), report.columns[column]))
-        continue;  // another metric said it already
-      rows[0].push_back(report.columns[column]);
-      for (std::size_t c = 0; c < labels.classes.size(); ++c)
-        rows[c + 1].push_back(number(report.per_class[c][column]));
+      std::vector<std::string> cells;
+      for (const auto& row : report.per_class) cells.push_back(number(row[column]));
+      auto name = report.columns[column];
+      if (const auto same = std::find(rows[0].begin(), rows[0].end(), name); same != rows[0].end()) {
+        const auto at = static_cast<std::size_t>(same - rows[0].begin());
+        bool equal = true;
+        for (std::size_t c = 0; c < cells.size(); ++c) equal &= rows[c + 1][at] == cells[c];
+        if (equal) continue;  // the same again
+        name = metric + "/" + name;
+      }
+      rows[0].push_back(name);
+      for (std::size_t c = 0; c < cells.size(); ++c) rows[c + 1].push_back(cells[c]);
     }
   }
   std::string text;
@@ -56,8 +63,7 @@ std::string table(const Evaluation& evaluation, const LabelMap& labels) {
     }
     text += line + "\n";
   }
-  return text + "\n" + headline(evaluation) + "  (" + std::to_string(evaluation.pictures) + " pictures)\n" +
-         conventions;
+  return text + "\n" + headline(evaluation) + "  (" + std::to_string(evaluation.images) + " images)\n" + conventions;
 }
 
 std::string skipped(const std::vector<std::string>& reasons) {

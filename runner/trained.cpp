@@ -1,44 +1,72 @@
 #include "trained.h"
 
+#include <charconv>
 #include <iostream>
 
-#include "../framework/ground/spec/spec_text.h"
-#include "../framework/upper/inference/device.h"
+#include "../framework/upper/network/open.h"
 
 namespace sectile {
 namespace {
 
-namespace fs = std::filesystem;
+namespace po = boost::program_options;
 
-Pipeline of_checkpoint(const fs::path& file, const CommandLine& line, const at::Device& device) {
-  const auto checkpoint = load_checkpoint(file);
-  const auto text = open_resolved(checkpoint.spec, line.common.changes);
-  const auto index = open_plugins(line.common, text.get());
-  return Pipeline::from_checkpoint(read_and_tell(line.common, index, *text), checkpoint, file, device);
+std::vector<double> numbers(const std::string& text) {
+  std::vector<double> found;
+  for (const char *at = text.data(), *const end = at + text.size(); at < end;) {
+    double number = 0;
+    const auto [next, problem] = std::from_chars(at, end, number);
+    if (problem != std::errc() || (next < end && (*next != ',' || next + 1 == end)))
+      throw po::error("--scales: \"" + text + "\" is not a list of numbers: write 0.75,1,1.25");
+    found.push_back(number);
+    at = next + 1;
+  }
+  return found;
 }
 
-Pipeline of_spec(const fs::path& file, const CommandLine& line, const at::Device& device) {
-  const auto text = open_spec(file, line.common.changes);
-  const auto index = open_plugins(line.common, text.get());
-  auto spec = read_and_tell(line.common, index, *text);
-  if (spec.output.empty())
-    throw SpecError("/output", "is missing: name the run's folder there, or give its checkpoint instead of the spec");
-  auto weights = spec.output / "best.pth";
-  if (!fs::exists(weights)) weights = spec.output / "last.pth";
-  if (!fs::exists(weights))
-    throw DataError(spec.output, "holds neither best.pth nor last.pth; train first: sectile train " + file.string());
-  return Pipeline::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, device);
+Combination combination(const po::variables_map& given) {
+  Combination how;
+  const auto by = given["combine"].as<std::string>();
+  if (by != "mean" && by != "vote") throw po::error("--combine: \"" + by + "\" is unknown; known: mean, vote");
+  how.by = by == "vote" ? Combination::By::vote : Combination::By::mean;
+  how.flip = given.count("flip") > 0;
+  how.scales = numbers(given["scales"].as<std::string>());
+  return how;
 }
 
 }  // namespace
 
-Pipeline open_trained(const std::string& operand, const CommandLine& line, const std::string& device) {
-  const fs::path file = operand;
-  const auto where = open_device(device);
-  auto pipeline = file.extension() == ".json" ? of_spec(file, line, where) : of_checkpoint(file, line, where);
-  if (!line.common.quiet)
-    for (const auto& note : pipeline.notes) std::cerr << "note: " << note << "\n";
-  return pipeline;
+void add_network_options(po::options_description& options) {
+  auto add = options.add_options();
+  add("device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
+  add("ensemble", po::value<std::vector<std::string>>()->value_name("CHECKPOINT"),
+      "another network of the same classes, whose predictions are joined with the first one's (repeatable)");
+  add("combine", po::value<std::string>()->default_value("mean"),
+      "how predictions of several networks and views are joined: mean of probabilities, or vote");
+  add("flip", "predict each image mirrored left and right too, and join both (test-time augmentation)");
+  add("scales", po::value<std::string>()->default_value("", "1")->value_name("LIST"),
+      "predict each image at these scales, such as 0.75,1,1.25, and join them (test-time augmentation)");
+}
+
+Trained open_trained(const std::string& operand, const CommandLine& line) {
+  const auto how = combination(line.given);
+  OpenOptions options;
+  options.device = line.given["device"].as<std::string>();
+  options.changes = line.common.changes;
+  options.plugin_path = line.common.plugin_path;
+  options.spec_plugins = !line.common.no_spec_plugins;
+  std::vector<std::string> files{operand};
+  if (line.given.count("ensemble"))
+    for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) files.push_back(more);
+  Trained made;
+  std::vector<const Network*> networks;
+  for (const auto& file : files) {
+    made.networks.push_back(std::make_unique<Network>(open_network(file, options, [&](const std::string& note) {
+      if (!line.common.quiet) std::cerr << "note: " << note << "\n";
+    })));
+    networks.push_back(made.networks.back().get());
+  }
+  made.ensemble = std::make_unique<Ensemble>(std::move(networks), how);
+  return made;
 }
 
 }  // namespace sectile

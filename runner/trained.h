@@ -1,15 +1,26 @@
-// A trained network from what the user names: a checkpoint, or the spec of a finished run.
+// Trained networks from what the user names: checkpoints, or the spec of a finished run.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <vector>
 
-#include "../framework/upper/training/pipeline.h"
+#include "../framework/upper/inference/ensemble.h"
 #include "command_line.h"
 
 namespace sectile {
 
-// operand: a checkpoint, or a .json spec, whose output folder holds best.pth or, without validation data, last.pth.
-// Says what is worth telling about it.
-Pipeline open_trained(const std::string& operand, const CommandLine& line, const std::string& device);
+struct Trained {
+  std::vector<std::unique_ptr<Network>> networks;
+  std::unique_ptr<Ensemble> ensemble;
+
+  const LabelMap& labels() const { return *ensemble->first().context.labels; }
+};
+
+// --device, and what joins several networks and views: the same for every command that uses trained networks.
+void add_network_options(boost::program_options::options_description& options);
+
+// operand: a checkpoint or a spec, as open_network takes it. Says what is worth telling about it.
+Trained open_trained(const std::string& operand, const CommandLine& line);
 
 }  // namespace sectile

@@ -6,9 +6,9 @@
 #include <boost/program_options/errors.hpp>
 #include <opencv2/core/utility.hpp>
 
-#include "../framework/upper/inference/device.h"
+#include "../framework/upper/network/device.h"
+#include "commands/upper_commands.h"
 #include "report.h"
-#include "upper_commands.h"
 
 namespace {
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Trains a small model on generated pictures and segments held-out ones. Builds only what it runs.
+# Trains a small model on generated images and segments held-out ones. Builds only what it runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
 spec=specs/demo.json
-pictures=specs/demo_pictures
+images=specs/demo_images
 run=runs/demo
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(compilers_at_once)}
 
@@ -35,8 +35,8 @@ phase configure cmake --preset release --log-level=WARNING
 # shellcheck disable=SC2086
 phase build cmake --build --preset release --target sectile_program sectile-compute $plugins
 phase train build/release/bin/sectile train "$spec" -o $run --overwrite
-phase predict build/release/bin/sectile predict $run/best.pth $pictures/*.png -o $run/predictions
+phase predict build/release/bin/sectile predict $run/best.pth $images/*.png -o $run/predictions
 
 echo
-echo "Done in $SECONDS s. What the model makes of pictures that it has not seen: $run/predictions"
+echo "Done in $SECONDS s. What the model makes of images that it has not seen: $run/predictions"
 find $run/predictions -name '*overlay*' | sort | head -4

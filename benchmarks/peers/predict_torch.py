@@ -1,4 +1,4 @@
-"""Segments one picture in plain PyTorch: predict_torch.py WEIGHTS PICTURE OUTPUT WIDTH... ("make WEIGHTS WIDTH..." writes random weights)"""
+"""Segments one image in plain PyTorch: predict_torch.py WEIGHTS IMAGE OUTPUT WIDTH... ("make WEIGHTS WIDTH..." writes random weights)"""
 import sys
 
 import numpy as np

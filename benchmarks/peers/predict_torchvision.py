@@ -1,4 +1,4 @@
-"""Segments one picture with torchvision's light network: predict_torchvision.py WEIGHTS PICTURE OUTPUT ("make WEIGHTS" writes random weights)"""
+"""Segments one image with torchvision's light network: predict_torchvision.py WEIGHTS IMAGE OUTPUT ("make WEIGHTS" writes random weights)"""
 import sys
 
 import torch

@@ -91,7 +91,7 @@ void ForeachOptimizer::load(const std::map<std::string, ParameterState>& state) 
                                    "\", which is not kept here" + kHint);
       if (slot == kCount && tensor.numel() != 1)
         throw DataError(name_, "the \"step\" of parameter \"" + parameter + "\" has " + std::to_string(tensor.numel()) +
-                                   " elements; wanted is one number");
+                                   " elements; expected one number");
       loaded[parameter][slot] = slot == kCount ? tensor.reshape({}).clone() : tensor.clone();
     }
   }
@@ -104,12 +104,10 @@ void check_betas(const std::array<double, 2>& betas, Problems& problems) {
 }
 
 void MomentOptions::declare(Options& options) {
-  options
-      .add("betas", &betas,
-           "How much of the running means of the gradient and of its square is kept in a step; below 1.")
+  options.add("betas", &betas, "Coefficients of the running averages of the gradient and its square; below 1.")
       .at_least(0)
       .at_most(1);
-  options.add("eps", &eps, "Added to the root of the mean square before dividing by it.").at_least(0);
+  options.add("eps", &eps, "Added to the denominator for numerical stability.").at_least(0);
 }
 
 }  // namespace sectile

@@ -20,11 +20,11 @@ void check_sample(Findings& findings, const Dataset& data, std::size_t index) {
   const auto where = "sample " + std::to_string(index);
   const auto classes = static_cast<int>(data.labels().classes.size());
   findings.expect(!sample.id.empty(), where + " has no name");
-  findings.expect(!sample.image.empty(), where + " has no picture");
+  findings.expect(!sample.image.empty(), where + " has no image");
   findings.expect(sample.id == again.id && cv::norm(sample.image, again.image, cv::NORM_INF) == 0,
                   where + " differs when read again");
   findings.expect(sample.labels.empty() || extent(sample.labels) == extent(sample.image),
-                  where + ": picture and labels differ in size");
+                  where + ": image and labels differ in size");
   if (sample.labels.type() == CV_16SC1 && !sample.labels.empty()) {
     double low = 0, high = 0;
     cv::minMaxLoc(sample.labels, &low, &high);

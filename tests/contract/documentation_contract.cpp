@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "contract.h"
+#include "ground/describe/json_schema.h"
 
 namespace sectile::contract {
 namespace {
@@ -53,7 +54,7 @@ void check_defaults(Findings& findings, const Subject& subject, const std::vecto
       findings.expect(false, "its defaults are not valid: " + problem.pointer + ": " + problem.message);
   }
   for (const auto& name : missing)
-    findings.expect(false, "the required option \"" + name + "\" may be left out without a word");
+    findings.expect(false, "the required option \"" + name + "\" optional without a word");
 }
 
 void check_unknown_option(Findings& findings, const Subject& subject, const std::vector<std::string>& names) {

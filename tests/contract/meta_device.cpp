@@ -7,7 +7,7 @@
 #include <torch/library.h>
 #include <torch/nn/module.h>
 
-#include "upper/inference/device.h"
+#include "upper/network/device.h"
 
 namespace sectile::contract {
 namespace {

@@ -1,4 +1,4 @@
-// Metrics: counts that add up, whatever the pictures hold.
+// Metrics: counts that add up, whatever the images hold.
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -6,13 +6,14 @@
 #include <sectile/metric.h>
 
 #include "contract.h"
+#include "upper/inference/evaluation.h"
 
 namespace sectile::contract {
 namespace {
 
 constexpr int kClasses = 3;
 
-struct Picture {
+struct Example {
   Prediction prediction{};
   Truth truth{};
 };
@@ -28,8 +29,8 @@ Instance rectangle(int category, int x, const cv::Size& size) {
 }
 
 // Labels, scores, instances and segments that do not contradict each other; some pixels are ignored.
-Picture picture(int height, int width, bool overlapping) {
-  Picture made;
+Example image(int height, int width, bool overlapping) {
+  Example made;
   made.prediction.id = made.truth.sample.id = std::to_string(height) + "x" + std::to_string(width);
   if (overlapping) {
     made.truth.labels = at::randint(kIgnore, 2, {kClasses, height, width}, at::kLong).to(at::kFloat);
@@ -70,28 +71,28 @@ void check_report(Findings& findings, const MetricReport& report, const std::str
                   what + ": the table has not one row per class");
   for (const auto& row : report.per_class)
     findings.expect(row.size() == report.columns.size(), what + ": a row of the table does not fit its columns");
+  findings.attempt(what, [&] { sectile::check_report("the metric", report, kClasses); });
 }
 
 void check(Findings& findings, const std::function<std::shared_ptr<Metric>()>& made, bool overlapping) {
   const std::string kind = overlapping ? "overlapping classes, " : "";
   check_report(findings, made()->compute(), kind + "nothing counted");
   const auto one = made();
-  auto ignored = picture(6, 7, overlapping);
+  auto ignored = image(6, 7, overlapping);
   ignored.truth.labels.fill_(kIgnore);
   one->update(ignored.prediction, ignored.truth);
   check_report(findings, one->compute(), kind + "every pixel ignored");
-  auto unannotated = picture(6, 7, overlapping);
+  auto unannotated = image(6, 7, overlapping);
   unannotated.truth = {};
   one->update(unannotated.prediction, unannotated.truth);
 
-  const std::vector<Picture> pictures{picture(6, 7, overlapping), picture(9, 5, overlapping),
-                                      picture(8, 8, overlapping)};
+  const std::vector<Example> images{image(6, 7, overlapping), image(9, 5, overlapping), image(8, 8, overlapping)};
   const auto whole = made(), first = made(), second = made(), loaded = made();
-  for (std::size_t i = 0; i < pictures.size(); ++i) {
-    whole->update(pictures[i].prediction, pictures[i].truth);
-    (i < 2 ? first : second)->update(pictures[i].prediction, pictures[i].truth);
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    whole->update(images[i].prediction, images[i].truth);
+    (i < 2 ? first : second)->update(images[i].prediction, images[i].truth);
   }
-  check_report(findings, whole->compute(), kind + "three pictures");
+  check_report(findings, whole->compute(), kind + "three images");
   first->merge(second->state());
   findings.expect(same(first->compute(), whole->compute()), kind + "merged states differ from one pass");
   loaded->merge(whole->state());
@@ -99,9 +100,9 @@ void check(Findings& findings, const std::function<std::shared_ptr<Metric>()>& m
   const auto saved = second->state();
   std::vector<at::Tensor> copies;
   for (const auto& tensor : saved) copies.push_back(tensor.clone());
-  second->update(pictures[0].prediction, pictures[0].truth);
+  second->update(images[0].prediction, images[0].truth);
   for (std::size_t i = 0; i < saved.size(); ++i)
-    findings.expect(at::equal(saved[i], copies[i]), kind + "a state that was handed out changes with later pictures");
+    findings.expect(at::equal(saved[i], copies[i]), kind + "a state that was handed out changes with later images");
 }
 
 }  // namespace

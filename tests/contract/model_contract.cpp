@@ -94,7 +94,7 @@ void check_evaluation(Findings& findings, Model& model, const std::string& what,
                         outputs.logits.size(1) == kClasses,
                     what + ": logits are not [N, classes, …]");
   const auto predictions = model.decode(outputs, input, {.labels = true});
-  findings.expect(predictions.size() == input.sizes.size(), what + ": not one prediction for each picture");
+  findings.expect(predictions.size() == input.sizes.size(), what + ": not one prediction for each image");
   for (std::size_t i = 0; i < predictions.size() && outputs.logits.defined(); ++i) {
     const auto& labels = predictions[i].labels;
     const bool fits = labels.defined() && labels.dim() == input.images.dim() - 2 &&

@@ -1,4 +1,4 @@
-// Transforms: the same again from the same key, and annotation that keeps fitting its picture.
+// Transforms: the same again from the same key, and annotation that keeps fitting its image.
 #include <cstring>
 
 #include <opencv2/core.hpp>
@@ -64,13 +64,13 @@ bool same(const Sample& a, const Sample& b) {
 
 void check_fit(Findings& findings, const Sample& result, const std::string& what) {
   const auto size = extent(result.image);
-  findings.expect(!result.image.empty(), what + ": the picture is gone");
-  findings.expect(result.labels.empty() || extent(result.labels) == size, what + ": picture and labels differ in size");
+  findings.expect(!result.image.empty(), what + ": the image is gone");
+  findings.expect(result.labels.empty() || extent(result.labels) == size, what + ": image and labels differ in size");
   for (const auto& [name, target] : result.targets)
-    findings.expect(extent(target) == size, what + ": picture and target \"" + name + "\" differ in size");
+    findings.expect(extent(target) == size, what + ": image and target \"" + name + "\" differ in size");
   for (const auto& instance : result.instances)
     findings.expect(instance.mask.empty() || extent(instance.mask.bitmap()) == size,
-                    what + ": picture and an instance's mask differ in size");
+                    what + ": image and an instance's mask differ in size");
   if (result.labels.type() != CV_16SC1 || result.labels.empty()) return;
   double low = 0, high = 0;
   cv::minMaxLoc(result.labels, &low, &high);
@@ -84,17 +84,17 @@ Findings transform_contract(const Subject& subject) {
   const auto transform = build<Transform>(subject, context(kClasses));
   if (!transform) return findings;
   for (std::uint64_t key = 1; key <= 8; ++key)
-    findings.attempt("an annotated picture", [&] {
+    findings.attempt("an annotated image", [&] {
       const auto input = sample(1, 37, 53, CV_8UC3, true), untouched = sample(1, 37, 53, CV_8UC3, true);
       const auto result = applied(*transform, input, key);
-      check_fit(findings, result, "an annotated picture");
+      check_fit(findings, result, "an annotated image");
       findings.expect(same(result, applied(*transform, input, key)), "the same key gives another result");
       findings.expect(result.id == input.id, "the sample's name is changed");
       findings.expect(same(input, untouched), "pixels that the sample shares with others are changed");
     });
-  findings.attempt("a picture without annotation", [&] {
+  findings.attempt("an image without annotation", [&] {
     const auto result = applied(*transform, sample(1, 37, 53, CV_8UC3, false), 1);
-    check_fit(findings, result, "a picture without annotation");
+    check_fit(findings, result, "an image without annotation");
     findings.expect(result.labels.empty() && result.instances.empty(), "annotation appears where there was none");
   });
   findings.attempt("every pixel ignored", [&] {
@@ -104,9 +104,9 @@ Findings transform_contract(const Subject& subject) {
     check_fit(findings, applied(*transform, input, 2), "every pixel ignored");
   });
   for (const int type : {CV_8UC1, CV_16UC1, CV_32FC3, CV_8UC(5)})
-    findings.attempt_or_refuse("a picture of another type", [&] {
+    findings.attempt_or_refuse("an image of another type", [&] {
       const auto result = applied(*transform, sample(1, 37, 53, type, true), 3);
-      check_fit(findings, result, "a picture of another type");
+      check_fit(findings, result, "an image of another type");
     });
   return findings;
 }

@@ -67,7 +67,7 @@ const TrainedRun& run() {
   return made;
 }
 
-fs::path picture(const std::string& name, int height, int width, int type = CV_8UC3) {
+fs::path image(const std::string& name, int height, int width, int type = CV_8UC3) {
   cv::Mat pixels(height, width, type);
   cv::randu(pixels, 0, 255);
   const auto file = run().folder / name;
@@ -102,7 +102,7 @@ TEST_CASE("an earlier run is not replaced unless that is asked for") {
   const auto refused = sectile_program("train " + run().spec.string());
   CHECK(refused.code == 2);
   CHECK(refused.says(
-      "holds an earlier run; go on with it with --resume, choose another folder with --output DIR, or replace it with "
+      "contains an earlier run; resume it with --resume, choose another folder with --output DIR, or replace it with "
       "--overwrite"));
   CHECK(sectile_program("train " + run().spec.string() + " --overwrite --quiet").code == 0);
 }
@@ -146,22 +146,22 @@ TEST_CASE("a run's spec.json trains the same again and a checkpoint evaluates li
   CHECK(missing.says("/data/test: is missing"));
 }
 
-TEST_CASE("pictures of any size are predicted into palette masks of their own size, with overlays") {
-  const auto colour = picture("colour.png", 37, 61), grey = picture("grey.png", 50, 20, CV_8UC1);
+TEST_CASE("images of any size are predicted into palette masks of their own size, with overlays") {
+  const auto color = image("color.png", 37, 61), grey = image("grey.png", 50, 20, CV_8UC1);
   const auto out = run().folder / "predictions";
   const auto ended =
-      sectile_program("predict " + run().best() + " " + colour.string() + " " + grey.string() + " -o " + out.string());
+      sectile_program("predict " + run().best() + " " + color.string() + " " + grey.string() + " -o " + out.string());
   CAPTURE(ended.text);
   CHECK(ended.code == 0);
-  const auto mask = read_picture(out / "colour.png");
+  const auto mask = read_raw_image(out / "color.png");
   CHECK(mask.pixels.size() == cv::Size(61, 37));
   CHECK(!mask.palette.empty());
-  CHECK(read_picture(out / "colour_overlay.png").pixels.channels() == 3);
-  CHECK(read_picture(out / "grey.png").pixels.size() == cv::Size(20, 50));
+  CHECK(read_raw_image(out / "color_overlay.png").pixels.channels() == 3);
+  CHECK(read_raw_image(out / "grey.png").pixels.size() == cv::Size(20, 50));
 }
 
-TEST_CASE("a damaged picture is named, and nothing half-written is left") {
-  const auto whole = picture("whole.png", 40, 40);
+TEST_CASE("a damaged image is named, and nothing half-written is left") {
+  const auto whole = image("whole.png", 40, 40);
   const auto cut = run().folder / "cut.png";
   fs::copy_file(whole, cut, fs::copy_options::overwrite_existing);
   fs::resize_file(cut, fs::file_size(cut) / 2);
@@ -173,8 +173,8 @@ TEST_CASE("a damaged picture is named, and nothing half-written is left") {
   CHECK(sectile_program("predict " + run().best() + " " + (run().folder / "nowhere.png").string()).code == 2);
 }
 
-TEST_CASE("pictures whose predictions would overwrite each other or themselves are refused") {
-  const auto first = picture("same.png", 20, 20);
+TEST_CASE("images whose predictions would overwrite each other or themselves are refused") {
+  const auto first = image("same.png", 20, 20);
   fs::create_directories(run().folder / "other");
   fs::copy_file(first, run().folder / "other/same.png", fs::copy_options::overwrite_existing);
   const auto both =
@@ -188,13 +188,13 @@ TEST_CASE("pictures whose predictions would overwrite each other or themselves a
   CHECK(itself.says("would be overwritten by its own prediction"));
 }
 
-TEST_CASE("folders are searched for pictures of every format, also below, and their folders are kept") {
+TEST_CASE("folders are searched for images of every format, also below, and their folders are kept") {
   const auto in = run().folder / "tree";
   fs::create_directories(in / "town/old");
-  const auto first = picture("tree/b.PNG", 20, 20);
+  const auto first = image("tree/b.PNG", 20, 20);
   fs::copy_file(first, in / "a.jpeg");  // its bytes say what it is
   fs::copy_file(first, in / "town/old/a.png");
-  std::ofstream(in / "notes.txt") << "no picture";
+  std::ofstream(in / "notes.txt") << "no image";
   fs::create_directory_symlink("..", in / "town/circle");
   const auto out = in / "answers";
   const auto flat = sectile_program("predict " + run().best() + " " + in.string() + " -o " + out.string());
@@ -202,27 +202,27 @@ TEST_CASE("folders are searched for pictures of every format, also below, and th
   CHECK(flat.code == 0);
   CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "b.png", "b_overlay.png"});
   const auto again = "predict " + run().best() + " " + in.string() + " -o " + out.string() + " --recursive";
-  for (int time = 0; time < 2; ++time) {  // the second time the predictions are there already, below the pictures
+  for (int time = 0; time < 2; ++time) {  // the second time the predictions are there already, below the images
     const auto deep = sectile_program(again);
     CAPTURE(deep.text);
     CHECK(deep.code == 0);
-    CHECK(deep.says("3 pictures predicted"));
+    CHECK(deep.says("3 images predicted"));
   }
   CHECK(names_in(out) ==
         Names{"a.png", "a_overlay.png", "b.png", "b_overlay.png", "town/old/a.png", "town/old/a_overlay.png"});
   const auto none = sectile_program("predict " + run().best() + " " + (in / "town").string());
   CHECK(none.code == 2);
-  CHECK(none.says("town: holds no pictures (*.png, "));
+  CHECK(none.says("town: has no images (*.png, "));
   CHECK(none.says("--recursive"));
 }
 
-TEST_CASE("patterns that no shell has expanded and lists name pictures too") {
+TEST_CASE("patterns that no shell has expanded and lists name images too") {
   const auto in = run().folder / "named [1]";
   fs::create_directories(in / "sub");
-  const auto first = picture("named [1]/one two.png", 20, 20);
+  const auto first = image("named [1]/one two.png", 20, 20);
   fs::copy_file(first, in / "sub/x1.png");
   fs::copy_file(first, in / "sub/x2.png");
-  std::ofstream(in / "list.txt") << "# pictures\n\n  one two.png \r\nsub/x?.png\n";
+  std::ofstream(in / "list.txt") << "# images\n\n  one two.png \r\nsub/x?.png\n";
   const auto predicted = [&](const std::string& inputs) {
     const auto out = run().folder / "by_name";
     fs::remove_all(out);
@@ -246,7 +246,7 @@ TEST_CASE("patterns that no shell has expanded and lists name pictures too") {
   CHECK(unnamed.says("--list FILE"));
 }
 
-TEST_CASE("each page of a TIFF is predicted, and scores are written in the picture's size") {
+TEST_CASE("each page of a TIFF is predicted, and scores are written in the image's size") {
   const auto in = run().folder / "stack.tif", out = run().folder / "pages";
   cv::Mat first(21, 30, CV_8U), second(12, 17, CV_8U);
   cv::randu(first, 0, 255), cv::randu(second, 0, 255);
@@ -256,8 +256,8 @@ TEST_CASE("each page of a TIFF is predicted, and scores are written in the pictu
   REQUIRE(ended.code == 0);
   CHECK(names_in(out) == Names{"stack_p0001.png", "stack_p0001_overlay.png", "stack_p0001_scores.tif",
                                "stack_p0002.png", "stack_p0002_overlay.png", "stack_p0002_scores.tif"});
-  const auto mask = read_picture(out / "stack_p0002.png").pixels;
-  const auto scores = read_picture(out / "stack_p0002_scores.tif").pixels;
+  const auto mask = read_raw_image(out / "stack_p0002.png").pixels;
+  const auto scores = read_raw_image(out / "stack_p0002_scores.tif").pixels;
   REQUIRE(scores.size() == cv::Size(17, 12));
   REQUIRE(scores.depth() == CV_32F);
   std::vector<cv::Mat> classes;
@@ -274,22 +274,21 @@ TEST_CASE("each page of a TIFF is predicted, and scores are written in the pictu
       CHECK(sum == doctest::Approx(1));
       CHECK(mask.at<std::uint8_t>(y, x) == best);
     }
-  const auto page = picture("stack_p0001.png", 20, 20);
+  const auto page = image("stack_p0001.png", 20, 20);
   const auto clash = sectile_program("predict " + run().best() + " " + in.string() + " " + page.string() + " -o " +
                                      (run().folder / "clash").string());
   CHECK(clash.code == 2);
   CHECK(clash.says("stack.tif, page 1 would both be written to"));
-  const auto over =
-      sectile_program("predict " + run().best() + " " + in.string() + " " +
-                      picture("stack_p0002_overlay.png", 20, 20).string() + " -o " + run().folder.string());
+  const auto over = sectile_program("predict " + run().best() + " " + in.string() + " " +
+                                    image("stack_p0002_overlay.png", 20, 20).string() + " -o " + run().folder.string());
   CHECK(over.code == 2);
 }
 
-TEST_CASE("bad pictures are left out on demand, and named at the end") {
+TEST_CASE("bad images are left out on demand, and named at the end") {
   const auto in = run().folder / "some_bad", out = run().folder / "skipped";
   fs::create_directories(in);
-  for (const char* name : {"a.png", "c.png"}) picture(std::string("some_bad/") + name, 20, 20);
-  std::ofstream(in / "b.png") << "no picture";
+  for (const char* name : {"a.png", "c.png"}) image(std::string("some_bad/") + name, 20, 20);
+  std::ofstream(in / "b.png") << "no image";
   write_tiff(in / "d.tif", cv::Mat(20, 20, CV_32FC(5), cv::Scalar::all(0)));
   write_tiff(in / "e.tif", cv::Mat(20, 20, CV_16S, cv::Scalar(-3)));
   const auto words = "predict " + run().best() + " " + in.string() + " -o " + out.string();
@@ -299,18 +298,18 @@ TEST_CASE("bad pictures are left out on demand, and named at the end") {
   const auto ended = sectile_program(words + " --skip-bad");
   CAPTURE(ended.text);
   CHECK(ended.code == 0);
-  CHECK(ended.says("2 pictures predicted"));
-  CHECK(ended.says("3 of 5 pictures could not be read, and were skipped:"));
+  CHECK(ended.says("2 images predicted"));
+  CHECK(ended.says("3 of 5 images could not be read, and were skipped:"));
   CHECK(ended.says("b.png"));
   CHECK(ended.says("d.tif: has 5 channels of CV_32F, and the network wants 3"));
   CHECK(ended.says("e.tif: has 1 channels of CV_16S, and the network wants 3"));
   CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "c.png", "c_overlay.png"});
   const auto none = sectile_program("predict " + run().best() + " " + (in / "b.png").string() + " --skip-bad");
   CHECK(none.code == 2);
-  CHECK(none.says("not one"));
+  CHECK(none.says("none of them"));
 }
 
-TEST_CASE("networks of other channels predict pictures of every depth, and overlays show them") {
+TEST_CASE("networks of other channels predict images of every depth, and overlays show them") {
   const auto in = run().folder / "deep";
   const std::pair<const char*, cv::Mat> kinds[] = {
       {"one", cv::Mat(24, 24, CV_16S)},     {"one", cv::Mat(24, 24, CV_32F)},     {"one", cv::Mat(24, 24, CV_16U)},
@@ -346,8 +345,8 @@ TEST_CASE("networks of other channels predict pictures of every depth, and overl
                                        (folder / "images").string() + " -o " + (folder / "out").string());
     CAPTURE(ended.text);
     CHECK(ended.code == 0);
-    CHECK(ended.says("3 pictures predicted"));
-    const auto overlay = read_picture(folder / "out" / "d5_overlay.png").pixels;
+    CHECK(ended.says("3 images predicted"));
+    const auto overlay = read_raw_image(folder / "out" / "d5_overlay.png").pixels;
     CHECK(overlay.type() == CV_8UC3);
     double least = 0, most = 0;
     cv::minMaxLoc(overlay.reshape(1), &least, &most);
@@ -358,7 +357,7 @@ TEST_CASE("networks of other channels predict pictures of every depth, and overl
 TEST_CASE("what is no checkpoint is refused by name") {
   const auto ended = sectile_program("predict " + run().spec.string() + ".txt " + run().spec.string());
   CHECK(ended.code == 2);
-  CHECK(ended.says("spec.json.txt: is no file"));
+  CHECK(ended.says("spec.json.txt: is not a file"));
 }
 
 TEST_CASE("another model is swapped in on the command line, and what was dropped is said") {
@@ -370,7 +369,7 @@ TEST_CASE("another model is swapped in on the command line, and what was dropped
   CHECK(ended.says("training fast_scnn"));
   const auto refused = sectile_program("evaluate " + run().spec.string() + " --set /model/type=fast_scnn");
   CHECK(refused.code == 2);
-  CHECK(refused.says("holds a trained \"unet\", and the spec names the model \"fast_scnn\""));
+  CHECK(refused.says("contains a trained \"unet\", and the spec names the model \"fast_scnn\""));
 }
 
 TEST_CASE("every spec that comes along has no mistakes") {

@@ -46,7 +46,7 @@ void check_pixels(const cv::Mat& pixels, const nlohmann::json& want) {
 
 std::string message_of(const fs::path& file, int page = 0) {
   try {
-    sectile::read_picture(file, page);
+    sectile::read_raw_image(file, page);
     return "";
   } catch (const DataError& error) {
     return error.what();
@@ -85,20 +85,20 @@ TEST_CASE("every format, layout and depth gives the values that Pillow, tifffile
   for (const auto& [name, want] : expected.items()) {
     CAPTURE(name);
     const fs::path file = kFormats / name;
-    const auto picture = sectile::read_picture(file);
-    check_pixels(picture.pixels, want["picture"]);
-    CHECK(picture.palette == want.value("palette", sectile::Palette()));
+    const auto image = sectile::read_raw_image(file);
+    check_pixels(image.pixels, want["picture"]);
+    CHECK(image.palette == want.value("palette", sectile::Palette()));
     check_pixels(sectile::read_image(file), want["image"]);
 
     const auto info = sectile::read_info(file);
-    CHECK(info.size == picture.pixels.size());
-    CHECK(info.channels == picture.pixels.channels());
-    CHECK(info.depth == picture.pixels.depth());
+    CHECK(info.size == image.pixels.size());
+    CHECK(info.channels == image.pixels.channels());
+    CHECK(info.depth == image.pixels.depth());
     const auto more = want.value("pages", nlohmann::json::array());
     CHECK(info.pages == 1 + static_cast<int>(more.size()));
     for (int page = 1; page < info.pages; ++page)
-      check_pixels(sectile::read_picture(file, page).pixels, more[static_cast<unsigned>(page - 1)]);
-    CHECK(sectile::read_size(file) == picture.pixels.size());
+      check_pixels(sectile::read_raw_image(file, page).pixels, more[static_cast<unsigned>(page - 1)]);
+    CHECK(sectile::read_size(file) == image.pixels.size());
   }
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("several threads read the same files at once") {
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
       for (const auto& [name, want] : expected.items())
-        if (crc32(sectile::read_picture(kFormats / name).pixels) != want["picture"]["crc"]) ++wrong;
+        if (crc32(sectile::read_raw_image(kFormats / name).pixels) != want["picture"]["crc"]) ++wrong;
     });
   for (auto& thread : threads) thread.join();
   CHECK(wrong == 0);
@@ -119,12 +119,12 @@ TEST_CASE("a page that there is not is an error that says how many there are") {
   has(message_of(kFormats / "pages.tif", 3), "has no page 3: there are 3 pages, counted from 0");
   has(message_of(kFormats / "grey_8.tif", 1), "has no page 1: there is 1 page");
   has(message_of(kFormats / "pages.tif", -1), "has no page -1");
-  for (const char* name : {"grey.jpg", "lossy.webp", "rgb.bmp", "binary.pgm", "../pictures/grey_8.png"})
+  for (const char* name : {"grey.jpg", "lossy.webp", "rgb.bmp", "binary.pgm", "../images/grey_8.png"})
     has(message_of(kFormats / name, 1), "has no page 1: there is 1 page");
 }
 
-TEST_CASE("the suffixes of picture files are in lower case, with a point") {
-  const auto& suffixes = sectile::picture_suffixes();
+TEST_CASE("the suffixes of image files are in lower case, with a point") {
+  const auto& suffixes = sectile::image_suffixes();
   for (const char* suffix : {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".ppm", ".pam"})
     CHECK(std::count(suffixes.begin(), suffixes.end(), suffix) == 1);
   const auto expected = expectations();
@@ -135,7 +135,7 @@ TEST_CASE("the suffixes of picture files are in lower case, with a point") {
 TEST_CASE("the first bytes count, not the name") {
   const Scratch folder;
   const fs::path file = folder.write("really_a_jpeg.png", contents(kFormats / "grey.jpg"));
-  CHECK(same(sectile::read_picture(file).pixels, sectile::read_picture(kFormats / "grey.jpg").pixels));
+  CHECK(same(sectile::read_raw_image(file).pixels, sectile::read_raw_image(kFormats / "grey.jpg").pixels));
 }
 
 TEST_CASE("what was written as TIFF is read back unchanged") {
@@ -146,10 +146,10 @@ TEST_CASE("what was written as TIFF is read back unchanged") {
       CAPTURE(cv::typeToString(type));
       const cv::Mat pixels = noise(channels == 512 ? cv::Size(60, 40) : cv::Size(301, 203), type);
       sectile::write_tiff(folder / "a.tif", pixels);
-      CHECK(same(sectile::read_picture(folder / "a.tif").pixels, pixels));
+      CHECK(same(sectile::read_raw_image(folder / "a.tif").pixels, pixels));
       const cv::Mat part = pixels(cv::Rect(2, 1, 50, 30));  // rows that do not follow each other
       sectile::write_tiff(folder / "a.tif", part);
-      CHECK(same(sectile::read_picture(folder / "a.tif").pixels, part));
+      CHECK(same(sectile::read_raw_image(folder / "a.tif").pixels, part));
       const bool alpha = depth <= CV_16U && (channels == 2 || channels == 4);
       CHECK(sectile::read_image(folder / "a.tif").channels() == channels - alpha);
     }
@@ -169,19 +169,19 @@ TEST_CASE("what is not written as TIFF leaves nothing behind") {
   CHECK(std::distance(fs::directory_iterator(folder / "."), fs::directory_iterator()) == 1);
 }
 
-TEST_CASE("a file cut short anywhere is an error that names it, or still the whole picture") {
+TEST_CASE("a file cut short anywhere is an error that names it, or still the whole image") {
   const Scratch folder;
   for (const char* name : {"ycbcr_420.jpg", "progressive_grey.jpg", "grey_8_packbits.tif", "bilevel_group4.tif",
                            "lossless.webp", "lossy_alpha.webp", "palette_8.bmp", "rgb.bmp", "text.ppm", "binary.pbm"}) {
     CAPTURE(name);
     const std::string whole = contents(kFormats / name);
-    const cv::Mat pixels = sectile::read_picture(kFormats / name).pixels;
+    const cv::Mat pixels = sectile::read_raw_image(kFormats / name).pixels;
     for (std::size_t size = 1; size < whole.size(); size += size < 200 ? 1 : 7) {
       CAPTURE(size);
       const fs::path file = folder.write("cut", whole.substr(0, size));
       const std::string message = message_of(file);
       if (message.empty())
-        CHECK(same(sectile::read_picture(file).pixels, pixels));
+        CHECK(same(sectile::read_raw_image(file).pixels, pixels));
       else
         CHECK(message.find("cut: ") != std::string::npos);
     }
@@ -199,12 +199,12 @@ TEST_CASE("what is not read is refused by name") {
   // entries of 12 bytes from byte 10 on: the value of the third is the bits per sample, of the fourth the compression
   has(message_of(folder.write("a", replaced(tiff, 10 + 24 + 8, "\x0c"))), "it has 12-bit unsigned samples");
   has(message_of(folder.write("a", replaced(tiff, 10 + 36 + 8, std::string("\x50\xc3", 2)))), "compression 50000");
-  has(message_of(folder.write("a", replaced(tiff, 10 + 48 + 8, "\x08"))), "colours of kind 8");
+  has(message_of(folder.write("a", replaced(tiff, 10 + 48 + 8, "\x08"))), "colors of kind 8");
   std::string jpeg = contents(kFormats / "grey.jpg");
   const auto frame = jpeg.find("\xff\xc0");
   REQUIRE(frame != std::string::npos);
-  has(message_of(folder.write("a", replaced(jpeg, frame + 4, "\x0c"))), "is a JPEG of a kind that is not read");
-  has(message_of(folder.write("a", replaced(jpeg, frame + 1, "\xc9"))), "is a JPEG of a kind that is not read");
+  has(message_of(folder.write("a", replaced(jpeg, frame + 4, "\x0c"))), "is a JPEG of an unsupported kind");
+  has(message_of(folder.write("a", replaced(jpeg, frame + 1, "\xc9"))), "is a JPEG of an unsupported kind");
   has(message_of(folder.write("a", "P5\n3 3\n70000\n")), "must be from 1 to 65535");
   has(message_of(folder.write("a", "P5\n2 1\n9\n\x09\x0a")), "it has the value 10, and 9 is stated as the largest");
 }
@@ -255,7 +255,7 @@ TEST_CASE("a progressive JPEG of endless scans, and a TIFF of endless pages, end
   CHECK(message_of(folder.write("one.jpg", jpeg + scan(1, 63) + "\0\0\xff\xd9"s)) == "");
   for (int i = 0; i < 20000; ++i) jpeg += scan(1, 63) + "\0\0"s;
   const std::clock_t start = std::clock();  // of work: a busy machine is no fault
-  has(message_of(folder.write("scans.jpg", jpeg + "\xff\xd9")), "scans for one picture");
+  has(message_of(folder.write("scans.jpg", jpeg + "\xff\xd9")), "scans for one image");
 
   const std::string tiff = contents(kFormats / "grey_4.tif");
   const auto entries = static_cast<std::size_t>(static_cast<unsigned char>(tiff[8]));

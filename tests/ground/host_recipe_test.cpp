@@ -65,7 +65,7 @@ TEST_CASE("an option that only a constructor can refuse is told at its place, at
   CHECK(problems_of([] {
           make<Dataset>(R"({"type": "repeat", "times": 2, "dataset":
                           {"type": "subset", "dataset": {"type": "image_folder", "root": "/no/such"}}})");
-        }) == Lines{"/part/dataset/dataset/root: /no/such is no folder"});
+        }) == Lines{"/part/dataset/dataset/root: /no/such is not a folder"});
   CHECK(problems_of([] {
           make<Dataset>(R"({"type": "concat", "datasets": [{"type": "synthetic"},
                           {"type": "subset", "skip": 4, "dataset": {"type": "synthetic", "count": 4}}]})");

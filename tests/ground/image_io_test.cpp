@@ -20,7 +20,7 @@ using sectile::test::Scratch;
 
 namespace {
 
-const fs::path kPictures = SECTILE_SOURCE_DIR "/tests/ground/pictures";
+const fs::path kImages = SECTILE_SOURCE_DIR "/tests/ground/images";
 
 std::size_t files_in(const Scratch& folder) {
   return static_cast<std::size_t>(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()));
@@ -35,7 +35,7 @@ std::vector<int> values(const cv::Mat& pixels) {
 // The stored pixels, or why there are none.
 std::pair<cv::Mat, std::string> read(const fs::path& file) {
   try {
-    return {sectile::read_picture(file).pixels, ""};
+    return {sectile::read_raw_image(file).pixels, ""};
   } catch (const DataError& error) {
     return {cv::Mat(), error.what()};
   }
@@ -56,22 +56,22 @@ bool same(const cv::Mat& a, const cv::Mat& b) {
 
 }  // namespace
 
-TEST_CASE("every colour type and bit depth gives the values that Pillow and OpenCV read") {
-  const auto expected = nlohmann::json::parse(contents(kPictures / "expected.json"));
+TEST_CASE("every color type and bit depth gives the values that Pillow and OpenCV read") {
+  const auto expected = nlohmann::json::parse(contents(kImages / "expected.json"));
   REQUIRE(expected.size() == 22);
   for (const auto& [name, want] : expected.items()) {
     CAPTURE(name);
-    const fs::path file = kPictures / (name + ".png");
-    const auto picture = sectile::read_picture(file);
-    CHECK(picture.pixels.size() == cv::Size(7, 5));
-    CHECK(picture.pixels.depth() == (want["bits"] == 16 ? CV_16U : CV_8U));
-    CHECK(picture.pixels.channels() == want["channels"]);
-    CHECK(values(picture.pixels) == want["stored"].get<std::vector<int>>());
-    CHECK(picture.palette == want["palette"].get<sectile::Palette>());
+    const fs::path file = kImages / (name + ".png");
+    const auto image = sectile::read_raw_image(file);
+    CHECK(image.pixels.size() == cv::Size(7, 5));
+    CHECK(image.pixels.depth() == (want["bits"] == 16 ? CV_16U : CV_8U));
+    CHECK(image.pixels.channels() == want["channels"]);
+    CHECK(values(image.pixels) == want["stored"].get<std::vector<int>>());
+    CHECK(image.palette == want["palette"].get<sectile::Palette>());
 
-    const cv::Mat image = sectile::read_image(file);
-    CHECK(image.channels() == want["image_channels"]);
-    CHECK(values(image) == want["image"].get<std::vector<int>>());
+    const cv::Mat decoded = sectile::read_image(file);
+    CHECK(decoded.channels() == want["image_channels"]);
+    CHECK(values(decoded) == want["image"].get<std::vector<int>>());
     CHECK(sectile::read_size(file) == cv::Size(7, 5));
   }
 }
@@ -82,25 +82,25 @@ TEST_CASE("what was written is read back unchanged") {
     CAPTURE(cv::typeToString(type));
     const cv::Mat pixels = noise({13, 9}, type);
     sectile::write_png(folder / "a.png", pixels);
-    CHECK(same(sectile::read_picture(folder / "a.png").pixels, pixels));
+    CHECK(same(sectile::read_raw_image(folder / "a.png").pixels, pixels));
     const cv::Mat part = pixels(cv::Rect(2, 1, 5, 6));  // rows that do not follow each other
     sectile::write_png(folder / "a.png", part);
-    CHECK(same(sectile::read_picture(folder / "a.png").pixels, part));
+    CHECK(same(sectile::read_raw_image(folder / "a.png").pixels, part));
   }
   const sectile::Palette palette = {{1, 2, 3}, {40, 50, 60}, {255, 0, 255}};
   const cv::Mat indexes = (cv::Mat_<std::uint8_t>(2, 2) << 2, 0, 1, 1);
   sectile::write_png(folder / "a.png", indexes, palette);
-  const auto picture = sectile::read_picture(folder / "a.png");
-  CHECK(picture.palette == palette);
-  CHECK(same(picture.pixels, indexes));
+  const auto image = sectile::read_raw_image(folder / "a.png");
+  CHECK(image.palette == palette);
+  CHECK(same(image.pixels, indexes));
   CHECK(files_in(folder) == 1);  // nothing is left beside it
 }
 
-TEST_CASE("a file cut short anywhere is an error that names it, or still the whole picture") {
+TEST_CASE("a file cut short anywhere is an error that names it, or still the whole image") {
   const Scratch folder;
   for (const char* name : {"grey_8", "palette_4_interlaced", "rgb_16", "grey_8_transparent"}) {
-    const std::string whole = contents(kPictures / (std::string(name) + ".png"));
-    const cv::Mat pixels = sectile::read_picture(kPictures / (std::string(name) + ".png")).pixels;
+    const std::string whole = contents(kImages / (std::string(name) + ".png"));
+    const cv::Mat pixels = sectile::read_raw_image(kImages / (std::string(name) + ".png")).pixels;
     std::size_t errors = 0;
     for (std::size_t size = 0; size < whole.size(); ++size) {
       CAPTURE(size);
@@ -117,10 +117,10 @@ TEST_CASE("a file cut short anywhere is an error that names it, or still the who
   }
 }
 
-TEST_CASE("a file with any one byte changed is an error, or still a picture of a size that was stated") {
+TEST_CASE("a file with any one byte changed is an error, or still an image of a size that was stated") {
   const Scratch folder;
   for (const char* name : {"grey_1", "palette_4_transparent", "rgba_8"}) {
-    const std::string whole = contents(kPictures / (std::string(name) + ".png"));
+    const std::string whole = contents(kImages / (std::string(name) + ".png"));
     for (std::size_t i = 0; i < whole.size(); ++i)
       for (const int flip : {0x01, 0x80, 0xff}) {
         std::string damaged = whole;
@@ -150,7 +150,7 @@ TEST_CASE("a file of a format that is not read is named for what it looks like")
   const std::map<std::string, std::string> starts = {{"GIF89a", "a GIF file"},
                                                      {"version https://git-lfs.github.com/spec/v1", "Git LFS pointer"},
                                                      {std::string(128, '\0') + "DICM", "a DICOM file"},
-                                                     {"hello, this is text", "no picture format that is known"}};
+                                                     {"hello, this is text", "an unknown format"}};
   for (const auto& [bytes, name] : starts) {
     const std::string message = message_of(folder.write("other.png", bytes));
     CAPTURE(message);
@@ -164,23 +164,23 @@ TEST_CASE("a file of a format that is not read is named for what it looks like")
 TEST_CASE("a file that is missing, a folder or unreadable is an error with the system's reason") {
   const Scratch folder;
   CHECK(message_of(folder / "none.png").find("none.png: cannot be opened: No such file") != std::string::npos);
-  CHECK(message_of(kPictures).find("is a folder") != std::string::npos);
+  CHECK(message_of(kImages).find("is a folder") != std::string::npos);
   if (geteuid() == 0) return;  // nothing is unreadable to the superuser
   const fs::path file = folder.write("locked.png", "x");
   chmod(file.c_str(), 0);
   CHECK(message_of(file).find("Permission denied") != std::string::npos);
 }
 
-TEST_CASE("a pixel beyond the palette is an error in a picture and a plain number in a mask") {
+TEST_CASE("a pixel beyond the palette is an error in an image and a plain number in a mask") {
   const Scratch folder;
-  // palette_1 with its palette cut to one colour: the chunk's checksum is made anew by writing, so write by hand
-  std::string bytes = contents(kPictures / "palette_1.png");
+  // palette_1 with its palette cut to one color: the chunk's checksum is made anew by writing, so write by hand
+  std::string bytes = contents(kImages / "palette_1.png");
   const auto at = bytes.find("PLTE");
   REQUIRE(at != std::string::npos);
   bytes.replace(at - 4, 4 + 4 + 6 + 4, std::string("\0\0\0\x03PLTE\0\x05\x50\xb1\x66\x98\x6b", 15));
   const fs::path file = folder.write("short.png", bytes);
-  CHECK(values(sectile::read_picture(file).pixels) ==
-        values(sectile::read_picture(kPictures / "palette_1.png").pixels));
+  CHECK(values(sectile::read_raw_image(file).pixels) ==
+        values(sectile::read_raw_image(kImages / "palette_1.png").pixels));
   CHECK_THROWS_WITH_AS(sectile::read_image(file), doctest::Contains("has palette index 1, and the palette has 1"),
                        DataError);
 }

@@ -2,7 +2,8 @@
 
 #include <sectile/transform.h>
 
-#include "ground/spec/component_text.h"
+#include "ground/describe/component_text.h"
+#include "ground/describe/json_schema.h"
 #include "ground/spec/pipeline_spec.h"
 #include "support/test.h"
 
@@ -78,7 +79,7 @@ TEST_CASE("whole numbers may be written as 1e1 and not as 1.5") {
 TEST_CASE("a relative path starts at the folder of its file") {
   CHECK(outcome(R"({"type": "every_shape", "file": "a/../b.txt"})").resolved["file"] == "/specs/b.txt");
   CHECK(problems_of(R"("file": "${SECTILE_TEST_UNSET}/b")") ==
-        Lines{"/part/file: \"${SECTILE_TEST_UNSET}/b\" begins with an environment variable that is not set"});
+        Lines{"/part/file: \"${SECTILE_TEST_UNSET}/b\" starts with an environment variable that is not set"});
 }
 
 TEST_CASE("a wrong type is told with what was wanted and what was found") {
@@ -161,7 +162,7 @@ TEST_CASE("components in components are found and checked where they stand") {
                 }(),
             "/part/sequence/1: option \"count\" is missing: How many there are.",
             "/part/sequence/1/cuont: unknown option, did you mean \"count\"?",
-            "/part/sequence/2: names no transform: \"type\" is missing; known: " +
+            "/part/sequence/2: does not name a transform: \"type\" is missing; known: " +
                 [] {
                   std::string known;
                   for (const auto& name : index().names("transform")) known += (known.empty() ? "" : ", ") + name;

@@ -41,7 +41,7 @@ TEST_CASE("a class is found by its name, and one that is not there is told with 
   CHECK(context.class_number("sky", "include/0") == 0);
 }
 
-TEST_CASE("classes are the same in names, order, things and overlap, whatever their colours") {
+TEST_CASE("classes are the same in names, order, things and overlap, whatever their colors") {
   const auto labels = map({"sky", "car"});
   auto other = labels;
   other.classes[0].color = {1, 2, 3};

@@ -41,8 +41,8 @@ TEST_CASE("a line is kept whole too, for names with blanks") {
 
 TEST_CASE("what is no list is refused by name") {
   const test::Scratch scratch;
-  CHECK_THROWS_WITH_AS(lines(" \n# only this\n"), doctest::Contains("list.txt: lists nothing"), DataError);
-  CHECK_THROWS_WITH_AS(lines(std::string("a\nb\0c\n", 6)), doctest::Contains("list.txt, line 2: holds a zero byte"),
+  CHECK_THROWS_WITH_AS(lines(" \n# only this\n"), doctest::Contains("list.txt: is empty"), DataError);
+  CHECK_THROWS_WITH_AS(lines(std::string("a\nb\0c\n", 6)), doctest::Contains("list.txt, line 2: contains a zero byte"),
                        DataError);
   CHECK_THROWS_WITH_AS(read_list(scratch.path()), doctest::Contains("is a folder"), DataError);
   CHECK_THROWS_WITH_AS(read_list(scratch.path() / "none.txt"), doctest::Contains("No such file"), DataError);

@@ -56,8 +56,8 @@ TEST_CASE("polygons cover the pixels whose centres they hold; a ring inside anot
   CHECK(Mask(polygons).box() == cv::Rect2f(0, 0, 5, 5));
 }
 
-TEST_CASE("run lengths that lead beyond the picture are an error, not a write past its end") {
-  CHECK_THROWS_WITH_AS(Mask(Rle{{3, 2}, {1, 50}}).bitmap(), doctest::Contains("cover 51 pixels of a picture of 2 x 3"),
+TEST_CASE("run lengths that lead beyond the image are an error, not a write past its end") {
+  CHECK_THROWS_WITH_AS(Mask(Rle{{3, 2}, {1, 50}}).bitmap(), doctest::Contains("cover 51 pixels of an image of 2 x 3"),
                        sectile::DataError);
   CHECK_THROWS_AS(Mask(Rle{{3, 2}, {1, 4000000000u, 4000000000u}}).bitmap(), sectile::DataError);
   CHECK(Mask(Rle{{3, 2}, {}}).area() == 0);

@@ -106,7 +106,7 @@ TEST_CASE("a name of another kind is told, and near names are suggested") {
         "unknown loss \"part_dataset\"; \"part_dataset\" is a dataset; known: part_loss");
   CHECK(unknown_component(index, "loss", "part_los") == "unknown loss \"part_los\", did you mean \"part_loss\"?");
   CHECK(unknown_component(index, "loss", "q") == "unknown loss \"q\"; known: part_loss");
-  CHECK(unknown_component(index, "schedule", "poly") == "unknown schedule \"poly\"; no plugin offers any schedule");
+  CHECK(unknown_component(index, "schedule", "poly") == "unknown schedule \"poly\"; no plugin provides a schedule");
 }
 
 TEST_CASE("a library of another ABI is refused and nothing of it is executed") {

@@ -31,7 +31,7 @@ std::vector<std::string> problems_of(const std::string& text, const std::vector<
 
 }  // namespace
 
-TEST_CASE("what is no JSON is told with file, line, column and what to do") {
+TEST_CASE("what is not valid JSON is told with file, line, column and what to do") {
   const auto contains = [](const std::string& text, const char* place, const char* advice) {
     const auto message = message_of(text);
     CAPTURE(message);
@@ -45,7 +45,7 @@ TEST_CASE("what is no JSON is told with file, line, column and what to do") {
   contains("{\n 'a': 1}", "spec.json:2:2: ", "strings stand in double quotes");
   contains("{\n \"a\": [1", "spec.json:2:", "a bracket or a quote is not closed");
   contains("", "spec.json:1:1: ", "the file is empty");
-  contains("{\"a\": 1e999}", "spec.json: is no JSON: ", "number overflow");
+  contains("{\"a\": 1e999}", "spec.json: is not valid JSON: ", "number overflow");
   contains("[1]", "spec.json: ", "expected an object, found an array of 1 value");
   contains(std::string(200000, '['), "spec.json: ", "is nested more than 100 deep");
 }
@@ -109,14 +109,13 @@ TEST_CASE("every --set that has no place is told") {
   const auto problems = problems_of(R"({"a": 1, "list": [1]})",
                                     {"a=1", "/a/b/c=1", "/a/b=1", "/list/1=2", "/list/-=2", "/a={1", "/a~2=1"});
   REQUIRE(problems.size() == 7);
-  CHECK(problems[0] == ": --set a=1: expected /pointer=value, as in --set /train/epochs=3");
+  CHECK(problems[0] == ": \"a=1\" is not a change: write /pointer=value, as in /train/epochs=3");
   CHECK(problems[1] == "/a/b: has no place: /a is 1 and no object");
   CHECK(problems[2] == "/a/b: has no place: /a is 1 and no object");
-  CHECK(problems[3] ==
-        "/list/1: has no place: the array has 1 elements, numbered from 0; --set changes elements and adds none");
+  CHECK(problems[3] == "/list/1: has no place: the array has 1 elements, numbered from 0; a change adds none");
   CHECK(problems[4].rfind("/list/-: has no place", 0) == 0);
-  CHECK(problems[5].rfind("/a: --set: the value {1 is no JSON", 0) == 0);
-  CHECK(problems[6].rfind(": --set /a~2=1: is no JSON pointer", 0) == 0);
+  CHECK(problems[5].rfind("/a: the value {1 is not valid JSON", 0) == 0);
+  CHECK(problems[6].rfind(": \"/a~2=1\" has no JSON pointer before its =", 0) == 0);
 }
 
 TEST_CASE("a path may begin with an environment variable") {

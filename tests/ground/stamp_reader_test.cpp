@@ -40,8 +40,8 @@ TEST_CASE("each thing that is no plugin has its own reason") {
   CHECK(read_stamps(scratch.path() / "absent.so").problem == "cannot be read: No such file or directory");
   CHECK(read_stamps(scratch.path()).problem == "is a folder");
   CHECK(problem_of("") == "is empty");
-  CHECK(problem_of("#!/bin/sh\nexit 1\n") == "is no shared library (not an ELF file)");
-  CHECK(problem_of("\x7f") == "is no shared library (not an ELF file)");
+  CHECK(problem_of("#!/bin/sh\nexit 1\n") == "is not a shared library (not an ELF file)");
+  CHECK(problem_of("\x7f") == "is not a shared library (not an ELF file)");
   CHECK(problem_of(good.substr(0, 40)) == "is cut short or damaged");
   CHECK(problem_of(good.substr(0, good.size() / 2)) == "is cut short or damaged");
 
@@ -53,9 +53,9 @@ TEST_CASE("each thing that is no plugin has its own reason") {
   CHECK(problem_of(foreign).rfind("was built for another machine (ELF class 2, machine 8;", 0) == 0);
   auto object = good;
   object[16] = 1;  // e_type: a relocatable object
-  CHECK(problem_of(object) == "is an ELF file, but no shared library");
+  CHECK(problem_of(object) == "is an ELF file, but not a shared library");
   CHECK(read_stamps(SECTILE_BUILD_DIR "/lib/libsectile.so").problem ==
-        "is no Sectile plugin (it has no SECTILE_PLUGIN)");
+        "is not a Sectile plugin (it has no SECTILE_PLUGIN)");
 
   auto other_layout = good;
   other_layout.replace(good.find(kStampMagic), 14, "sectile-plug-9");

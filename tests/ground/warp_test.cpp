@@ -118,7 +118,7 @@ TEST_CASE("moved pixels and labels are exactly those of the reference sampler") 
   }
 }
 
-TEST_CASE("a part of a larger picture is warped like a picture of its own") {
+TEST_CASE("a part of a larger image is warped like an image of its own") {
   const cv::Mat large = noise({60, 50}, CV_8UC3);
   for (auto& [name, warp, whole] : cases({1, 31, 43})) {
     CAPTURE(std::string(name));

@@ -144,7 +144,7 @@ TEST_CASE("mixup makes soft labels, and is refused for objects") {
 TEST_CASE("a warp that cannot be undone is refused when predictions must go back") {
   auto json = dense();
   json["transforms"]["val"].push_back({{"type", "toy_wobble"}});
-  CHECK_THROWS_WITH_AS(Toy{json}.evaluate(), doctest::Contains("use it for training only"), DataError);
+  CHECK_THROWS_WITH_AS(Toy{json}.evaluate(), doctest::Contains("use that transform for training only"), DataError);
   json["evaluate_at"] = "input";
   CHECK_NOTHROW(Toy{json}.evaluate());
 }
@@ -189,8 +189,8 @@ TEST_CASE("a metric counted in parts equals one counted whole") {
 TEST_CASE("a metric that wants what the model cannot give is refused by pointer") {
   auto json = dense();
   json["metrics"] = {{{"type", "iou"}}, {{"type", "toy_recall"}}};
-  CHECK_THROWS_WITH_AS(Toy{json}, "/metrics/1: \"toy_recall\" wants instances, and model \"toy_pyramid\" gives none",
-                       SpecError);
+  CHECK_THROWS_WITH_AS(
+      Toy{json}, "/metrics/1: \"toy_recall\" needs instances, which model \"toy_pyramid\" does not predict", SpecError);
 }
 
 TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, inference form") {

@@ -5,7 +5,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "toys.h"
-#include "upper/inference/sliding_window.h"
+#include "upper/network/sliding_window.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -117,7 +117,7 @@ TEST_CASE("a second head has a loss, a target and a prediction of its own, and i
   json["loss"][1]["output"] = "egdes";
   Toy output(json);
   CHECK_THROWS_WITH_AS(output.loss(output.batch({0})),
-                       "/loss/1/output: model \"toy_two_heads\" gives no output \"egdes\"; it gives: edges", SpecError);
+                       "/loss/1/output: model \"toy_two_heads\" has no output \"egdes\"; it has: edges", SpecError);
   json["loss"][1]["output"] = "edges", json["loss"][1]["target"] = "rims";
   Toy target(json);
   CHECK_THROWS_WITH_AS(target.loss(target.batch({0})),
@@ -178,7 +178,7 @@ TEST_CASE("an instance model sees objects and its own targets in training, and i
   auto other = json;
   other["loss"] = {{{"type", "dice"}}};
   Toy mismatch(other);
-  CHECK_THROWS_WITH_AS(mismatch.train(1, 0.1), doctest::Contains("gives no logits"), PluginError);
+  CHECK_THROWS_WITH_AS(mismatch.train(1, 0.1), doctest::Contains("returns no logits"), PluginError);
 }
 
 TEST_CASE("queries are matched in the loss, supervised at every layer, and answer all three tasks") {
@@ -355,15 +355,14 @@ TEST_CASE("the host checks sizes and dimensions, once for all models") {
     auto skipping = json;
     skipping["data"]["on_bad_sample"] = "skip";
     const Toy skips{skipping};
-    CHECK_THROWS_WITH_AS(skips.prepare(0), doctest::Contains("has no sample that can be used; the first: shape0"),
+    CHECK_THROWS_WITH_AS(skips.prepare(0), doctest::Contains("has no usable sample; the first error: shape0"),
                          DataError);
   }
   const Toy small(json);
-  CHECK_THROWS_WITH_AS(
-      small.batch({0}),
-      "shape0: is 8 x 8 pixels, and model \"toy_deep\" takes at least 16 x 16: leave such images out, or "
-      "enlarge them with a transform such as pad",
-      DataError);
+  CHECK_THROWS_WITH_AS(small.batch({0}),
+                       "shape0: is 8 x 8 pixels, and model \"toy_deep\" needs at least 16 x 16: remove such images, or "
+                       "enlarge them with a transform such as pad",
+                       DataError);
   json["data"]["train"]["depth"] = 4;
   CHECK_THROWS_WITH_AS(Toy{json},
                        "/model/type: \"toy_deep\" works on images, and the data has volumes: choose another model",

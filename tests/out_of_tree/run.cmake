@@ -64,4 +64,25 @@ run(${sectile} describe brier)
 expect("${output}" "loss brier 1.0.0")
 expect("${output}" "label_smoothing: number, 0 to 1; default 0.0")
 expect("${output}" "${SCRATCH}/plugin/build/lib/sectile/plugins/libsectile_loss_brier.so")
+
+# Programs of one's own give the masks of `sectile predict`.
+set(sectile ${CMAKE_COMMAND} -E env --unset=SECTILE_PLUGIN_PATH "${prefix}/bin/sectile")
+run(${sectile} train "${prefix}/share/sectile/specs/shapes_quick.json" -o ${SCRATCH}/run --quiet --set /train/epochs=1)
+string(REPEAT "sectile tests! " 512 bytes) # 7680 of them: 64 x 40 pixels of 3 channels
+file(WRITE ${SCRATCH}/image.ppm "P6 64 40 255\n${bytes}")
+run(${sectile} predict ${SCRATCH}/run/last.pth ${SCRATCH}/image.ppm -o ${SCRATCH}/masks --quiet)
+foreach(example predict predict_c)
+  file(COPY "${prefix}/share/sectile/examples/${example}" DESTINATION ${SCRATCH})
+  run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SCRATCH}/${example} -B ${SCRATCH}/${example}/build "-DCMAKE_PREFIX_PATH=${prefix}"
+    -DLibTorch_ROOT=${LIBTORCH} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+  run(${CMAKE_COMMAND} --build ${SCRATCH}/${example}/build)
+endforeach()
+run(${SCRATCH}/predict/build/predict ${SCRATCH}/run/last.pth ${SCRATCH}/image.ppm ${SCRATCH}/mask.png)
+run(${CMAKE_COMMAND} -E compare_files ${SCRATCH}/mask.png ${SCRATCH}/masks/image.png)
+run(${SCRATCH}/predict_c/build/predict_c ${SCRATCH}/run/last.pth ${SCRATCH}/image.ppm ${SCRATCH}/mask.pgm)
+expect("${output}" "background")
+file(SIZE ${SCRATCH}/mask.pgm size)
+if(NOT size EQUAL 2573) # its header, and a byte for each pixel
+  message(FATAL_ERROR "mask.pgm has ${size} bytes")
+endif()
 file(REMOVE_RECURSE ${SCRATCH})

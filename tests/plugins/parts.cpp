@@ -21,7 +21,7 @@ struct LossOptions {
 
 struct DatasetOptions {
   std::filesystem::path root;
-  void declare(sectile::Options& options) { options.add("root", &root, "Folder of the pictures.").required(); }
+  void declare(sectile::Options& options) { options.add("root", &root, "Folder of the images.").required(); }
 };
 
 std::shared_ptr<void> refuse(const void*, const sectile::BuildContext&) {

@@ -86,7 +86,8 @@ class EdgeError final : public sectile::Metric {
     counts_[0] += difference.abs().sum(at::kDouble).cpu(), counts_[1] += double(difference.numel());
   }
   sectile::MetricReport compute() const override {
-    return {.values = {{"error", (counts_[0] / counts_[1]).item<double>()}}, .convention = "all pixels alike"};
+    return {.values = {{"error", (counts_[0] / counts_[1]).item<double>(), sectile::MetricReport::Better::lower}},
+            .convention = "all pixels alike"};
   }
   std::vector<Tensor> state() const override { return {counts_}; }
   void merge(const std::vector<Tensor>& state) override { counts_ = counts_ + state.at(0); }

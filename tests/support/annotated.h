@@ -10,7 +10,7 @@
 
 namespace sectile::test {
 
-// Regions of class 1, 2 and 3 on background 0. The picture's first channel is the class times 60, so that positions
+// Regions of class 1, 2 and 3 on background 0. The image's first channel is the class times 60, so that positions
 // can be compared; instance k is region k, with a bitmap, run lengths, and a box alone.
 inline Sample annotated(cv::Size size = {23, 17}) {
   Sample sample;

@@ -87,7 +87,7 @@ TEST_CASE("a sample that is drawn twice in an epoch has two occurrences, also ac
 TEST_CASE("a sampler that gives too few samples, or one that is not there, is named") {
   auto made = plan(4, 2);
   made.sampler = std::make_shared<Always>(std::vector<std::size_t>{1, 2});
-  CHECK_THROWS_WITH_AS(made.occasion(0, 0), "/sampler: gave 2 samples for epoch 1, and 4 were wanted", PluginError);
+  CHECK_THROWS_WITH_AS(made.occasion(0, 0), "/sampler: gave 2 samples for epoch 1, and 4 were requested", PluginError);
   made.sampler = std::make_shared<Always>(std::vector<std::size_t>{1, 2, 4, 0});
   CHECK_THROWS_WITH_AS(made.occasion(0, 0), "/sampler: gave the sample 4, and the data has 4", PluginError);
 }

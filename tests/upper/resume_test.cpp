@@ -56,8 +56,7 @@ TrainResult trained(const fs::path& folder, const std::string& changes = "{}", s
   std::int64_t step = 0;
   TrainListener listener;
   listener.stepped = [&](const StepReport& report) { step = report.step; };
-  listener.interrupted = [&] { return step == stop_after; };
-  return train(pipeline, folder, listener, from);
+  return train(pipeline, folder, {listener}, {.interrupted = [&] { return step == stop_after; }, .resume_from = from});
 }
 
 void check_same_bits(const StateDict& a, const StateDict& b) {
@@ -148,8 +147,8 @@ TEST_CASE("a run of an earlier API is refused by its number, and its weights sti
   CHECK_THROWS_WITH_AS(
       trained(folder / "on", R"({"train": {"epochs": 1}})", -1, folder / "old.pth"),
       ((folder / "old.pth").string() +
-       ": was saved by a version of Sectile with API 2, whose runs draw other random numbers than this "
-       "one's (API 3): finish the run with that version, or begin a new one with its weights "
+       ": was saved by a version of Sectile with API 2, which uses random numbers differently from this "
+       "version (API 3): finish the run with that version, or start a new one from its weights "
        "(/model/weights)")
           .c_str(),
       DataError);
@@ -284,7 +283,7 @@ TEST_CASE("best.pth holds weights alone, and no run goes on from it") {
   const test::Scratch scratch;
   trained(scratch.path());
   CHECK_THROWS_WITH_AS(trained(scratch.path(), "{}", -1, scratch.path() / "best.pth"),
-                       doctest::Contains("weights alone"), DataError);
+                       doctest::Contains("contains only weights"), DataError);
 }
 
 TEST_CASE("the latest saves are kept under names of their own, and a run goes on from one of them") {

@@ -10,10 +10,10 @@
 #include "ground/spec/pipeline_spec.h"
 #include "support/component.h"
 #include "support/test.h"
-#include "upper/inference/device.h"
-#include "upper/inference/sliding_window.h"
 #include "upper/loading/batch.h"
 #include "upper/loading/loader.h"
+#include "upper/network/device.h"
+#include "upper/network/sliding_window.h"
 #include "upper/training/trainer.h"
 
 using namespace sectile;
@@ -83,12 +83,12 @@ TEST_CASE("a loader hands over everything in order, whatever the number of its t
 TEST_CASE("what a loader thread throws arrives where the item is wanted, and the loader ends") {
   for (const int threads : {0, 3}) {
     Loader<int, std::vector<int>> loader(counting([](std::int64_t whole, std::size_t) {
-                                           if (whole == 5) throw DataError("picture 5", "is damaged");
+                                           if (whole == 5) throw DataError("image 5", "is damaged");
                                            return 0;
                                          }),
                                          threads);
     for (int whole = 0; whole < 5; ++whole) loader.next();
-    CHECK_THROWS_WITH_AS(loader.next(), "picture 5: is damaged", DataError);
+    CHECK_THROWS_WITH_AS(loader.next(), "image 5: is damaged", DataError);
   }
 }
 
@@ -115,7 +115,7 @@ TEST_CASE("a batch is normalised, padded at right and bottom, and channels_last 
   CHECK(batch.sizes[1] == Extent{1, 3, 2});
 }
 
-TEST_CASE("sixteen-bit and float pictures keep their values in a batch") {
+TEST_CASE("sixteen-bit and float images keep their values in a batch") {
   std::vector<Sample> one(1);
   one[0].image = cv::Mat(1, 1, CV_16UC1, cv::Scalar(50000));
   CHECK(collate(one, {.classes = 2}).images.item<float>() == 50000);
@@ -123,7 +123,7 @@ TEST_CASE("sixteen-bit and float pictures keep their values in a batch") {
   CHECK(collate(one, {.classes = 2}).images.item<float>() == 0.25f);
 }
 
-TEST_CASE("pictures of different channels do not make a batch") {
+TEST_CASE("images of different channels do not make a batch") {
   std::vector<Sample> samples(2);
   samples[0].id = "a", samples[1].id = "b";
   samples[0].image = cv::Mat(2, 2, CV_8UC3), samples[1].image = cv::Mat(2, 2, CV_8UC1);
@@ -156,7 +156,7 @@ TEST_CASE("a run leaves its spec, its log and checkpoints that give the evaluate
   int steps = 0;
   TrainListener listener;
   listener.stepped = [&](const StepReport& report) { CHECK(report.step == ++steps); };
-  const auto result = train(pipeline, folder.path, listener);
+  const auto result = train(pipeline, folder.path, {listener});
   CHECK(steps == 4);  // 10 samples in batches of 4: the incomplete batch is left out
   std::ifstream log(folder.path / "log.jsonl");
   int lines = 0;
@@ -183,7 +183,7 @@ TEST_CASE("bf16 trains and keeps its weights in fp32") {
     if (tensor.is_floating_point()) CHECK((tensor.scalar_type() == at::kFloat));
 }
 
-TEST_CASE("a loss that is no number stops the run and names step, term and pictures") {
+TEST_CASE("a loss that is no number stops the run and names step, term and images") {
   const Folder folder("nan");
   auto pipeline = Pipeline::for_training(
       test::plugins(), small_spec(R"({"optimizer": {"lr": 1e30}, "train": {"epochs": 20}})"), at::kCPU);
@@ -192,9 +192,9 @@ TEST_CASE("a loss that is no number stops the run and names step, term and pictu
     FAIL("no exception");
   } catch (const std::runtime_error& error) {
     const std::string text = error.what();
-    CHECK(text.find("no finite number in step") != std::string::npos);
+    CHECK(text.find("is not finite (NaN or Inf) at step") != std::string::npos);
     CHECK(text.find("cross_entropy") != std::string::npos);
-    CHECK(text.find("pictures:") != std::string::npos);
+    CHECK(text.find("images:") != std::string::npos);
   }
 }
 
@@ -216,7 +216,7 @@ TEST_CASE("a checkpoint of another architecture or with other classes than the d
   auto checkpoint = load_checkpoint(file);
   CHECK_THROWS_WITH_AS(Pipeline::from_checkpoint(small_spec(R"({"model": {"type": "fast_scnn", "widths": null}})"),
                                                  checkpoint, file, at::kCPU),
-                       doctest::Contains("holds a trained \"unet\", and the spec names the model \"fast_scnn\""),
+                       doctest::Contains("contains a trained \"unet\", and the spec names the model \"fast_scnn\""),
                        DataError);
   CHECK_THROWS_WITH_AS(
       Pipeline::from_checkpoint(small_spec(R"({"model": {"widths": [4, 8, 16]}})"), checkpoint, file, at::kCPU),
@@ -230,7 +230,7 @@ TEST_CASE("a checkpoint of another architecture or with other classes than the d
   CHECK_THROWS_WITH_AS(fewer.source("valid"), doctest::Contains("known: train, val, test"), SpecError);
 }
 
-TEST_CASE("windows give the logits of the whole picture where the network looks at single pixels") {
+TEST_CASE("windows give the logits of the whole image where the network looks at single pixels") {
   class Pointwise final : public torch::nn::Module, public Model {
    public:
     Outputs forward(const Batch& batch) override {

@@ -12,7 +12,7 @@
 #include "support/component.h"
 #include "support/scratch.h"
 #include "support/test.h"
-#include "upper/inference/device.h"
+#include "upper/network/device.h"
 #include "upper/training/gradients.h"
 #include "upper/training/trainer.h"
 #include "upper/weights/ema.h"
@@ -52,7 +52,7 @@ struct Trained {
       : pipeline(Pipeline::for_training(test::plugins(), spec(changes), at::kCPU)) {
     TrainListener listener;
     listener.stepped = [this](const StepReport& report) { steps.push_back(report); };
-    result = train(pipeline, scratch.path(), listener);
+    result = train(pipeline, scratch.path(), {listener});
   }
   Checkpoint last() const { return load_checkpoint(scratch.path() / "last.pth"); }
 };
@@ -194,7 +194,7 @@ TEST_CASE("an incomplete last batch is trained on where it is not to be dropped"
   CHECK(Trained(R"({"train": {"batch_size": 3, "epochs": 1, "drop_last": false}})").steps.size() == 3);
 }
 
-TEST_CASE("pictures without any pixel that counts train and evaluate to finite numbers") {
+TEST_CASE("images without any pixel that counts train and evaluate to finite numbers") {
   const test::Scratch scratch;
   fs::create_directories(scratch.path() / "images");
   fs::create_directories(scratch.path() / "masks");
@@ -240,14 +240,14 @@ TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, lo
   CHECK(made.steps.size() == 2);
   REQUIRE(made.result.bad_samples.size() == 3);  // once an epoch, and once of the two evaluations
   for (const auto& reason : made.result.bad_samples) CHECK(reason.find("2.png") != std::string::npos);
-  CHECK(made.result.last->pictures == 3);
+  CHECK(made.result.last->images == 3);
   std::ifstream log(made.scratch.path() / "log.jsonl");
   int bad = 0;
   for (std::string line; std::getline(log, line);) bad += Json::parse(line)["event"] == "bad_sample";
   CHECK(bad == 2);
 }
 
-TEST_CASE("pixels are counted once, without pictures, and without bad samples where those are skipped") {
+TEST_CASE("pixels are counted once, without images, and without bad samples where those are skipped") {
   const test::Scratch scratch;
   fs::create_directories(scratch.path() / "images");
   fs::create_directories(scratch.path() / "masks");
@@ -279,7 +279,7 @@ TEST_CASE("pixels are counted once, without pictures, and without bad samples wh
   CHECK(skips.context.count_pixels() == counts);
 }
 
-TEST_CASE("a gradient that is no number stops the run and names parameters and pictures") {
+TEST_CASE("a gradient that is no number stops the run and names parameters and images") {
   auto pipeline = Pipeline::for_training(test::plugins(), spec("{}"), at::kCPU);
   for (auto& parameter : parameters_of(pipeline.model->module()))
     parameter.register_hook([](const at::Tensor& gradient) { return gradient / 0; });
@@ -290,9 +290,9 @@ TEST_CASE("a gradient that is no number stops the run and names parameters and p
   } catch (const std::runtime_error& error) {
     const std::string text = error.what();
     CAPTURE(text);
-    CHECK(text.find("a gradient is no finite number in step 1: cross_entropy") != std::string::npos);
+    CHECK(text.find("a gradient is not finite (NaN or Inf) at step 1: cross_entropy") != std::string::npos);
     CHECK(text.find("; of inc.double_conv.0.") != std::string::npos);
-    CHECK(text.find("; pictures:") != std::string::npos);
+    CHECK(text.find("; images:") != std::string::npos);
     CHECK(text.find("nothing was saved yet") != std::string::npos);
   }
 }
@@ -339,7 +339,7 @@ TEST_CASE("rules by name set rate and decay and freeze, and one that matches not
   CHECK_THROWS_WITH_AS(groups_of(R"({"groups": [{"match": "encoder.*"}]})"),
                        doctest::Contains("\"encoder.*\" matches no parameter"), SpecError);
   CHECK_THROWS_WITH_AS(groups_of(R"({"groups": [{"match": "*", "freeze": true}]})"),
-                       doctest::Contains("leaves no parameter"), SpecError);
+                       doctest::Contains("freezes all parameters"), SpecError);
 }
 
 TEST_CASE("a frozen parameter stays as it is") {

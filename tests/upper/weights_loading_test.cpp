@@ -124,11 +124,11 @@ TEST_CASE("a file with the network's own names is loaded whole") {
 TEST_CASE("a file in which no name matches is refused, strict or not") {
   Start start({{"a.weight", at::ones({2})}, {"b.weight", at::ones({2})}});
   const std::string message =
-      "/model: FILE: has nothing for model \"toy\"\n"
+      "/model: FILE: has no weights for model \"toy\"\n"
       "  missing in the file (8): backbone.blocks.0.attn.k.weight, backbone.blocks.0.attn.q.weight, "
       "backbone.blocks.0.attn.v.weight and 5 more\n"
       "  unknown to the network (2): a.weight (the network has head.weight), b.weight\n"
-      "is it a file of another network?";
+      "is it a file of a different network?";
   CHECK(start.refusal_by_model() == message);
   CHECK(start.refusal_by_model(kLax) == message);
 }
@@ -140,10 +140,10 @@ TEST_CASE("a missing name is refused, and noted where the spec allows it") {
   CHECK(start.refusal_by_model() ==
         "/model: FILE: does not fit model \"toy\"\n"
         "  missing in the file (1): backbone.stem.weight\n"
-        "\"weights_strict\": false loads what fits, and leaves what is missing as made");
+        "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
   start.model(kLax);
   CHECK(start.note ==
-        "FILE: 7 tensors loaded into model \"toy\"; 1 missing in the file, left as made (backbone.stem.weight)");
+        "FILE: 7 tensors loaded into model \"toy\"; 1 missing in the file, initial values kept (backbone.stem.weight)");
 }
 
 TEST_CASE("an unexpected name is refused, and noted where the spec allows it") {
@@ -153,9 +153,9 @@ TEST_CASE("an unexpected name is refused, and noted where the spec allows it") {
   CHECK(start.refusal_by_model() ==
         "/model: FILE: does not fit model \"toy\"\n"
         "  unknown to the network (1): extra.weight\n"
-        "\"weights_strict\": false loads what fits, and leaves what is missing as made");
+        "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
   start.model(kLax);
-  CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"; 1 unknown to the network, left out (extra.weight)");
+  CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"; 1 unknown to the network, ignored (extra.weight)");
 }
 
 TEST_CASE("a name that is spelled otherwise is told with the one that is meant") {
@@ -166,7 +166,7 @@ TEST_CASE("a name that is spelled otherwise is told with the one that is meant")
         "/model: FILE: does not fit model \"toy\"\n"
         "  missing in the file (1): backbone.stem.weight (the file has backbone.steam.weight)\n"
         "  unknown to the network (1): backbone.steam.weight (the network has backbone.stem.weight)\n"
-        "\"weights_strict\": false loads what fits, and leaves what is missing as made");
+        "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
 }
 
 TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
@@ -177,7 +177,7 @@ TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
       "/model: FILE: does not fit model \"toy\"\n"
       "  of another shape or type (1): backbone.blocks.1.attn.q.weight is [2, 5] in the file and [2, 2] in the "
       "network\n"
-      "give the network the options that the file was made with";
+      "use the model options that the file was made with";
   CHECK(start.refusal_by_model() == message);
   CHECK(start.refusal_by_model(kLax) == message);
   const auto made = pipeline();
@@ -189,10 +189,10 @@ TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
 TEST_CASE("a backbone's file is told with the backbone's place and names") {
   Start start({{"steem.weight", at::ones({2, 3, 1, 1})}});
   CHECK(start.refusal([&] { start.backbone(); }) ==
-        "/model/backbone: FILE: has nothing for backbone \"toy_attention\"\n"
+        "/model/backbone: FILE: has no weights for backbone \"toy_attention\"\n"
         "  missing in the file (7): blocks.0.attn.k.weight, blocks.0.attn.q.weight, blocks.0.attn.v.weight and 4 more\n"
         "  unknown to the network (1): steem.weight (the network has stem.weight)\n"
-        "is it a file of another network?");
+        "is it a file of a different network?");
 }
 
 TEST_CASE("prefixes that a wrapper put before all names are left out, also several") {
@@ -264,8 +264,8 @@ TEST_CASE("a head for other classes stays as made, and a stem for other channels
   Start start(weights);
   const auto made = start.model();
   CHECK(start.note ==
-        "FILE: 6 tensors loaded into model \"toy\"; 1 adapted to the network's shape (backbone.stem.weight); 1 of the "
-        "head for another number of classes, left as made (head.weight)");
+        "FILE: 6 tensors loaded into model \"toy\"; 1 adapted to the network's shape (backbone.stem.weight); 1 in "
+        "the head, which has a different number of classes, initial values kept (head.weight)");
   CHECK(at::equal(state_dict(made.model->module()).at("backbone.stem.weight").flatten(1),
                   at::tensor({1.0F, 1.0F, 1.0F, 2.0F, 2.0F, 2.0F}).view({2, 3})));
   CHECK(at::equal(state_dict(made.model->module()).at("head.weight"),
@@ -386,10 +386,9 @@ TEST_CASE("named tensors are renamed, split, joined and dropped by patterns, and
 }
 
 TEST_CASE("stages are frozen where there are any, and as many as there are") {
-  CHECK(
-      spec_refusal(R"({"model": {"backbone": {"freeze": 1}}})") ==
-      "/model/backbone/freeze: has no meaning for backbone \"toy_attention\", which knows no stages; leave it out, or "
-      "name parameters in /optimizer/groups");
+  CHECK(spec_refusal(R"({"model": {"backbone": {"freeze": 1}}})") ==
+        "/model/backbone/freeze: does not apply to backbone \"toy_attention\", which has no stages; remove it, or "
+        "freeze parameters with /optimizer/groups");
   CHECK(spec_refusal(R"({"model": {"backbone": {"type": "toy_stages", "freeze": 4}}})") ==
         "/model/backbone/freeze: is 4, and backbone \"toy_stages\" has 3 stages");
   CHECK(spec_refusal(R"({"model": {"backbone": {"type": "toy_stages", "freeze": 3}}})") == "accepted");
@@ -409,10 +408,10 @@ TEST_CASE("frozen stages keep weights and statistics bit for bit, through evalua
     TrainListener listener;
     int steps = 0;
     listener.stepped = [&](const StepReport&) { ++steps; };
-    listener.interrupted = [&] { return steps == 5; };  // one after the first evaluation
-    train(first, folder.path(), listener);
+    const auto one_after_the_first_evaluation = [&] { return steps == 5; };
+    train(first, folder.path(), {listener}, {.interrupted = one_after_the_first_evaluation, .resume_from = {}});
     auto second = pipeline(changes);
-    train(second, folder.path(), {}, folder / "last.pth");
+    train(second, folder.path(), {}, {.resume_from = folder / "last.pth"});
     for (const auto* made : {&first, &second})
       for (const auto& [name, tensor] : state_dict(made->model->module())) {
         CAPTURE(name);

@@ -6,7 +6,7 @@
 
 #include "support/scratch.h"
 #include "support/test.h"
-#include "upper/training/checkpoint.h"
+#include "upper/weights/checkpoint.h"
 #include "upper/weights/torch_file.h"
 
 using namespace sectile;
@@ -143,9 +143,9 @@ TEST_CASE("a torch file with any byte changed is read or refused, never worse") 
 TEST_CASE("what is no checkpoint is told apart") {
   const Scratch folder;
   const auto file = folder / "x.pth";
-  CHECK(message([&] { load_checkpoint(file); }) == file.string() + ": is no file");
+  CHECK(message([&] { load_checkpoint(file); }) == file.string() + ": is not a file");
   write_torch_file(file, PythonDict{{"weight", at::ones({2})}});
-  CHECK(message([&] { load_checkpoint(file); }).find("is no checkpoint of Sectile") != std::string::npos);
+  CHECK(message([&] { load_checkpoint(file); }).find("not a Sectile checkpoint") != std::string::npos);
   CHECK(load_weights(file).count("weight") == 1);
   write_torch_file(file, PythonDict{{"best_score", at::ones({1})}, {"state_dict", PythonDict{{"a", at::ones({2})}}}});
   CHECK(load_weights(file).size() == 1);

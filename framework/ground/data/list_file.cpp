@@ -29,8 +29,7 @@ std::string trimmed(const std::string& line) {
 
 std::vector<ListLine> read_list(const std::filesystem::path& file) {
   std::error_code unknown;
-  if (std::filesystem::is_directory(file, unknown))
-    throw DataError(file.string(), "is a folder; a text file is wanted");
+  if (std::filesystem::is_directory(file, unknown)) throw DataError(file.string(), "is a folder; expected a text file");
   std::ifstream in(file, std::ios::binary);
   if (!in) throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
   std::vector<ListLine> lines;
@@ -39,11 +38,11 @@ std::vector<ListLine> read_list(const std::filesystem::path& file) {
     if (number == 1 && text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);  // a byte order mark
     if (text.ends_with('\r')) text.pop_back();
     if (text.find('\0') != std::string::npos)
-      throw DataError(list_place(file, {number}), "holds a zero byte: the file is no text in UTF-8");
+      throw DataError(list_place(file, {number}), "contains a zero byte: it is not UTF-8 text");
     ListLine line{number, trimmed(text), words_of(text)};
     if (!line.words.empty() && !line.words.front().starts_with('#')) lines.push_back(std::move(line));
   }
-  if (lines.empty()) throw DataError(file.string(), "lists nothing; a sample per line is wanted");
+  if (lines.empty()) throw DataError(file.string(), "is empty; expected one sample per line");
   return lines;
 }
 

@@ -10,13 +10,13 @@
 namespace sectile {
 namespace {
 
-// Run lengths come out of files: they must not lead beyond the picture.
+// Run lengths come out of files: they must not lead beyond the image.
 void check(const Rle& rle) {
   const auto pixels = std::int64_t{rle.size.width} * rle.size.height;
   std::int64_t covered = 0;
   for (const auto count : rle.counts) covered += count;
   if (rle.size.width < 0 || rle.size.height < 0 || (covered != pixels && covered != 0))
-    throw DataError("mask", "run lengths cover " + std::to_string(covered) + " pixels of a picture of " +
+    throw DataError("mask", "run lengths cover " + std::to_string(covered) + " pixels of an image of " +
                                 std::to_string(rle.size.height) + " x " + std::to_string(rle.size.width));
 }
 
@@ -59,7 +59,7 @@ cv::Mat Mask::bitmap() const {
 Rle Mask::rle() const {
   if (const auto* rle = std::get_if<Rle>(&form_)) return *rle;
   const cv::Mat bits = bitmap();
-  if (bits.dims > 2) throw DataError("mask", "of a volume has no run lengths: they are of pictures");
+  if (bits.dims > 2) throw DataError("mask", "of a volume has no run lengths: they are of images");
   Rle result{bits.size(), {0}};
   bool inside = false;
   for (int x = 0; x < bits.cols; ++x)

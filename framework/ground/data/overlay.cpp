@@ -11,28 +11,28 @@
 namespace sectile {
 namespace {
 
-constexpr int kColorShare = 45;  // percent; the rest is the picture's own
+constexpr int kColorShare = 45;  // percent; the rest is the image's own
 constexpr int kBorderShare = 85;
 constexpr double kLargest = std::numeric_limits<float>::max();  // beyond: infinite, or no number
 
-// The range of what is finite, from black to white: 16-bit and float pictures rarely fill theirs.
-cv::Mat stretched(const cv::Mat& picture) {
-  const cv::Mat values = picture.reshape(1);
+// The range of what is finite, from black to white: 16-bit and float images rarely fill theirs.
+cv::Mat stretched(const cv::Mat& image) {
+  const cv::Mat values = image.reshape(1);
   cv::Mat finite(values.size(), CV_8U, cv::Scalar(255));
   if (values.depth() == CV_32F) cv::inRange(values, -kLargest, kLargest, finite);
   double least = 0, most = 0;
   cv::minMaxLoc(values, &least, &most, nullptr, nullptr, finite);
   const double scale = most > least ? 255 / (most - least) : 1;
   cv::Mat bytes;
-  picture.convertTo(bytes, CV_8U, scale, -least * scale);
+  image.convertTo(bytes, CV_8U, scale, -least * scale);
   bytes.reshape(1).setTo(0, ~finite);
   return bytes;
 }
 
 // Of two, four and more channels the first as grey: what they mean is not known.
-cv::Mat as_rgb(const cv::Mat& picture) {
-  cv::Mat shown = picture;
-  if (picture.channels() != 1 && picture.channels() != 3) cv::extractChannel(picture, shown, 0);
+cv::Mat as_rgb(const cv::Mat& image) {
+  cv::Mat shown = image;
+  if (image.channels() != 1 && image.channels() != 3) cv::extractChannel(image, shown, 0);
   if (shown.depth() != CV_8U) shown = stretched(shown);
   if (shown.channels() == 3) return shown.clone();
   cv::Mat rgb;
@@ -48,9 +48,9 @@ Palette palette_of(const LabelMap& labels) {
   return palette;
 }
 
-cv::Mat overlay(const cv::Mat& picture, const cv::Mat& labels, const LabelMap& classes) {
-  if (picture.size() != labels.size()) throw DataError("overlay", "picture and labels differ in size");
-  cv::Mat result = as_rgb(picture);
+cv::Mat overlay(const cv::Mat& image, const cv::Mat& labels, const LabelMap& classes) {
+  if (image.size() != labels.size()) throw DataError("overlay", "image and labels differ in size");
+  cv::Mat result = as_rgb(image);
   for (int y = 0; y < labels.rows; ++y) {
     const auto* row = labels.ptr<std::int16_t>(y);
     const auto* above = labels.ptr<std::int16_t>(std::max(y - 1, 0));

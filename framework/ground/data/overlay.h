@@ -10,9 +10,9 @@ namespace sectile {
 
 Palette palette_of(const LabelMap& labels);
 
-// picture: 8U, 16U, 16S or 32F, of any number of channels; all but 8U is stretched from its least to its largest value,
+// image: 8U, 16U, 16S or 32F, of any number of channels; all but 8U is stretched from its least to its largest value,
 // and of other than 1 or 3 channels the first is shown, as grey. labels: 16S class numbers and kIgnore, of the same
-// size. Returns 8U RGB: the picture under its classes' colours, with a darker line where classes meet.
-cv::Mat overlay(const cv::Mat& picture, const cv::Mat& labels, const LabelMap& classes);
+// size. Returns 8U RGB: the image under its classes' colors, with a darker line where classes meet.
+cv::Mat overlay(const cv::Mat& image, const cv::Mat& labels, const LabelMap& classes);
 
 }  // namespace sectile

@@ -60,7 +60,7 @@ const Plugin& table_of(const dll::shared_library& library, const fs::path& file)
     throw PluginError(file, "has no \"" + std::string(kSymbol) + "\" of its own: it is that of " +
                                 fs::weakly_canonical(home).string() + "; plugins do not link each other");
   if (plugin.size != sizeof(Plugin))
-    throw PluginError(file, "has a component table of " + std::to_string(plugin.size) + " bytes, wanted " +
+    throw PluginError(file, "has a component table of " + std::to_string(plugin.size) + " bytes, expected " +
                                 std::to_string(sizeof(Plugin)) +
                                 "; rebuild it against this installation (find_package(Sectile))");
   return plugin;

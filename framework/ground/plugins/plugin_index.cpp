@@ -98,7 +98,7 @@ std::vector<std::string> PluginIndex::kinds_of(const std::string& name) const {
 
 const PluginIndex::Located& PluginIndex::located(const std::string& kind, const std::string& name) const {
   const auto found = found_.find({kind, name});
-  if (found == found_.end()) throw PluginError(kind + " \"" + name + "\"", "no plugin offers it");
+  if (found == found_.end()) throw PluginError(kind + " \"" + name + "\"", "not found in any plugin");
   return found->second;
 }
 

@@ -50,8 +50,8 @@ class Bytes {
 std::string wrong_header(const Elf64_Ehdr& header) {
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != kByteOrder || header.e_machine != kMachine)
     return "was built for another machine (ELF class " + std::to_string(header.e_ident[EI_CLASS]) + ", machine " +
-           std::to_string(header.e_machine) + "; wanted class 2, machine " + std::to_string(kMachine) + ")";
-  if (header.e_type != ET_DYN) return "is an ELF file, but no shared library";
+           std::to_string(header.e_machine) + "; expected class 2, machine " + std::to_string(kMachine) + ")";
+  if (header.e_type != ET_DYN) return "is an ELF file, but not a shared library";
   return "";
 }
 
@@ -89,7 +89,7 @@ StampReading read_stamps(std::istream& library) {
 
   const auto magic = file.read<char>(0, SELFMAG);
   if (!magic || std::memcmp(magic->data(), ELFMAG, SELFMAG) != 0)
-    return refuse("is no shared library (not an ELF file)");
+    return refuse("is not a shared library (not an ELF file)");
   const auto headers = file.read<Elf64_Ehdr>(0, 1);
   if (!headers) return refuse(kCutShort);
   const auto& header = headers->front();
@@ -113,7 +113,7 @@ StampReading read_stamps(std::istream& library) {
       return refuse("has a stamp of another layout; rebuild it against this installation (find_package(Sectile))");
     return {std::move(*stamps), ""};
   }
-  return refuse("is no Sectile plugin (it has no SECTILE_PLUGIN)");
+  return refuse("is not a Sectile plugin (it has no SECTILE_PLUGIN)");
 }
 
 }  // namespace sectile

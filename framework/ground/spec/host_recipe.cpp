@@ -35,7 +35,7 @@ std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
   } catch (const std::exception& error) {
     throw PluginError(place(), error.what());
   } catch (...) {
-    throw PluginError(place(), "it threw something that is no std::exception");
+    throw PluginError(place(), "it threw something that is not a std::exception");
   }
 }
 

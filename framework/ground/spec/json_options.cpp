@@ -124,7 +124,7 @@ class Walk {
       const auto known = reader_.index.names(kind);
       std::string list;
       for (const auto& name : known) list += (list.empty() ? "; known: " : ", ") + name;
-      return problem(pointer, "names no " + kind + ": \"type\" is missing" + list);
+      return problem(pointer, "does not name a " + kind + ": \"type\" is missing" + list);
     }
     if (!type->is_string()) return problem(pointer + "/type", "expected string, found " + quoted(*type));
     const auto name = type->get<std::string>();
@@ -221,7 +221,7 @@ class Walk {
     }
     if (type.shape == Shape::path && !text.empty()) {
       const auto path = located(text, reader_.file.folder(pointer));
-      if (!path) return problem(pointer, quoted(json) + " begins with an environment variable that is not set");
+      if (!path) return problem(pointer, quoted(json) + " starts with an environment variable that is not set");
       found = path->string();
     }
     type.store(value, found);

@@ -1,8 +1,7 @@
-// JSON → options. JSON types appear in this folder only.
+// JSON → options. JSON types appear in this folder and in describe/ only.
 #pragma once
 
 #include "../plugins/plugin_index.h"
-#include "json_schema.h"
 #include "json_writer.h"
 #include "spec_file.h"
 

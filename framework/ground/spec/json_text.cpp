@@ -98,7 +98,7 @@ std::string advice(const std::string& text, std::size_t offset, const std::strin
   const auto head = what.find(": ");
   if (head != std::string::npos) what.erase(0, head + 2);
   throw SpecError("", name + ":" + std::to_string(place.line) + ":" + std::to_string(place.column) +
-                          ": is no JSON: " + what + "\n  " + advice(text, place.offset, what));
+                          ": is not valid JSON: " + what + "\n  " + advice(text, place.offset, what));
 }
 
 }  // namespace
@@ -114,7 +114,7 @@ Json parse_json(const std::string& text, const std::string& name, std::vector<Pr
     refuse(text, name, error);
   } catch (const Json::exception& error) {  // a number that no double can hold
     const std::string what = error.what();
-    throw SpecError("", name + ": is no JSON: " + what.substr(what.find(']') + 2));
+    throw SpecError("", name + ": is not valid JSON: " + what.substr(what.find(']') + 2));
   } catch (const TooDeep&) {
     throw SpecError("", name + ": is nested more than " + std::to_string(kDeepest) + " deep");
   }

@@ -12,7 +12,8 @@ namespace sectile {
 
 using Json = nlohmann::ordered_json;  // keeps the order of keys, so that messages and the resolved spec do too
 
-// Keys that an object has twice are added to `problems`. Throws SpecError when it is no JSON: "spec.json:3:7: …".
+// Keys that an object has twice are added to `problems`. Throws SpecError when it is not valid JSON: "spec.json:3:7:
+// …".
 Json parse_json(const std::string& text, const std::string& name, std::vector<Problem>& problems);
 
 // A value as messages quote it: short, and safe whatever it holds.

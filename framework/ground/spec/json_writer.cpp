@@ -78,4 +78,29 @@ Json resolved(void* group, const ValueType& type) {
   return json;
 }
 
+bool takes_single(const Option& option, const ValueType& type) {
+  const ValueType* outermost = option.type;
+  while (outermost->shape == Shape::optional) outermost = outermost->element;
+  return option.takes_single && &type == outermost;
+}
+
+const char* json_type(Shape shape) {
+  switch (shape) {
+    case Shape::boolean:
+      return "boolean";
+    case Shape::integer:
+      return "integer";
+    case Shape::number:
+      return "number";
+    case Shape::array:
+      return "array";
+    case Shape::map:
+    case Shape::group:
+    case Shape::component:
+      return "object";
+    default:
+      return "string";
+  }
+}
+
 }  // namespace sectile

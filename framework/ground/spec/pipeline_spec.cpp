@@ -6,120 +6,122 @@
 namespace sectile {
 
 void PipelineSpec::declare(Options& options) {
-  options.add("task", &task, "What is predicted.").one_of({"semantic", "instance", "panoptic"});
-  options.add("plugin_path", &plugin_path, "Further folders with plugins, searched before the usual ones.");
-  options.add("data", &data, "Where samples come from.").required();
-  options.add("transforms", &transforms, "What happens to samples before they become a batch.");
+  options.add("task", &task, "What to predict.").one_of({"semantic", "instance", "panoptic"});
+  options.add("plugin_path", &plugin_path, "Additional plugin folders, searched before the default ones.");
+  options.add("data", &data, "Datasets.").required();
+  options.add("transforms", &transforms, "Preprocessing and augmentation.");
   options.add("model", &model, "The network.").required();
-  options.add("loss", &loss, "What training minimises: a weighted sum. Absent: the model's own.");
-  options.add("optimizer", &optimizer, "What turns gradients into new weights.");
-  options.add("schedule", &schedule, "How the learning rate changes during training.");
-  options.add("sampler", &sampler, "Which samples an epoch of training sees, and in which order.");
-  options.add("metrics", &metrics, "What evaluation reports; the first value of the first one chooses best.pth.")
+  options.add("loss", &loss, "Losses, summed with their weights. Default: the model's own loss.");
+  options.add("optimizer", &optimizer, "Optimizer.");
+  options.add("schedule", &schedule, "Learning rate schedule.");
+  options.add("sampler", &sampler, "Order and choice of training samples in each epoch.");
+  options
+      .add(
+          "metrics", &metrics,
+          "Evaluation metrics. best.pth is selected by the first value of the first metric, unless best_metric is set.")
       .required()
       .not_empty();
-  options.add("inference", &inference, "How pictures are fed to the network outside training.");
+  options.add("inference", &inference, "Inference settings for evaluation and prediction.");
   options
       .add("evaluate_at", &evaluate_at,
-           "Whose size truth and prediction are compared in: the file's, or the network's input.")
+           "Resolution at which predictions are compared with labels: the size in the file (original) or the network's "
+           "input size (input).")
       .one_of({"original", "input"});
-  options.add("train", &train, "How long and how the network learns.");
-  options.add("output", &output, "Folder that a training run writes to; --output on the command line comes first.");
+  options.add("train", &train, "Training settings.");
+  options.add("output", &output, "Output folder of a training run. The command line takes precedence.");
 }
 void PipelineSpec::Data::declare(Options& options) {
-  options.add("train", &train, "To learn from. Says which classes there are.").required();
-  options.add("val", &val, "To evaluate on during training and to choose best.pth by. Absent: no evaluation.");
-  options.add("test", &test, "To evaluate on afterwards, with --split test.");
+  options.add("train", &train, "Training data. Defines the classes.").required();
+  options.add("val", &val, "Validation data, evaluated during training to select best.pth. Default: no evaluation.");
+  options.add("test", &test, "Test data, for evaluating with the split \"test\".");
   options
       .add("on_bad_sample", &on_bad_sample,
-           "What happens when a sample cannot be read: stop the run, or skip it (training takes the next one instead, "
-           "evaluation goes without), note it in the log and report it at the end.")
+           "What to do with a sample that cannot be read: stop, or skip it. Training replaces a skipped sample with "
+           "the next one; evaluation leaves it out. Skipped samples are logged and reported.")
       .one_of({"stop", "skip"});
 }
 void PipelineSpec::Transforms::declare(Options& options) {
-  options.add("train", &train, "Of training samples, in order.");
-  options.add("val", &val, "Of all other samples, in evaluation and prediction, in order.");
+  options.add("train", &train, "Transforms of training samples, applied in order.");
+  options.add("val", &val, "Transforms for evaluation and prediction, applied in order.");
   options.add("fuse", &fuse,
-              "Whether neighbouring changes of geometry are done in one resampling, which is faster and blurs less; "
-              "pixels are interpolated as the first of them says that does not only move whole pixels.");
+              "Combine consecutive geometric transforms into one resampling, which is faster and blurs less. Uses the "
+              "interpolation of the first one that does more than move whole pixels.");
 }
 void PipelineSpec::Inference::declare(Options& options) {
   options
       .add("window", &window,
-           "Size of a sliding window: [height, width], of volumes also [depth, height, width]. Absent: the model's "
-           "own, or "
+           "Sliding window size: [height, width], or [depth, height, width] for volumes. Default: set by the model, or "
            "the whole image.")
       .at_least(1);
-  options.add("overlap", &overlap, "Share of a window that its neighbour covers too.").at_least(0).at_most(0.9);
+  options.add("overlap", &overlap, "Overlap of neighbouring windows, as a fraction of the window.")
+      .at_least(0)
+      .at_most(0.9);
   options
-      .add("weighting", &weighting,
-           "Weight of a window's pixels where windows overlap: the same for all, or a Gaussian that trusts its centre "
-           "most.")
+      .add(
+          "weighting", &weighting,
+          "How overlapping windows are averaged: constant weights, or Gaussian weights that are highest at the center.")
       .one_of({"constant", "gaussian"});
 }
 void PipelineSpec::Inference::check(Problems& problems) const {
   if (!window) return;
   if (window->size() != 2 && window->size() != 3)
     problems.add("window", "has " + std::to_string(window->size()) +
-                               " values; [height, width] are wanted, or [depth, height, width]");
+                               " values; expected [height, width] or [depth, height, width]");
   else if (std::int64_t{window->end()[-2]} * window->end()[-1] > 1 << 26)
     problems.add("window", "has more than 67 million pixels in a slice");
 }
 void PipelineSpec::Train::declare(Options& options) {
-  options.add("epochs", &epochs, "How many epochs training takes. Left out: 10, or as many as \"steps\" asks for.")
+  options.add("epochs", &epochs, "Number of training epochs. Default: 10, unless \"steps\" is set.").at_least(1);
+  options.add("steps", &steps, "Number of training steps, instead of \"epochs\". Training may stop within an epoch.")
       .at_least(1);
-  options.add("steps", &steps, "How many steps training takes, in place of \"epochs\"; it may end inside an epoch.")
-      .at_least(1);
-  options.add("batch_size", &batch_size, "Samples per batch; all of them where there are fewer.").at_least(1);
+  options.add("batch_size", &batch_size, "Batch size. A smaller dataset is a single batch.").at_least(1);
   options.add("drop_last", &drop_last,
-              "Whether an incomplete last batch of an epoch is left out: batch statistics of few samples disturb.");
+              "Drop the last incomplete batch of an epoch, because batch statistics of few samples are noisy.");
   options
       .add("accumulate", &accumulate,
-           "Batches per step: their gradients are averaged, as if the batch were so many times larger (batch norms "
-           "still see one). The last step of an epoch may have fewer.")
+           "Gradient accumulation: batches per optimizer step, whose gradients are averaged. Batch norms still see "
+           "single batches. The last step of an epoch may have fewer.")
       .at_least(1);
   options
-      .add(
-          "precision", &precision,
-          "Of the network: fp32; bf16 or fp16 where that is safe (weights and losses stay fp32; fp16 scales its loss); "
-          "fp64 for tests.")
+      .add("precision", &precision,
+           "Precision of the network: fp32, bf16, fp16 or fp64. With bf16 and fp16, weights and losses stay fp32; fp16 "
+           "uses loss scaling.")
       .one_of({"fp32", "bf16", "fp16", "fp64"});
-  options.add(
-      "deterministic", &deterministic,
-      "Only algorithms that give the same bits each time, also on a GPU; slower there, and an error where there "
-      "is none. On the CPU runs repeat anyway.");
-  options.add("seed", &seed, "Of every random number: weights, order, transforms.");
-  options
-      .add("workers", &workers,
-           "Threads that read and transform samples; 0: none beside the one that trains. "
-           "Changes no result.")
+  options.add("deterministic", &deterministic,
+              "Use only deterministic algorithms on a GPU; they are slower, and an operation without one is an error. "
+              "CPU runs are always reproducible.");
+  options.add("seed", &seed, "Random seed for initialization, sampling and augmentation.");
+  options.add("workers", &workers, "Data loading threads; 0 loads in the training thread. Does not change results.")
       .at_least(0)
       .at_most(256);
-  options.add("validate_every", &validate_every, "Epochs between evaluations; the last epoch is always evaluated.")
+  options.add("validate_every", &validate_every, "Epochs between evaluations. The last epoch is always evaluated.")
       .at_least(1);
-  options.add("clip_gradient", &clip_gradient, "Largest norm of all gradients together; 0: no limit.").at_least(0);
-  options.add("ema", &ema, "Keeps a running mean of the weights, which is evaluated and predicts. Absent: none.");
+  options.add("clip_gradient", &clip_gradient, "Maximum norm of all gradients; 0 turns clipping off.").at_least(0);
+  options.add("ema", &ema,
+              "Exponential moving average of the weights, used for evaluation and prediction. Default: off.");
   options
-      .add("save_every", &save_every, "Steps between saves to last.pth, besides those at evaluations; 0: only those.")
+      .add("save_every", &save_every,
+           "Steps between checkpoints (last.pth), in addition to those after evaluations; 0: only after evaluations.")
       .at_least(0);
-  options.add("keep", &keep, "How many of the latest saves stay beside last.pth, as step-000100.pth.").at_least(0);
-  options.add("best_metric", &best_metric,
-              "What best.pth is chosen by, such as \"iou/mIoU\". Left out: the first value of the first metric.");
-  options.add("best_is", &best_is, "Whether the largest or the smallest value is the best.").one_of({"max", "min"});
-  options.add("early_stopping", &early_stopping, "Ends training when evaluations get no better. Absent: never.");
+  options.add("keep", &keep, "Number of recent checkpoints to keep as step-000100.pth, in addition to last.pth.")
+      .at_least(0);
+  options.add(
+      "best_metric", &best_metric,
+      "Metric value that selects best.pth, such as \"iou/mIoU\". Default: the first value of the first metric.");
+  options.add("best_is", &best_is, "Whether higher (max) or lower (min) values are better. Default: set by the metric.")
+      .one_of({"max", "min"});
+  options.add("early_stopping", &early_stopping, "Stop training when evaluations stop improving. Default: off.");
 }
 void PipelineSpec::Train::check(Problems& problems) const {
   if (epochs && steps) problems.add("steps", "and \"epochs\" both say how long training takes: give one of them");
 }
 void PipelineSpec::Ema::declare(Options& options) {
-  options.add("decay", &decay, "How much of the mean a step keeps; closer to 1 for longer runs.")
-      .at_least(0)
-      .at_most(1);
-  options.add("warmup", &warmup, "Keep less at the beginning: at most (1 + step) / (10 + step).");
+  options.add("decay", &decay, "Decay of the moving average; closer to 1 for longer runs.").at_least(0).at_most(1);
+  options.add("warmup", &warmup, "Use a lower decay at first: at most (1 + step) / (10 + step).");
 }
 void PipelineSpec::EarlyStopping::declare(Options& options) {
-  options.add("patience", &patience, "So many evaluations in a row may bring no better value.").at_least(1);
-  options.add("min_delta", &min_delta, "By how much a value must be better to count.").at_least(0);
+  options.add("patience", &patience, "Stop after this many evaluations without improvement.").at_least(1);
+  options.add("min_delta", &min_delta, "Minimum change that counts as an improvement.").at_least(0);
 }
 
 PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file) {
@@ -182,7 +184,5 @@ PlainValues plain_values(const AnyRef& component) {
   }
   return values;
 }
-
-std::string schema_text(const PluginIndex& index) { return json_schema(index, kValueType<PipelineSpec>).dump(2); }
 
 }  // namespace sectile

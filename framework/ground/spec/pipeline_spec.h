@@ -62,7 +62,7 @@ struct PipelineSpec {
     std::int64_t save_every = 0;
     int keep = 0;
     std::string best_metric;
-    Best best_is = Best::max;
+    std::optional<Best> best_is;
     std::optional<EarlyStopping> early_stopping;
     void declare(Options& options);
     void check(Problems& problems) const;
@@ -97,8 +97,5 @@ std::vector<std::string> training_differences(const std::string& resolved, const
 // The values of a component's own options that are numbers, switches, words, or lists of those, by name.
 using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;
 PlainValues plain_values(const AnyRef& component);
-
-std::string schema_text(const PluginIndex& index);
-std::string describe_text(const PluginIndex& index, const std::string& kind, const std::string& name);
 
 }  // namespace sectile

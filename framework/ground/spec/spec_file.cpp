@@ -48,7 +48,7 @@ Json& place(Json& root, const Pointer& where) {
     const auto index = number ? std::stoul(token) : parent.size();
     if (index >= parent.size())
       throw SpecError(where.to_string(), "has no place: the array has " + std::to_string(parent.size()) +
-                                             " elements, numbered from 0; --set changes elements and adds none");
+                                             " elements, numbered from 0; a change adds none");
     return parent[index];
   }
   if (!parent.is_object() && !parent.is_null())
@@ -83,7 +83,7 @@ void load(SpecFile& into, const fs::path& file, std::vector<fs::path> chain) {
   if (const auto base = json.find("extends"); base != json.end()) {
     if (!base->is_string()) refuse("expected the name of another spec, found " + quoted(*base));
     const auto path = located(base->get<std::string>(), folder_of(file));
-    if (!path) refuse(quoted(*base) + " begins with an environment variable that is not set");
+    if (!path) refuse(quoted(*base) + " starts with an environment variable that is not set");
     load(into, *path, chain);
   }
   json.erase("extends"), json.erase("$schema");
@@ -101,8 +101,8 @@ Json value_of(const std::string& text, const std::string& pointer, std::vector<P
     for (const auto& problem : twice) problems.push_back({pointer + problem.pointer, problem.message});
     return value;
   } catch (const SpecError& error) {
-    throw SpecError(pointer, "--set: the value " + text + " is no JSON" +
-                                 "; quote it for the shell: --set '/pointer={\"key\": 1}'");
+    throw SpecError(pointer,
+                    "the value " + text + " is not valid JSON; in a shell, quote the change: '/pointer={\"key\": 1}'");
   }
 }
 
@@ -153,7 +153,7 @@ SpecFile load_resolved(const std::string& text, const std::vector<std::string>& 
   SpecFile result;
   result.json = parse_json(text, "the spec inside the checkpoint", result.problems);
   if (!result.json.is_object())
-    throw SpecError("", "the spec inside the checkpoint is no JSON object: the file is damaged");
+    throw SpecError("", "the spec inside the checkpoint is not a JSON object: the file is damaged");
   finish(result, changes, fs::current_path());
   return result;
 }
@@ -165,13 +165,13 @@ void merge(SpecFile& into, const Json& patch, const fs::path& folder) {
 void change(SpecFile& into, const std::string& text, const fs::path& folder) {
   const auto equals = text.find('=');
   if (text.empty() || text[0] != '/' || equals == std::string::npos)
-    throw SpecError("", "--set " + text + ": expected /pointer=value, as in --set /train/epochs=3");
+    throw SpecError("", "\"" + text + "\" is not a change: write /pointer=value, as in /train/epochs=3");
   const auto pointer = text.substr(0, equals);
   Pointer where;
   try {
     where = Pointer(pointer);
   } catch (const Json::exception&) {
-    throw SpecError("", "--set " + text + ": is no JSON pointer; write ~0 for ~ and ~1 for / in a key");
+    throw SpecError("", "\"" + text + "\" has no JSON pointer before its =; write ~0 for ~ and ~1 for / in a key");
   }
   auto value = value_of(text.substr(equals + 1), pointer, into.problems);
   auto& parent = place(into.json, where.parent_pointer());

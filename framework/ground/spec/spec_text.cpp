@@ -1,5 +1,6 @@
 #include "spec_text.h"
 
+#include "../plugins/plugin_index.h"
 #include "spec_file.h"
 
 namespace sectile {
@@ -12,11 +13,19 @@ std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std
   return std::make_shared<const SpecFile>(load_resolved(text, changes));
 }
 
-const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec) { return spec.plugin_path; }
+std::vector<std::filesystem::path> plugin_folders(const std::vector<std::filesystem::path>& first,
+                                                  const SpecFile* spec) {
+  auto folders = first;
+  if (spec) folders.insert(folders.end(), spec->plugin_path.begin(), spec->plugin_path.end());
+  const auto usual = plugin_folders();
+  folders.insert(folders.end(), usual.begin(), usual.end());
+  return folders;
+}
 
 std::vector<Problem> notes(const SpecFile& spec) {
   std::vector<Problem> all;
-  for (const auto& pointer : spec.dropped) all.push_back({pointer, "is dropped with the type that it belonged to"});
+  for (const auto& pointer : spec.dropped)
+    all.push_back({pointer, "is dropped, because it belongs to the type that was replaced"});
   all.insert(all.end(), spec.notes->begin(), spec.notes->end());
   return all;
 }

@@ -18,8 +18,10 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
 // A resolved spec, as checkpoints hold it, with changes whose paths are relative to the current directory.
 std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes);
 
-// Its "plugin_path", each folder relative to the file that states it.
-const std::vector<std::filesystem::path>& plugin_path(const SpecFile& spec);
+// Where components are looked for, in this order: in `first`, in the spec's plugin_path (of no spec when null), then
+// where every program looks.
+std::vector<std::filesystem::path> plugin_folders(const std::vector<std::filesystem::path>& first,
+                                                  const SpecFile* spec);
 
 // What is no mistake but should be known: options that went with an exchanged type, and, once the spec was read,
 // options by an old name.

@@ -31,7 +31,7 @@ struct Batch {
   std::map<std::string, at::Tensor> targets{};  // float [N, C, …], or int64 [N, …]; 0 or kIgnore in padding and for
                                                 // samples that have none; with those of the model's OwnTargets
   std::vector<Objects> objects{};               // one for each image where the task has objects; else empty
-  std::vector<Extent> sizes{};                  // the part of each picture that is not padding
+  std::vector<Extent> sizes{};                  // the part of each image that is not padding
   std::vector<Sample> truth{};   // the samples without image, labels and targets: id, instances, segments, geometry
   std::vector<Batch> support{};  // of episodes: shot k of every sample
 };
@@ -47,7 +47,7 @@ struct SECTILE_EXPORT Outputs {
   const at::Tensor& at(const std::string& name) const;  // throws PluginError listing the names that are there
 };
 
-// The decoded answer for one picture, in the coordinates of its file.
+// The decoded answer for one image, in the coordinates of its file.
 struct Prediction {
   std::string id{};
   at::Tensor labels{};  // int64 […] of class numbers; or bool [classes, …] for overlapping classes
@@ -68,7 +68,7 @@ struct Wanted {
   std::vector<std::string> named{};  // maps of Outputs::named: a second head's, edges, centres
 };
 
-// Scores over the whole padded picture [C, …], at any resolution, brought back to the file's size: up-sampled, padding
+// Scores over the whole padded image [C, …], at any resolution, brought back to the file's size: up-sampled, padding
 // cut off, mapped by the geometry record. Linear; differentiable; on the tensor's device.
 SECTILE_EXPORT at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t index);
 SECTILE_EXPORT cv::Rect2f restore(const cv::Rect2f& box, const Batch& batch, std::size_t index);

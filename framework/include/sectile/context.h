@@ -35,7 +35,7 @@ struct SECTILE_EXPORT LabelMap {
   // option: its name, or a path below it: "include/0".
   int number_of(const std::string& name, const std::string& option) const;
 
-  // Colours, and what files call a class, do not count.
+  // Colors, and what files call a class, do not count.
   bool same_classes(const LabelMap& other) const { return difference(other).empty(); }
   // What is first otherwise than in the other: "its class 1 is \"car\", and not \"road\"". Empty: nothing.
   std::string difference(const LabelMap& other) const;
@@ -66,7 +66,7 @@ struct FeatureRequest {
 struct SECTILE_EXPORT BuildContext {
   Task task = Task::semantic;
   std::shared_ptr<const LabelMap> labels;  // null while datasets are built
-  int channels = 3;                        // of the pictures that the model will see
+  int channels = 3;                        // of the images that the model will see
   int dimensions = 2;                      // 3 for volumes
   std::shared_ptr<const Dataset> data;     // to train on, for samplers; null where nothing is trained
   FeatureRequest features;                 // of backbones alone

@@ -1,4 +1,4 @@
-// How good predictions are. A metric streams: it keeps counts, never pictures.
+// How good predictions are. A metric streams: it keeps counts, never images.
 #pragma once
 
 #include <map>
@@ -19,13 +19,21 @@ struct Truth {
 };
 
 struct MetricReport {
+  enum class Better { higher, lower };
   struct Value {
     std::string name;
     double value;  // NaN: not defined on this data
+    Better better = Better::higher;
+  };
+  struct Table {
+    std::string name{};
+    std::vector<std::string> rows{}, columns{};
+    std::vector<std::vector<double>> cells{};  // [rows][columns]
   };
   std::vector<Value> values{};                   // the first one is the headline
   std::vector<std::string> columns{};            // of the table per class
   std::vector<std::vector<double>> per_class{};  // [classes][columns]; may be empty
+  std::vector<Table> tables{};                   // more than that: a confusion matrix, a value per image
   std::string convention{};                      // whose rules were followed
 };
 

@@ -38,7 +38,7 @@ class SECTILE_EXPORT Model {
   virtual ModelTraits traits() const { return {}; }
   virtual torch::nn::Module& module() = 0;  // parameters, train/eval, device, save and load
 
-  // One prediction per picture, in the file's coordinates (see restore). By default per-pixel argmax of the logits, or
+  // One prediction per image, in the file's coordinates (see restore). By default per-pixel argmax of the logits, or
   // sigmoid above 0.5 for overlapping classes.
   virtual std::vector<Prediction> decode(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const;
 };

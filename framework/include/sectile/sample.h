@@ -1,4 +1,4 @@
-// One annotated picture or volume, before it becomes part of a batch. No LibTorch here: datasets and transforms, which
+// One annotated image or volume, before it becomes part of a batch. No LibTorch here: datasets and transforms, which
 // only handle samples, compile in a second.
 #pragma once
 
@@ -17,16 +17,16 @@ namespace sectile {
 
 constexpr std::int16_t kIgnore = -1;  // a pixel whose class is unknown or does not count, in every label map
 
-// The size of a picture (depth 1) or volume.
+// The size of an image (depth 1) or volume.
 struct Extent {
   int depth = 1;
   int height = 0;
   int width = 0;
   bool operator==(const Extent&) const = default;
 };
-SECTILE_EXPORT Extent extent(const cv::Mat& picture);
+SECTILE_EXPORT Extent extent(const cv::Mat& image);
 
-// Where the picture came from. Positions are (x, y, z), continuous: pixel i covers [i, i + 1).
+// Where the image came from. Positions are (x, y, z), continuous: pixel i covers [i, i + 1).
 struct Geometry {
   Extent original{};                             // the size in the file
   cv::Matx44d to_original = cv::Matx44d::eye();  // position here → position in the file
@@ -61,7 +61,7 @@ struct Sample {
   cv::Mat segment_ids{};  // 32S, 0 = void
   std::vector<Segment> segments{};
   std::vector<int> tags{};                   // classes known to be present, when that is all that is known
-  std::map<std::string, cv::Mat> targets{};  // further maps that move with the picture: edges, distances, border
+  std::map<std::string, cv::Mat> targets{};  // further maps that move with the image: edges, distances, border
                                              // weights; 32F moves linearly, 16S (one channel, kIgnore) by nearest pixel
   std::vector<float> mean{};                 // set by `normalize`: applied once, while the batch is made; empty: none
   std::vector<float> deviation{};

@@ -11,7 +11,7 @@ namespace sectile {
 
 struct EpochRequest {
   std::size_t epoch = 0;      // 0, 1, …
-  std::size_t samples = 0;    // how many are wanted
+  std::size_t samples = 0;    // how many to draw
   std::size_t available = 0;  // in the training data
 };
 
@@ -23,7 +23,7 @@ class SECTILE_EXPORT Sampler {
   // How many samples an epoch has where the spec does not say ("samples"); at least 1.
   virtual std::size_t samples_per_epoch(std::size_t available) const { return available; }
 
-  // As many indexes of samples as are wanted; an index may come several times, or never. A pure function of its
+  // As many indexes as are asked for; an index may come several times, or never. A pure function of its
   // arguments, so that a resumed run sees the samples of an unbroken one. random is keyed by (seed, epoch). Called from
   // several threads at once.
   virtual std::vector<std::size_t> draw(const EpochRequest& wanted, Random random) const = 0;

@@ -7,61 +7,65 @@
 
 #include "../loading/batch.h"
 #include "../loading/loader.h"
-#include "device.h"
 
 namespace sectile {
 namespace {
 
-struct Exam {  // one picture and its truth
-  Batch batch;
+struct Item {  // one image and its truth
+  std::vector<Batch> batches;
   Truth truth;
   std::string bad;  // why there is none
 };
 
-// The model in its evaluation mode, and back again.
+// The models in their evaluation mode, and those that were training back again.
 class EvaluationMode {
  public:
-  explicit EvaluationMode(torch::nn::Module& module) : module_(module), was_training_(is_training(module)) {
-    set_training(module_, false);
+  explicit EvaluationMode(const Ensemble& ensemble) {
+    for (const auto* network : ensemble.networks())
+      if (auto& module = network->model->module(); is_training(module)) trained_.push_back(&module);
+    for (auto* module : trained_) set_training(*module, false);
   }
-  ~EvaluationMode() { set_training(module_, was_training_); }
+  ~EvaluationMode() {
+    for (auto* module : trained_) set_training(*module, true);
+  }
   EvaluationMode(const EvaluationMode&) = delete;
   EvaluationMode& operator=(const EvaluationMode&) = delete;
 
  private:
-  torch::nn::Module& module_;
-  const bool was_training_;
+  std::vector<torch::nn::Module*> trained_;
 };
 
 // What is compared with the prediction, apart from its tensor: the file's own annotation, or what the transforms made
 // of it.
-Exam exam(const Pipeline& pipeline, const SampleSource& source, std::size_t index) {
-  Exam made;
-  auto sample = source.read(index);
-  const bool at_input = pipeline.spec.evaluate_at == PipelineSpec::EvaluateAt::input;
-  if (!at_input) {
-    made.truth.sample = sample;
-    made.truth.sample.labels = sample.labels.clone();  // a transform may write in place
-  }
-  sample = source.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
-  if (at_input) {
-    sample.geometry = {};
-    sample.geometry.original = extent(sample.image);
-    made.truth.sample = sample;
-  }
+Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t index) {
+  Item made;
+  const auto& first = ensemble.first();
+  const auto read = source.read(index);
+  const bool at_input = first.spec.evaluate_at == PipelineSpec::EvaluateAt::input;
+  if (!at_input) made.truth.sample = read;
+  made.batches = ensemble.prepare([&](const Network& network) {
+    auto sample = read;
+    sample.labels = read.labels.clone();  // a transform may write in place
+    const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse};
+    sample = own.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
+    if (at_input) {
+      sample.geometry = {};
+      sample.geometry.original = extent(sample.image);
+      made.truth.sample = sample;
+    }
+    return sample;
+  });
   made.truth.labels = labels_tensor(made.truth.sample);
   made.truth.targets = target_tensors(made.truth.sample);
-  std::vector<Sample> one{std::move(sample)};
-  made.batch = pipeline.collate(std::move(one));
   return made;
 }
 
-Exam exam_or_reason(const Pipeline& pipeline, const SampleSource& source, std::size_t index) {
-  if (pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return exam(pipeline, source, index);
+Item item_or_reason(const Ensemble& ensemble, const SampleSource& source, std::size_t index) {
+  if (ensemble.first().spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return item(ensemble, source, index);
   try {
-    return exam(pipeline, source, index);
+    return item(ensemble, source, index);
   } catch (const DataError& error) {
-    Exam none;
+    Item none;
     none.bad = error.what();
     return none;
   }
@@ -69,14 +73,34 @@ Exam exam_or_reason(const Pipeline& pipeline, const SampleSource& source, std::s
 
 }  // namespace
 
-Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
-                    const std::function<void(std::size_t, std::size_t)>& progress) {
+void check_report(const std::string& metric, const MetricReport& report, std::size_t classes) {
+  const auto fail = [&](const std::string& reason) {
+    throw PluginError("metric \"" + metric + "\"", "broke its contract: " + reason);
+  };
+  const auto check = [&](const std::string& table, const auto& cells, std::size_t rows, std::size_t columns) {
+    if (cells.size() != rows)
+      fail(table + " has " + std::to_string(cells.size()) + " rows, and " + std::to_string(rows) + " names of rows");
+    for (std::size_t i = 0; i < rows; ++i)
+      if (cells[i].size() != columns)
+        fail("row " + std::to_string(i) + " of " + table + " has " + std::to_string(cells[i].size()) +
+             " values, and there are " + std::to_string(columns) + " columns");
+  };
+  if (report.values.empty()) fail("it gives no value");
+  if (!report.per_class.empty()) check("the table per class", report.per_class, classes, report.columns.size());
+  for (const auto& table : report.tables)
+    check("table \"" + table.name + "\"", table.cells, table.rows.size(), table.columns.size());
+}
+
+Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
+                    const std::function<void(std::size_t, std::size_t)>& progress,
+                    const std::vector<EvaluationObserver*>& observers) {
   const c10::InferenceMode no_gradients;
   const auto start = std::chrono::steady_clock::now();
-  const EvaluationMode mode(pipeline.model->module());
-  const auto metrics = pipeline.metrics();
+  const auto& network = ensemble.first();
+  const EvaluationMode mode(ensemble);
+  const auto metrics = network.metrics();
   Wanted wanted;
-  wanted.overlapping = pipeline.context.labels->overlapping;
+  wanted.overlapping = network.context.labels->overlapping;
   for (const auto& metric : metrics) {
     const auto theirs = metric->wanted();
     wanted.labels |= theirs.labels, wanted.scores |= theirs.scores;
@@ -85,14 +109,14 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
       if (std::find(wanted.named.begin(), wanted.named.end(), name) == wanted.named.end()) wanted.named.push_back(name);
   }
   const auto count = source.data->size();
-  Loader<Exam, Exam> loader(
+  Loader<Item, Item> loader(
       {[&] { return static_cast<std::int64_t>(count); }, [](std::int64_t) { return std::size_t{1}; },
        [&](std::int64_t index, std::size_t) {
          const c10::InferenceMode here;
-         return exam_or_reason(pipeline, source, static_cast<std::size_t>(index));
+         return item_or_reason(ensemble, source, static_cast<std::size_t>(index));
        },
-       [](std::int64_t, std::vector<Exam> parts) { return std::move(parts.front()); }},
-      pipeline.spec.train.workers);
+       [](std::int64_t, std::vector<Item> parts) { return std::move(parts.front()); }},
+      network.spec.train.workers);
   Evaluation result;
   for (std::size_t done = 0; done < count; ++done) {
     auto one = loader.next();
@@ -100,19 +124,21 @@ Evaluation evaluate(const Pipeline& pipeline, const SampleSource& source,
       result.bad_samples.push_back(one.bad);
       continue;
     }
-    one.batch = pipeline.placed(std::move(one.batch));
-    if (one.truth.labels.defined()) one.truth.labels = one.truth.labels.to(pipeline.device);
-    for (auto& [name, target] : one.truth.targets) target = target.to(pipeline.device);
-    const auto predictions = pipeline.model->decode(pipeline.infer(one.batch, wanted.named), one.batch, wanted);
-    for (const auto& metric : metrics) metric->update(predictions.at(0), one.truth);
+    if (one.truth.labels.defined()) one.truth.labels = one.truth.labels.to(network.device);
+    for (auto& [name, target] : one.truth.targets) target = target.to(network.device);
+    const auto prediction = ensemble.predict(std::move(one.batches), wanted);
+    for (const auto& metric : metrics) metric->update(prediction, one.truth);
+    for (auto* observer : observers) observer->image(done, prediction, one.truth);
     if (progress) progress(done + 1, count);
   }
   if (result.bad_samples.size() == count)
     throw DataError("the data to evaluate on",
-                    "has no sample that can be read; the first: " + result.bad_samples.front());
-  result.pictures = count - result.bad_samples.size();
-  for (std::size_t i = 0; i < metrics.size(); ++i)
-    result.reports.emplace_back(pipeline.spec.metrics[i].type(), metrics[i]->compute());
+                    "has no readable sample; the first error: " + result.bad_samples.front());
+  result.images = count - result.bad_samples.size();
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    result.reports.emplace_back(network.spec.metrics[i].type(), metrics[i]->compute());
+    check_report(result.reports.back().first, result.reports.back().second, network.context.labels->classes.size());
+  }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
 }

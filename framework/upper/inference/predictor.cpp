@@ -11,7 +11,6 @@
 
 #include "../../ground/data/overlay.h"
 #include "../loading/loader.h"
-#include "device.h"
 
 namespace sectile {
 namespace {
@@ -23,9 +22,40 @@ constexpr int kIgnoredWide = 65535;  // likewise in 16 bits
 
 struct Read {
   cv::Mat image;
-  Batch batch;
+  std::vector<Batch> batches;
   std::string bad;  // why there is none
 };
+
+Read read(const Ensemble& ensemble, const ImageSource& source) {
+  const auto place = source.place();
+  Read made;
+  const auto image = read_image(source.file, source.page);
+  made.image = with_channels(image, ensemble.first().context.channels, place);
+  made.batches = prepare(ensemble, image, place);
+  return made;
+}
+
+Read read_or_reason(const Ensemble& ensemble, const ImageSource& source, bool skip_bad) {
+  if (!skip_bad) return read(ensemble, source);
+  try {
+    return read(ensemble, source);
+  } catch (const DataError& error) {
+    Read none;
+    none.bad = error.what();
+    return none;
+  }
+}
+
+PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& wanted) {
+  const auto prediction = ensemble.predict(std::move(one.batches), wanted);
+  PredictedImage image;
+  image.image = one.image;
+  image.labels = label_map(prediction.labels);
+  if (wanted.scores) image.scores = score_map(prediction.scores);
+  return image;
+}
+
+}  // namespace
 
 cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place) {
   if (image.channels() == channels) return image;
@@ -42,34 +72,19 @@ cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& pla
   return converted;
 }
 
-Read read(const Pipeline& pipeline, const PictureSource& source) {
+std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const std::string& place) {
   const c10::InferenceMode no_gradients;
-  const auto place = source.place();
-  Read made;
-  made.image = with_channels(read_image(source.file, source.page), pipeline.context.channels, place);
-  Sample sample;
-  sample.id = place;
-  sample.image = made.image;
-  std::vector<Sample> one;
-  try {
-    one.push_back(transformed_alone(std::move(sample), pipeline.evaluation_transforms, pipeline.spec.transforms.fuse));
-  } catch (const cv::Exception& error) {  // OpenCV's functions do not know every type of pixel
-    throw DataError(place, "is " + cv::typeToString(made.image.type()) +
-                               ", which the transforms before the network cannot work on: " + error.what());
-  }
-  made.batch = pipeline.collate(std::move(one));
-  return made;
-}
-
-Read read_or_reason(const Pipeline& pipeline, const PictureSource& source, bool skip_bad) {
-  if (!skip_bad) return read(pipeline, source);
-  try {
-    return read(pipeline, source);
-  } catch (const DataError& error) {
-    Read none;
-    none.bad = error.what();
-    return none;
-  }
+  return ensemble.prepare([&](const Network& network) {
+    Sample sample;
+    sample.id = place;
+    sample.image = with_channels(image, network.context.channels, place);
+    try {
+      return transformed_alone(std::move(sample), network.evaluation_transforms, network.spec.transforms.fuse);
+    } catch (const cv::Exception& error) {  // OpenCV's functions do not know every type of pixel
+      throw DataError(place, "is " + cv::typeToString(image.type()) +
+                                 ", which the transforms before the network cannot work on: " + error.what());
+    }
+  });
 }
 
 // labels: int64 [H, W], or bool [classes, H, W] for overlapping classes.
@@ -87,7 +102,7 @@ cv::Mat label_map(const at::Tensor& labels) {
 
 // scores: float [classes, H, W], on any device.
 cv::Mat score_map(const at::Tensor& scores) {
-  if (!scores.defined()) throw PluginError("--scores", "this model gives no class scores; leave it out");
+  if (!scores.defined()) throw PluginError("scores", "this model gives none");
   cv::Mat map(static_cast<int>(scores.size(1)), static_cast<int>(scores.size(2)),
               CV_32FC(static_cast<int>(scores.size(0))));
   at::from_blob(map.data, {scores.size(1), scores.size(2), scores.size(0)}, at::kFloat)
@@ -95,36 +110,22 @@ cv::Mat score_map(const at::Tensor& scores) {
   return map;
 }
 
-PredictedPicture predicted(const Pipeline& pipeline, Read& one, const Wanted& wanted) {
-  const auto batch = pipeline.placed(std::move(one.batch));
-  const auto predictions = pipeline.model->decode(pipeline.infer(batch), batch, wanted);
-  PredictedPicture picture;
-  picture.image = one.image;
-  picture.labels = label_map(predictions.at(0).labels);
-  if (wanted.scores) picture.scores = score_map(predictions.at(0).scores);
-  return picture;
-}
-
-}  // namespace
-
-std::string PictureSource::place() const {
+std::string ImageSource::place() const {
   return file.string() + (pages > 1 ? ", page " + std::to_string(page + 1) : "");
 }
 
-std::vector<std::string> predict(const Pipeline& pipeline, const std::vector<PictureSource>& sources,
-                                 const PredictOptions& options,
-                                 const std::function<void(const PredictedPicture&)>& use) {
+std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<ImageSource>& sources,
+                                 const PredictOptions& options, const std::function<void(const PredictedImage&)>& use) {
   const c10::InferenceMode no_gradients;
-  set_training(pipeline.model->module(), false);
   Wanted wanted;
   wanted.labels = true;
   wanted.scores = options.scores;
-  wanted.overlapping = pipeline.context.labels->overlapping;
-  const int threads = std::clamp(static_cast<int>(sources.size()) - 1, 0, pipeline.spec.train.workers);
+  wanted.overlapping = ensemble.first().context.labels->overlapping;
+  const int threads = std::clamp(static_cast<int>(sources.size()) - 1, 0, ensemble.first().spec.train.workers);
   Loader<Read, Read> loader(
       {[&] { return static_cast<std::int64_t>(sources.size()); }, [](std::int64_t) { return std::size_t{1}; },
        [&](std::int64_t index, std::size_t) {
-         return read_or_reason(pipeline, sources[static_cast<std::size_t>(index)], options.skip_bad);
+         return read_or_reason(ensemble, sources[static_cast<std::size_t>(index)], options.skip_bad);
        },
        [](std::int64_t, std::vector<Read> parts) { return std::move(parts.front()); }},
       threads, threads);
@@ -135,9 +136,9 @@ std::vector<std::string> predict(const Pipeline& pipeline, const std::vector<Pic
       bad.push_back(one.bad);
       continue;
     }
-    auto picture = predicted(pipeline, one, wanted);
-    picture.index = index;
-    use(picture);
+    auto image = predicted(ensemble, one, wanted);
+    image.index = index;
+    use(image);
   }
   return bad;
 }
@@ -156,8 +157,8 @@ void write_labels(const fs::path& file, const cv::Mat& labels, const LabelMap& c
   write_png(file, pixels, palette);
 }
 
-void write_overlay(const fs::path& file, const PredictedPicture& picture, const LabelMap& classes) {
-  write_png(file, overlay(picture.image, picture.labels, classes));
+void write_overlay(const fs::path& file, const PredictedImage& image, const LabelMap& classes) {
+  write_png(file, overlay(image.image, image.labels, classes));
 }
 
 }  // namespace sectile

@@ -1,4 +1,4 @@
-// Samples to tensors, scores back to pictures, and the defaults of Model and DenseLoss.
+// Samples to tensors.
 #include "batch.h"
 
 #include <algorithm>
@@ -6,17 +6,13 @@
 #include <ATen/ATen.h>
 #include <opencv2/core.hpp>
 
-#include <sectile/loss.h>
 #include <sectile/model.h>
 #include <sectile/transform.h>
 
+#include "layout.h"
+
 namespace sectile {
 namespace {
-
-std::vector<std::int64_t> spatial(const Extent& size, bool volume) {
-  if (volume) return {size.depth, size.height, size.width};
-  return {size.height, size.width};
-}
 
 at::ScalarType type_of(const cv::Mat& mat) {
   switch (mat.depth()) {
@@ -42,19 +38,6 @@ at::Tensor view(const cv::Mat& mat) {
 
 at::Tensor channels_first(const at::Tensor& tensor) { return tensor.movedim(-1, 1); }
 
-// The part of [..., channels] (without the batch dimension) that is not padding.
-at::Tensor valid(at::Tensor tensor, const Extent& size, bool volume, int first) {
-  const auto sizes = spatial(size, volume);
-  for (std::size_t i = 0; i < sizes.size(); ++i) tensor = tensor.narrow(first + static_cast<int>(i), 0, sizes[i]);
-  return tensor;
-}
-
-at::Tensor interpolate(const at::Tensor& scores, at::IntArrayRef size) {  // [N, C, …]
-  if (scores.sizes().slice(2) == size) return scores;
-  return size.size() == 3 ? at::upsample_trilinear3d(scores, size, false)
-                          : at::upsample_bilinear2d(scores, size, false);
-}
-
 // One further map of every sample. `like` is any of them, `shape` is [N, …] with padding.
 at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, const cv::Mat& like,
                    std::vector<std::int64_t> shape) {
@@ -66,7 +49,7 @@ at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, 
     if (found == samples[n].targets.end()) continue;
     const auto size = extent(found->second);
     if (size != extent(samples[n].image))
-      throw DataError(samples[n].id, "picture and target \"" + name + "\" differ in size");
+      throw DataError(samples[n].id, "image and target \"" + name + "\" differ in size");
     if (found->second.type() != like.type())
       throw DataError(samples[n].id, "target \"" + name + "\" has another type than in other samples");
     valid(all[static_cast<std::int64_t>(n)], size, volume, 0)
@@ -83,8 +66,8 @@ void write_row(const T* from, float* to, int width, const std::vector<float>& sh
     for (std::size_t c = 0; c < channels; ++c) *to++ = (static_cast<float>(*from++) - shift[c]) * scale[c];
 }
 
-// Straight from the picture's own type into the batch's memory: the only pass over the pixels after the transforms.
-void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [..., C], the picture's part of the batch
+// Straight from the image's own type into the batch's memory: the only pass over the pixels after the transforms.
+void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [..., C], the image's part of the batch
   const auto& image = sample.image;
   const auto channels = static_cast<std::size_t>(image.channels());
   std::vector<float> shift(channels, 0), scale(channels, 1);
@@ -144,13 +127,13 @@ Extent padded_size(const Sample& first, const std::vector<Extent>& sizes, const 
                          (volume && padded.depth < traits.least.depth);
   if (too_small)
     throw DataError(first.id, "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
-                                  "\" takes at least " + text(traits.least, volume) +
-                                  ": leave such images out, or enlarge them with a transform such as pad");
+                                  "\" needs at least " + text(traits.least, volume) +
+                                  ": remove such images, or enlarge them with a transform such as pad");
   const bool too_large = padded.height > traits.window.height || padded.width > traits.window.width ||
                          (volume && padded.depth > traits.window.depth);
   if (how.training && traits.pad_to_window && too_large)
     throw DataError(first.id, "is " + text(sizes.front(), volume) + " pixels, and model \"" + how.model +
-                                  "\" takes no more than " + text(traits.window, volume) +
+                                  "\" takes at most " + text(traits.window, volume) +
                                   ": crop training images to that size, with a transform such as random_crop");
   return padded;
 }
@@ -213,7 +196,7 @@ const at::Tensor& Outputs::at(const std::string& name) const {
   std::string there;
   for (const auto& [known, unused] : named) there += (there.empty() ? "" : ", ") + known;
   throw PluginError("outputs",
-                    "the model gives no \"" + name + "\"; it gives: " + (there.empty() ? "logits only" : there));
+                    "the model has no output \"" + name + "\"; it has: " + (there.empty() ? "logits only" : there));
 }
 
 void refuse_size(const Sample& sample, const Collation& how) { padded_size(sample, {extent(sample.image)}, how); }
@@ -267,8 +250,7 @@ Batch collate(std::vector<Sample> samples, const Collation& how) {
     auto& sample = samples[static_cast<std::size_t>(n)];
     write_pixels(sample, valid(images[n], extent(sample.image), volume, 0));
     if (!sample.labels.empty()) {
-      if (extent(sample.labels) != extent(sample.image))
-        throw DataError(sample.id, "picture and labels differ in size");
+      if (extent(sample.labels) != extent(sample.image)) throw DataError(sample.id, "image and labels differ in size");
       auto to = valid(labels[n], extent(sample.labels), volume, 0);
       const bool soft = sample.labels.depth() == CV_32F;
       if (per_class && !soft)
@@ -334,75 +316,6 @@ Batch window_of(const Batch& batch, const std::array<std::int64_t, 3>& at, const
   }
   part.support = batch.support;
   return part;
-}
-
-at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t index) {
-  const auto& geometry = batch.truth[index].geometry;
-  if (!geometry.invertible)
-    throw DataError(batch.truth[index].id, "was warped by a transform that cannot be undone; use it for training only");
-  const bool volume = batch.images.dim() == 5;
-  const Extent now = batch.sizes[index], then = geometry.original;
-  auto input = valid(interpolate(scores.unsqueeze(0), batch.images.sizes().slice(2)), now, volume, 2);
-  if (now == then && geometry.to_original == cv::Matx44d::eye()) return input.squeeze(0);
-  // original position → position here, both scaled to -1…1: what affine_grid calls theta.
-  const auto back = geometry.to_original.inv();
-  const double size_now[] = {double(now.width), double(now.height), double(now.depth)};
-  const double size_then[] = {double(then.width), double(then.height), double(then.depth)};
-  const int dims = volume ? 3 : 2;
-  auto theta = at::empty({1, dims, dims + 1}, at::kDouble);
-  for (int i = 0; i < dims; ++i) {
-    double shift = back(i, 3) * 2 / size_now[i] - 1;
-    for (int j = 0; j < dims; ++j) {
-      theta[0][i][j] = back(i, j) * size_then[j] / size_now[i];
-      shift += back(i, j) * size_then[j] / size_now[i];
-    }
-    theta[0][i][dims] = shift;
-  }
-  auto shape = spatial(then, volume);
-  shape.insert(shape.begin(), {1, scores.size(0)});
-  const auto grid = at::affine_grid_generator(theta.to(scores.options()), shape, false);
-  return at::grid_sampler(input, grid, 0, 1, false).squeeze(0);  // linear, border
-}
-
-cv::Rect2f restore(const cv::Rect2f& box, const Batch& batch, std::size_t index) {
-  Warp back;
-  back.to_input = batch.truth[index].geometry.to_original.inv();
-  back.size = batch.truth[index].geometry.original;
-  Sample carrier;
-  carrier.geometry.original = batch.sizes[index];
-  carrier.instances.push_back({.box = box});
-  apply(back, carrier);
-  return carrier.instances.empty() ? cv::Rect2f() : carrier.instances.front().box;
-}
-
-std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const {
-  std::vector<Prediction> predictions;
-  for (std::size_t n = 0; n < batch.sizes.size(); ++n) {
-    Prediction prediction;
-    prediction.id = batch.truth[n].id;
-    const auto scores = restore(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
-    if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);
-    if (wanted.scores) prediction.scores = wanted.overlapping ? scores.sigmoid() : scores.softmax(0);
-    for (const auto& name : wanted.named)
-      prediction.named[name] = restore(outputs.at(name)[static_cast<std::int64_t>(n)], batch, n);
-    predictions.push_back(std::move(prediction));
-  }
-  return predictions;
-}
-
-LossTerms DenseLoss::operator()(const Outputs& outputs, const Batch& batch) const {
-  if (!outputs.logits.defined()) throw PluginError("loss", "wants class scores, and the model gives no logits");
-  if (!batch.labels.defined()) throw PluginError("loss", "wants labels, and the batch has none");
-  const bool per_class = batch.labels.is_floating_point();
-  const auto type = outputs.logits.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-  auto logits = outputs.logits.to(type);
-  if (!at_own_resolution()) logits = interpolate(logits, batch.labels.sizes().slice(per_class ? 2 : 1));
-  return {{"", per_class ? forward_per_class(logits, batch.labels.to(type)) : forward(logits, batch.labels)}};
-}
-
-at::Tensor DenseLoss::forward_per_class(const at::Tensor&, const at::Tensor&) const {
-  throw PluginError("loss",
-                    "cannot read labels per class (overlapping classes, soft labels); use one that does: bce, dice");
 }
 
 }  // namespace sectile

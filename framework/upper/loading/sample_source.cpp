@@ -9,9 +9,9 @@ namespace {
 
 constexpr std::uint64_t kBatchStream = 0x6261746368;  // keeps a batch's numbers apart from its samples'
 
-void know_own_size(Sample& sample) {
+void set_original_size(Sample& sample) {
   if (sample.geometry.original.width == 0) sample.geometry.original = extent(sample.image);
-  for (auto& shot : sample.support) know_own_size(shot);
+  for (auto& shot : sample.support) set_original_size(shot);
 }
 
 // A sample as it will be after a warp that has not been applied yet, without its pixels and annotation. The pixels'
@@ -105,7 +105,7 @@ Sample apply(const SampleSource& source, Sample sample, std::size_t count, const
 
 Sample SampleSource::read(std::size_t index) const {
   auto sample = data->read(index);
-  know_own_size(sample);
+  set_original_size(sample);
   return sample;
 }
 
@@ -116,7 +116,7 @@ Sample SampleSource::transformed(Sample sample, const Occasion& when) const {
 }
 
 Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse) {
-  know_own_size(sample);
+  set_original_size(sample);
   Chain chain(sample, fuse);
   for (std::size_t i = 0; i < transforms.size(); ++i)
     chain.add(*transforms[i], [i](std::size_t) { return Draw(Random{i}, nullptr); });

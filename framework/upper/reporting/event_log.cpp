@@ -9,7 +9,7 @@
 
 #include <sectile/error.h>
 
-#include "../../ground/data/picture_file.h"
+#include "../../ground/images/image_file.h"
 
 namespace sectile {
 namespace {
@@ -37,6 +37,8 @@ std::string digits(Number value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
+std::string number(double value) { return std::isfinite(value) ? digits(value) : "null"; }
+
 // Every line that EventLog writes has it near its beginning.
 std::int64_t step_of(const std::string& line) {
   const std::string key = "\"step\": ";
@@ -50,15 +52,24 @@ JsonLine& JsonLine::member(const std::string& name, const std::string& json) {
   members_ += (members_.empty() ? "" : ", ") + quoted(name) + ": " + json;
   return *this;
 }
-JsonLine& JsonLine::add(const std::string& name, double value) {
-  return member(name, std::isfinite(value) ? digits(value) : "null");
-}
+JsonLine& JsonLine::add(const std::string& name, double value) { return member(name, number(value)); }
 JsonLine& JsonLine::add(const std::string& name, std::int64_t value) { return member(name, digits(value)); }
 JsonLine& JsonLine::add(const std::string& name, const std::string& value) { return member(name, quoted(value)); }
 JsonLine& JsonLine::add(const std::string& name, const JsonLine& value) { return member(name, value.text()); }
 JsonLine& JsonLine::add(const std::string& name, const std::vector<std::string>& values) {
   std::string list;
   for (const auto& value : values) list += (list.empty() ? "" : ", ") + quoted(value);
+  return member(name, "[" + list + "]");
+}
+
+JsonLine& JsonLine::add(const std::string& name, const std::vector<JsonLine>& values) {
+  std::string list;
+  for (const auto& value : values) list += (list.empty() ? "" : ", ") + value.text();
+  return member(name, "[" + list + "]");
+}
+JsonLine& JsonLine::add(const std::string& name, const std::vector<double>& values) {
+  std::string list;
+  for (const double value : values) list += (list.empty() ? "" : ", ") + number(value);
   return member(name, "[" + list + "]");
 }
 

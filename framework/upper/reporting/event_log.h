@@ -17,6 +17,8 @@ class JsonLine {
   JsonLine& add(const std::string& name, const std::string& value);
   JsonLine& add(const std::string& name, const JsonLine& value);
   JsonLine& add(const std::string& name, const std::vector<std::string>& values);
+  JsonLine& add(const std::string& name, const std::vector<double>& values);
+  JsonLine& add(const std::string& name, const std::vector<JsonLine>& values);
   std::string text() const { return "{" + members_ + "}"; }
 
  private:

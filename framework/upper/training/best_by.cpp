@@ -15,7 +15,11 @@ BestBy::BestBy(const Pipeline& pipeline) : options_(pipeline.spec.train), name_(
     for (const auto& value : metric->compute().values) {
       const auto full = type + "/" + value.name;
       if (name_.empty()) name_ = full;
-      if (name_ == full) return;
+      if (name_ == full) {
+        higher_ = options_.best_is ? *options_.best_is == PipelineSpec::Best::max
+                                   : value.better == MetricReport::Better::higher;
+        return;
+      }
       known += (known.empty() ? "" : ", ") + full;
     }
   }
@@ -31,7 +35,7 @@ double BestBy::value(const Evaluation& evaluation) const {
 
 bool BestBy::better(double value, std::optional<double> than, double by) const {
   if (!std::isfinite(value)) return false;
-  return !than || (options_.best_is == PipelineSpec::Best::max ? value > *than + by : value < *than - by);
+  return !than || (higher_ ? value > *than + by : value < *than - by);
 }
 
 bool BestBy::stops_early(const std::vector<double>& evaluations) const {

@@ -25,6 +25,7 @@ class BestBy {
  private:
   const PipelineSpec::Train& options_;
   std::string name_;
+  bool higher_ = true;  // is better
 };
 
 }  // namespace sectile

@@ -70,7 +70,8 @@ TrainingPlan::Epoch TrainingPlan::draw(std::size_t epoch) const {
       sampler->draw({.epoch = epoch, .samples = samples, .available = available}, Random{seed, epoch, kOrderStream});
   if (indexes.size() != samples)
     throw PluginError("/sampler", "gave " + std::to_string(indexes.size()) + " samples for epoch " +
-                                      std::to_string(epoch + 1) + ", and " + std::to_string(samples) + " were wanted");
+                                      std::to_string(epoch + 1) + ", and " + std::to_string(samples) +
+                                      " were requested");
   std::vector<std::size_t> times(available);
   Epoch drawn;
   drawn.reserve(samples);

@@ -25,7 +25,7 @@ TrainingPlan plan_of(const Pipeline& pipeline) {
   plan.available = pipeline.training.data->size();
   const auto& wanted = pipeline.spec.sampler.common().samples;
   plan.samples = wanted ? static_cast<std::size_t>(*wanted) : plan.sampler->samples_per_epoch(plan.available);
-  if (plan.samples == 0) throw PluginError("/sampler", "says that an epoch has no samples");
+  if (plan.samples == 0) throw PluginError("/sampler", "gave an epoch without samples");
   plan.batch = std::min(plan.samples, static_cast<std::size_t>(train.batch_size));
   plan.accumulate = static_cast<std::size_t>(train.accumulate);
   plan.drop_last = train.drop_last;
@@ -106,12 +106,13 @@ void RunState::keep_last(const fs::path& folder) const {
 void RunState::resume(const fs::path& file) {
   const auto checkpoint = load_checkpoint(file);
   if (!checkpoint.resumption)
-    throw DataError(file, "holds weights alone, and no run can go on from them; last.pth and step-*.pth can");
+    throw DataError(file, "contains only weights and cannot be resumed; use last.pth or step-*.pth");
   if (checkpoint.resumption->api < kResumedSince)
-    throw DataError(
-        file, "was saved by a version of Sectile with API " + std::to_string(checkpoint.resumption->api) +
-                  ", whose runs draw other random numbers than this one's (API " + std::to_string(SECTILE_API_VERSION) +
-                  "): finish the run with that version, or begin a new one with its weights (/model/weights)");
+    throw DataError(file,
+                    "was saved by a version of Sectile with API " + std::to_string(checkpoint.resumption->api) +
+                        ", which uses random numbers differently from this version (API " +
+                        std::to_string(SECTILE_API_VERSION) +
+                        "): finish the run with that version, or start a new one from its weights (/model/weights)");
   refuse_other_spec(checkpoint, file);
   load_into(pipeline_.model->module(), checkpoint.model, checkpoint.model_type, file);
   record = *checkpoint.resumption;
@@ -127,9 +128,10 @@ void RunState::resume(const fs::path& file) {
 void RunState::refuse_other_spec(const Checkpoint& checkpoint, const fs::path& file) const {
   std::vector<Problem> problems;
   for (const auto& pointer : training_differences(spec, checkpoint.spec))
-    problems.push_back({pointer, "is not what " + file.string() +
-                                     " was trained with; a run goes on with the same spec. Put it back, or begin a new "
-                                     "run (its weights can be the start: /model/weights)"});
+    problems.push_back(
+        {pointer, "is not what " + file.string() +
+                      " was trained with; a run can only be resumed with the same spec. Restore it, or start a new "
+                      "run (to use its weights: /model/weights)"});
   if (!problems.empty()) throw SpecError(std::move(problems));
 }
 

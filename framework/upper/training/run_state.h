@@ -13,9 +13,9 @@
 #include <sectile/optimizer.h>
 #include <sectile/schedule.h>
 
+#include "../weights/checkpoint.h"
 #include "../weights/ema.h"
 #include "best_by.h"
-#include "checkpoint.h"
 #include "gradients.h"
 #include "pipeline.h"
 #include "plan.h"

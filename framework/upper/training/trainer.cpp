@@ -11,9 +11,9 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
-#include "../../ground/data/picture_file.h"
-#include "../inference/device.h"
+#include "../../ground/images/image_file.h"
 #include "../loading/loader.h"
+#include "../network/device.h"
 #include "../reporting/event_log.h"
 #include "run_state.h"
 
@@ -56,18 +56,21 @@ struct Interrupted {};
 
 class Run {
  public:
-  Run(Pipeline& pipeline, const fs::path& folder, const TrainListener& listener, const std::optional<fs::path>& from)
-      : pipeline_(pipeline), options_(pipeline.spec.train), folder_(folder), listener_(listener), state_(pipeline) {
+  Run(Pipeline& pipeline, const fs::path& folder, const std::vector<TrainListener>& listeners,
+      const TrainControl& control)
+      : pipeline_(pipeline), options_(pipeline.spec.train), folder_(folder), control_(control), state_(pipeline) {
     if (options_.deterministic) want_determinism();
     if (pipeline.spec.data.val) validation_ = pipeline.source("val");
     refuse_without_evaluations();
     remove_unfinished(folder);
-    if (from) {
-      state_.resume(*from);
+    if (control.resume_from) {
+      state_.resume(*control.resume_from);
       log_ = std::make_unique<EventLog>(folder / "log.jsonl", state_.step);
     } else {
       log_ = std::make_unique<EventLog>(folder / "log.jsonl");
     }
+    listeners_.push_back(logging_to(*log_));
+    listeners_.insert(listeners_.end(), listeners.begin(), listeners.end());
     seconds_before_ = state_.record.seconds;
     write_text(folder / "spec.json", state_.spec);
   }
@@ -120,7 +123,7 @@ class Run {
       one_step(loader);
       state_.record.seconds += seconds_since(start);
       tell_step(first);
-      const bool stop = listener_.interrupted();
+      const bool stop = control_.interrupted();
       if (evaluation_is_due()) {
         state_.record.evaluation_due = true;
         if (stop || !evaluated()) return stopped();
@@ -143,7 +146,7 @@ class Run {
     if (validation_) return;
     std::vector<Problem> problems;
     const auto wants = [&](const char* pointer, bool wanted) {
-      if (wanted) problems.push_back({pointer, "looks at evaluations, and there are none without /data/val"});
+      if (wanted) problems.push_back({pointer, "needs evaluations, which need /data/val"});
     };
     wants("/schedule", state_.schedule->wants_evaluations());
     wants("/train/early_stopping", options_.early_stopping.has_value());
@@ -170,11 +173,11 @@ class Run {
                .lr = lr};
     forget_gradients(state_.groups);
     bool overflowed = false;
-    std::vector<std::string> pictures;
+    std::vector<std::string> images;
     for (std::int64_t i = 0; i < batches; ++i) {
       auto loaded = loader.next();
       for (const auto& reason : loaded.bad) note_bad_sample(reason);
-      for (const auto& sample : loaded.batch.truth) pictures.push_back(sample.id);
+      for (const auto& sample : loaded.batch.truth) images.push_back(sample.id);
       images_ += static_cast<std::int64_t>(loaded.batch.truth.size());
       overflowed |= !learn_from(pipeline_.placed(std::move(loaded.batch)), batches);
     }
@@ -185,7 +188,7 @@ class Run {
     overflowed = !std::isfinite(report_.gradient_norm);
     const double scale = state_.scaler.scale;
     if (options_.precision == Precision::fp16) state_.scaler.update(overflowed);
-    if (overflowed && (options_.precision != Precision::fp16 || scale <= 1)) stop_at_no_number(pictures);
+    if (overflowed && (options_.precision != Precision::fp16 || scale <= 1)) stop_at_non_finite(images);
     ++state_.step;
     if (overflowed) return;
     if (options_.clip_gradient > 0) clip(found, report_.gradient_norm, options_.clip_gradient);
@@ -213,17 +216,17 @@ class Run {
     return true;
   }
 
-  [[noreturn]] void stop_at_no_number(const std::vector<std::string>& pictures) const {
+  [[noreturn]] void stop_at_non_finite(const std::vector<std::string>& images) const {
     const bool of_loss = !std::isfinite(report_.loss);
-    std::string text = std::string(of_loss ? "the loss" : "a gradient") + " is no finite number in step " +
+    std::string text = std::string(of_loss ? "the loss" : "a gradient") + " is not finite (NaN or Inf) at step " +
                        std::to_string(report_.step) + ":";
     for (const auto& [name, value] : report_.terms) text += " " + name + " " + std::to_string(value);
     if (!of_loss) {
       text += "; of";
       for (const auto& name : not_finite(state_.groups, 3)) text += " " + name;
     }
-    text += "; pictures:";
-    for (const auto& id : pictures) text += " " + id;
+    text += "; images:";
+    for (const auto& id : images) text += " " + id;
     throw std::runtime_error(text + ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
                              (fs::exists(folder_ / "last.pth")
                                   ? (folder_ / "last.pth").string() + " is of an earlier step"
@@ -232,12 +235,8 @@ class Run {
 
   void note_bad_sample(const std::string& reason) {
     state_.record.bad_samples.push_back(reason);
-    log_->write(JsonLine()
-                    .add("event", std::string("bad_sample"))
-                    .add("step", report_.step)
-                    .add("epoch", std::int64_t{report_.epoch})
-                    .add("reason", reason));
-    listener_.noted("skipped: " + reason);
+    for (const auto& listener : listeners_)
+      listener.skipped({.step = report_.step, .epoch = report_.epoch, .reason = reason});
   }
 
   void tell_step(std::int64_t first) {
@@ -246,20 +245,8 @@ class Run {
     report_.seconds = state_.record.seconds;
     report_.images_per_second = seconds_here > 0 ? static_cast<double>(images_) / seconds_here : 0;
     report_.seconds_left = seconds_here / steps_here * static_cast<double>(state_.plan.steps() - state_.step);
-    JsonLine terms;
-    for (const auto& [name, value] : report_.terms) terms.add(name, value);
-    JsonLine line;
-    line.add("event", std::string("step"))
-        .add("step", report_.step)
-        .add("epoch", std::int64_t{report_.epoch})
-        .add("loss", report_.loss)
-        .add("terms", terms)
-        .add("gradient_norm", report_.gradient_norm)
-        .add("lr", report_.lr)
-        .add("seconds", report_.seconds);
-    if (options_.precision == Precision::fp16) line.add("loss_scale", state_.scaler.scale);
-    log_->write(line);
-    listener_.stepped(report_);
+    if (options_.precision == Precision::fp16) report_.loss_scale = state_.scaler.scale;
+    for (const auto& listener : listeners_) listener.stepped(report_);
   }
 
   // Evaluates where there is something to evaluate on, and saves; false when interrupted, and saved as due.
@@ -272,8 +259,8 @@ class Run {
       try {
         const Ema::Scope means(state_.ema ? &*state_.ema : nullptr);
         evaluation = evaluate(pipeline_, *validation_, [this](std::size_t done, std::size_t all) {
-          listener_.evaluating(done, all);
-          if (done < all && listener_.interrupted()) throw Interrupted{};
+          for (const auto& listener : listeners_) listener.evaluating(done, all);
+          if (done < all && control_.interrupted()) throw Interrupted{};
         });
       } catch (const Interrupted&) {
         return false;
@@ -282,8 +269,11 @@ class Run {
       best = state_.best_by.better(*value, state_.record.best);
       if (best) state_.record.best = value, state_.record.best_epoch = epoch;
       state_.record.evaluations.push_back(*value);
-      tell_evaluation(evaluation, epoch);
-      listener_.evaluated(static_cast<int>(epoch), evaluation, best);
+      for (const auto& reason : evaluation.bad_samples)
+        if (told_.insert(reason).second) result_.bad_samples.push_back(reason);
+      for (const auto& listener : listeners_)
+        listener.evaluated(
+            {.step = state_.step, .epoch = static_cast<int>(epoch), .evaluation = evaluation, .best = best});
       result_.last = std::move(evaluation);
     }
     state_.record.evaluation_due = false;
@@ -292,30 +282,14 @@ class Run {
     return true;
   }
 
-  void tell_evaluation(const Evaluation& evaluation, std::int64_t epoch) {
-    for (const auto& reason : evaluation.bad_samples) {
-      if (told_.insert(reason).second) result_.bad_samples.push_back(reason);
-    }
-    JsonLine values;
-    for (const auto& [metric, report] : evaluation.reports)
-      for (const auto& value : report.values) values.add(metric + "/" + value.name, value.value);
-    log_->write(JsonLine()
-                    .add("event", std::string("evaluation"))
-                    .add("step", state_.step)
-                    .add("epoch", epoch)
-                    .add("pictures", static_cast<std::int64_t>(evaluation.pictures))
-                    .add("bad_samples", evaluation.bad_samples)
-                    .add("seconds", evaluation.seconds)
-                    .add("values", values));
-  }
-
   Pipeline& pipeline_;
   const PipelineSpec::Train& options_;
   const fs::path folder_;
-  const TrainListener& listener_;
+  const TrainControl& control_;
   RunState state_;
   std::optional<SampleSource> validation_;
   std::unique_ptr<EventLog> log_;
+  std::vector<TrainListener> listeners_;
   StepReport report_;
   std::int64_t images_ = 0;     // since it began or was resumed
   double seconds_before_ = 0;   // it was resumed
@@ -325,9 +299,9 @@ class Run {
 
 }  // namespace
 
-TrainResult train(Pipeline& pipeline, const fs::path& folder, const TrainListener& listener,
-                  const std::optional<fs::path>& resume_from) {
-  return Run(pipeline, folder, listener, resume_from).all();
+TrainResult train(Pipeline& pipeline, const fs::path& folder, const std::vector<TrainListener>& listeners,
+                  const TrainControl& control) {
+  return Run(pipeline, folder, listeners, control).all();
 }
 
 }  // namespace sectile

@@ -291,10 +291,10 @@ std::string told(const LoadReport& report, const WeightsFile& file) {
     if (!names.empty()) text += "; " + std::to_string(names.size()) + " " + what + " (" + first_few(names) + ")";
   };
   add(report.adapted, "adapted to the network's shape");
-  add(report.reinitialized, "of the head for another number of classes, left as made");
-  add(report.missing, "missing in the file, left as made");
+  add(report.reinitialized, "in the head, which has a different number of classes, initial values kept");
+  add(report.missing, "missing in the file, initial values kept");
   add(report.uncounted, "batch counters left at 0, which this file is too old to have");
-  add(report.unexpected, "unknown to the network, left out");
+  add(report.unexpected, "unknown to the network, ignored");
   return text;
 }
 
@@ -302,7 +302,7 @@ void refuse(const LoadReport& report, const WeightsFile& file) {
   const bool nothing = report.loaded.empty() && report.adapted.empty() && report.misfits.empty();
   const bool differs = !report.missing.empty() || !report.unexpected.empty();
   if (!nothing && report.misfits.empty() && !(file.strict && differs)) return;
-  std::string text = nothing ? "has nothing for " + file.network : "does not fit " + file.network;
+  std::string text = nothing ? "has no weights for " + file.network : "does not fit " + file.network;
   if (const auto how = reading(report); !how.empty()) text += ", read " + how;
   const auto line = [&](std::size_t count, const char* what, const std::string& list) {
     if (count > 0) text += std::string("\n  ") + what + " (" + std::to_string(count) + "): " + list;
@@ -311,11 +311,11 @@ void refuse(const LoadReport& report, const WeightsFile& file) {
   line(report.missing.size(), "missing in the file", first_few(report.missing, "the file", report.unexpected));
   line(report.unexpected.size(), "unknown to the network", first_few(report.unexpected, "the network", report.missing));
   if (nothing)
-    text += "\nis it a file of another network?";
+    text += "\nis it a file of a different network?";
   else if (!report.misfits.empty())
-    text += "\ngive the network the options that the file was made with";
+    text += "\nuse the model options that the file was made with";
   else
-    text += "\n\"weights_strict\": false loads what fits, and leaves what is missing as made";
+    text += "\n\"weights_strict\": false loads what matches, and keeps the initial values of the rest";
   throw DataError(file.path, text);
 }
 

@@ -38,8 +38,8 @@ struct WeightsFile {
   bool strict = true;
 };
 // Starts a network from a file's weights. Returns what to tell the user; throws DataError, before anything is written,
-// for a wrong shape or type, for a file that has nothing for it, and, if strict, for any name that only one of the two
-// has.
+// for a wrong shape or type, for a file that has no weights for it, and, if strict, for any name that only one of the
+// two has.
 std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
 
 }  // namespace sectile

@@ -171,8 +171,8 @@ class PickleReader {
         push(storage(pop()));
         return;
       default:
-        throw std::runtime_error("holds something that weights do not need (pickle opcode " + std::to_string(opcode) +
-                                 ")");
+        throw std::runtime_error("contains something that weights do not need (pickle opcode " +
+                                 std::to_string(opcode) + ")");
     }
   }
 
@@ -197,7 +197,7 @@ class PickleReader {
   }
   void long_integer() {
     const auto text = take(number<std::uint8_t>());
-    if (text.size() > 8) throw std::runtime_error("holds an integer of more than 64 bits");
+    if (text.size() > 8) throw std::runtime_error("contains an integer of more than 64 bits");
     std::uint64_t value = !text.empty() && (text.back() & 0x80) ? ~std::uint64_t{0} : 0;
     for (std::size_t i = text.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(text[i]);
     push(static_cast<std::int64_t>(value));
@@ -344,27 +344,9 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 
 }  // namespace
 
-const PythonDict* PythonValue::dict() const {
-  const auto* pointer = as<std::shared_ptr<PythonDict>>();
-  return pointer ? pointer->get() : nullptr;
-}
-const PythonList* PythonValue::list() const {
-  const auto* pointer = as<std::shared_ptr<PythonList>>();
-  return pointer ? pointer->get() : nullptr;
-}
-const PythonValue* PythonValue::find(const std::string& key) const {
-  const auto* items = dict();
-  if (!items) return nullptr;
-  const PythonValue* found = nullptr;
-  for (const auto& [name, item] : *items)
-    if (const auto* text = name.as<std::string>(); text && *text == key)
-      found = &item;  // as in Python, the last one counts
-  return found;
-}
-
 PythonValue read_torch_file(const fs::path& file) {
   std::error_code missing;
-  if (!fs::is_regular_file(file, missing)) throw DataError(file, "is no file");
+  if (!fs::is_regular_file(file, missing)) throw DataError(file, "is not a file");
   try {
     caffe2::serialize::PyTorchStreamReader zip(file.string());
     if (!zip.hasRecord("data.pkl")) throw std::runtime_error("it has no record data.pkl, as TorchScript files do not");
@@ -375,7 +357,7 @@ PythonValue read_torch_file(const fs::path& file) {
   } catch (const DataError&) {
     throw;
   } catch (const std::exception& error) {  // LibTorch's own begin a backtrace in the second line
-    throw DataError(file, "is no file of torch.save's zip format, or is damaged: " + first_line(error.what()));
+    throw DataError(file, "is not a torch.save zip file, or is damaged: " + first_line(error.what()));
   }
 }
 

@@ -101,9 +101,9 @@ StateDict state_dict(torch::nn::Module& module) {
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options) {
   const auto facts = facts_of(module);
   if (options.layer_decay != 1 && facts.deepest < 0)
-    throw SpecError("/optimizer/layer_decay", "has no meaning for this model, which knows no stages; leave it out");
+    throw SpecError("/optimizer/layer_decay", "does not apply to this model, which has no stages; remove it");
   if (options.head_lr_scale != 1 && facts.head.empty())
-    throw SpecError("/optimizer/head_lr_scale", "has no meaning for this model, which names no head; use \"groups\"");
+    throw SpecError("/optimizer/head_lr_scale", "does not apply to this model, which defines no head; use \"groups\"");
   std::vector<std::size_t> matches(options.groups.size());
   std::map<std::pair<double, bool>, ParameterGroup> groups;
   for (auto& item : module.named_parameters()) {
@@ -129,7 +129,7 @@ std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Ki
     group.parameters.push_back(item.value());
   }
   refuse_unmatched(module, options, matches);
-  if (groups.empty()) throw SpecError("/optimizer/groups", "leaves no parameter to learn: all of them are frozen");
+  if (groups.empty()) throw SpecError("/optimizer/groups", "freezes all parameters: there is nothing to train");
   std::vector<ParameterGroup> result;
   for (auto& [key, group] : groups) {
     group.lr_scale = key.first;
@@ -146,8 +146,8 @@ void freeze(torch::nn::Module& module, int stages, const std::string& name) {
   int known = 0;
   for (const auto& item : module.named_parameters()) known = std::max(known, depth(item.key()) + 1);
   if (known == 0)
-    throw OptionError("freeze", "has no meaning for " + name +
-                                    ", which knows no stages; leave it out, or name parameters in /optimizer/groups");
+    throw OptionError("freeze", "does not apply to " + name +
+                                    ", which has no stages; remove it, or freeze parameters with /optimizer/groups");
   if (stages > known)
     throw OptionError("freeze",
                       "is " + std::to_string(stages) + ", and " + name + " has " + std::to_string(known) + " stages");

@@ -11,8 +11,8 @@ struct ConcatOptions {
   void declare(sectile::Options& options) {
     options
         .add("datasets", &datasets,
-             "The data sets, one after the other. Their classes must be the same in name and order. Samples keep their "
-             "names, which are unique only if they were so across all of them.")
+             "Datasets to concatenate. Their classes must have the same names and order. Sample names are kept, and "
+             "are unique only if they are unique across all datasets.")
         .required()
         .not_empty();
   }
@@ -68,4 +68,4 @@ class Concat final : public sectile::Dataset {
 
 SECTILE_PLUGIN("1.0.0",
                sectile::dataset<Concat, ConcatOptions>("concat",
-                                                       "Several data sets of the same classes, one after the other."))
+                                                       "Several datasets of the same classes, one after the other."))

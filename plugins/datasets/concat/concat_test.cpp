@@ -19,7 +19,7 @@ json synthetic(int count, int seed) { return {{"type", "synthetic"}, {"count", c
 
 }  // namespace
 
-TEST_CASE("concat puts data sets one after the other") {
+TEST_CASE("concat puts datasets one after the other") {
   const auto data = concat({synthetic(2, 1), synthetic(1, 2), synthetic(3, 3)});
   REQUIRE(data->size() == 6);
   const char* names[] = {"1-0", "1-1", "2-0", "3-0", "3-1", "3-2"};

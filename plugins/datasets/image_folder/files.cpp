@@ -26,8 +26,8 @@ std::string folders_in(const fs::path& folder) {
 
 }  // namespace
 
-std::string picture_suffix(const std::string& name) {
-  const auto& known = sectile::picture_suffixes();
+std::string image_suffix(const std::string& name) {
+  const auto& known = sectile::image_suffixes();
   const auto suffix = fs::path(name).extension().string();
   std::string lower = suffix;
   std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -66,7 +66,7 @@ bool natural_less(const std::string& a, const std::string& b) {
 void check_folder(const fs::path& folder, const char* option) {
   std::error_code error;
   if (fs::is_directory(folder, error)) return;
-  std::string reason = folder.string() + " is no folder";
+  std::string reason = folder.string() + " is not a folder";
   const auto parent = (folder / "").parent_path().parent_path();  // with or without a slash at the end
   if (fs::is_directory(parent, error)) reason += "; in " + parent.string() + " there is: " + folders_in(parent);
   throw sectile::OptionError(option, reason);
@@ -93,7 +93,7 @@ fs::path Stems::find(const std::string& stem) const {
   if (found == suffixes_.end()) return {};
   const auto& suffixes = found->second;
   if (suffixes.size() > 1)
-    throw DataError(folder_.string(), "holds two files of one name, " + stem + std::min(suffixes[0], suffixes[1]) +
+    throw DataError(folder_.string(), "has two files with the same name, " + stem + std::min(suffixes[0], suffixes[1]) +
                                           " and " + stem + std::max(suffixes[0], suffixes[1]) +
                                           ": take one away, or say which with \"image_suffix\" or \"mask_suffix\"");
   return folder_ / (stem + suffixes[0]);

@@ -9,7 +9,7 @@
 namespace image_folder {
 
 // The suffix of a name, with its dot, if it is that of a format that can be read; else "".
-std::string picture_suffix(const std::string& name);
+std::string image_suffix(const std::string& name);
 
 bool is_file(const std::filesystem::path& path);
 

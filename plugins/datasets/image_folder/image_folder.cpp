@@ -1,4 +1,4 @@
-// Pictures and masks in folders, paired by name: the layout of most data sets.
+// Images and masks in folders, paired by name: the layout of most datasets.
 #include <algorithm>
 
 #include <sectile/data/image_io.h>
@@ -35,18 +35,19 @@ struct ImageFolderOptions {
     pairs.declare(options);
     table.declare(options);
     options.add("classes_file", &classes_file,
-                "A JSON file with \"classes\", \"ignore\" and \"ignore_colors\" instead of these options, for several "
-                "specs to share.");
+                "JSON file with \"classes\", \"ignore\" and \"ignore_colors\", instead of these options, to share "
+                "between specs.");
     options
         .add("encoding", &encoding,
-             "What a mask's pixels are: value = a number (grey, or the index of a palette); color = the colour of "
-             "the class; auto = color in masks with red, green and blue, value in all others.")
+             "Mask encoding: value = pixel values are class numbers (grayscale or palette index); color = pixels have "
+             "the class's color; auto = color for RGB masks, value for all others.")
         .one_of({"auto", "value", "color"});
-    options.add("unknown", &unknown, "What happens at a mask's pixel that belongs to no class: error, or ignore it.")
+    options
+        .add("unknown", &unknown, "What to do with mask pixels that match no class: report an error, or ignore them.")
         .one_of({"error", "ignore"});
     options.add("channels", &channels,
-                "1 or 3: pictures are turned into grey or RGB. Left out: as the files are, of any number of channels, "
-                "without alpha; they must then be alike.");
+                "Convert images to 1 (grayscale) or 3 (RGB) channels. Default: keep the file's channels without alpha; "
+                "all images must have the same number.");
   }
   void check(sectile::Problems& problems) const {
     pairs.check(problems);
@@ -87,7 +88,7 @@ class ImageFolder final : public sectile::Dataset {
     sample.labels = codes_.read(entry.mask, entry.page, place_of(entry, entry.mask));
     if (wanted.image && sample.labels.size() != sample.image.size()) {
       const auto size = [](const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); };
-      throw DataError(place_of(entry, entry.mask), "is " + size(sample.labels) + " pixels, and its picture " +
+      throw DataError(place_of(entry, entry.mask), "is " + size(sample.labels) + " pixels, and its image " +
                                                        entry.image.string() + " is " + size(sample.image) +
                                                        " (width x height)");
     }
@@ -120,4 +121,4 @@ class ImageFolder final : public sectile::Dataset {
 }  // namespace
 
 SECTILE_PLUGIN("1.0.0", sectile::dataset<ImageFolder, ImageFolderOptions>(
-                            "image_folder", "Pictures and masks in folders, paired by name, by patterns or by a list."))
+                            "image_folder", "Images and masks in folders, paired by name, by patterns or by a list."))

@@ -23,7 +23,7 @@ using sectile::kIgnore;
 
 namespace {
 
-// A data set in a folder that is gone after the test.
+// A dataset in a folder that is gone after the test.
 class Folder {
  public:
   Folder() : path_(fs::temp_directory_path() / ("sectile_image_folder_" + std::to_string(getpid()))) {
@@ -33,13 +33,13 @@ class Folder {
   ~Folder() { fs::remove_all(path_); }
   const fs::path& path() const { return path_; }
 
-  void picture(const std::string& name, const cv::Mat& pixels, const sectile::Palette& palette = {}) const {
+  void image(const std::string& name, const cv::Mat& pixels, const sectile::Palette& palette = {}) const {
     fs::create_directories((path_ / name).parent_path());
     sectile::write_png(path_ / name, pixels, palette);
   }
   void pair(const std::string& name, const cv::Mat& mask) const {
-    picture("images/" + name + ".png", cv::Mat(mask.rows, mask.cols, CV_8UC3, cv::Scalar(10, 20, 30)));
-    picture("masks/" + name + ".png", mask);
+    image("images/" + name + ".png", cv::Mat(mask.rows, mask.cols, CV_8UC3, cv::Scalar(10, 20, 30)));
+    image("masks/" + name + ".png", mask);
   }
   void text(const std::string& name, const std::string& content) const { std::ofstream(path_ / name) << content; }
 
@@ -98,10 +98,10 @@ const json kColors = {
 
 }  // namespace
 
-TEST_CASE("pictures and masks are paired by name, and numbers in names are ordered as numbers") {
+TEST_CASE("images and masks are paired by name, and numbers in names are ordered as numbers") {
   const Folder folder;
   for (const char* name : {"10", "9", "2", "part/1", "02"}) folder.pair(name, mask({0, 1, 1, 0}));
-  folder.picture("masks/left_over.png", mask({0, 1, 1, 0}));
+  folder.image("masks/left_over.png", mask({0, 1, 1, 0}));
   const auto dataset = open(folder.spec());
   REQUIRE(dataset->size() == 5);
   std::vector<std::string> names;
@@ -125,10 +125,10 @@ TEST_CASE("skip and limit choose a part by name") {
 
 TEST_CASE("suffixes name the two files of a pair, also within one folder") {
   const Folder folder;
-  folder.picture("all/a.png", cv::Mat(2, 2, CV_8U, 5.0));
-  folder.picture("all/a_mask.png", mask({0, 1, 1, 0}));
-  folder.picture("all/b_photo.png", cv::Mat(2, 2, CV_8U, 5.0));
-  folder.picture("all/b_mask.png", mask({1, 1, 1, 0}));
+  folder.image("all/a.png", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.image("all/a_mask.png", mask({0, 1, 1, 0}));
+  folder.image("all/b_photo.png", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.image("all/b_mask.png", mask({1, 1, 1, 0}));
   const auto one = open(folder.spec({{"images", "all"}, {"masks", "all"}, {"mask_suffix", "_mask.png"}, {"limit", 1}}));
   CHECK(one->size() == 1);
   CHECK(one->read(0).id == "a");
@@ -144,32 +144,32 @@ TEST_CASE("suffixes that are left out are found, in any case, and two files of o
   folder.pair("b", mask({1, 1, 1, 0}));
   fs::rename(folder.path() / "images/b.png", folder.path() / "images/b.TIF");  // what it holds, its bytes say
   fs::rename(folder.path() / "masks/b.png", folder.path() / "masks/b.Bmp");
-  folder.text("images/notes.txt", "no picture");
+  folder.text("images/notes.txt", "no image");
   folder.text("images/.png", "no name");
   CHECK(ids(folder.spec()) == Names{"a", "b"});
   CHECK(labels(open(folder.spec())->read(1)) == std::vector<int>{1, 1, 1, 0});
   CHECK(ids(folder.spec({{"image_suffix", ".TIF"}})) == Names{"b"});
 
-  folder.picture("masks/b.pgm", mask({0, 0, 0, 0}));
-  CHECK(has(problem(folder.spec()), "masks: holds two files of one name, b.Bmp and b.pgm"));
+  folder.image("masks/b.pgm", mask({0, 0, 0, 0}));
+  CHECK(has(problem(folder.spec()), "masks: has two files with the same name, b.Bmp and b.pgm"));
   CHECK(ids(folder.spec({{"mask_suffix", ".Bmp"}, {"image_suffix", ".TIF"}})) == Names{"b"});
-  folder.picture("images/a.jpeg", mask({0, 0, 0, 0}));
-  CHECK(has(problem(folder.spec()), "images: holds two files of one name, a.jpeg and a.png"));
+  folder.image("images/a.jpeg", mask({0, 0, 0, 0}));
+  CHECK(has(problem(folder.spec()), "images: has two files with the same name, a.jpeg and a.png"));
 }
 
-TEST_CASE("pictures and masks may share a folder, or one lie in the other") {
+TEST_CASE("images and masks may share a folder, or one lie in the other") {
   const Folder folder;
-  folder.picture("all/a.jpg", cv::Mat(2, 2, CV_8U, 5.0));
-  folder.picture("all/a.png", mask({0, 1, 1, 0}));
+  folder.image("all/a.jpg", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.image("all/a.png", mask({0, 1, 1, 0}));
   const json together = {{"images", "all"}, {"masks", "all/"}};
-  CHECK(has(problem(folder.spec(together)), "/part/mask_suffix: is missing: pictures and masks lie in one folder"));
+  CHECK(has(problem(folder.spec(together)), "/part/mask_suffix: is missing: images and masks lie in one folder"));
   for (const json& more : {json{{"image_suffix", ".jpg"}}, json{{"mask_suffix", ".png"}}}) {
     json spec = folder.spec(together);
     spec.merge_patch(more);
     CHECK(ids(spec) == Names{"a"});
     CHECK(labels(open(spec)->read(0)) == std::vector<int>{0, 1, 1, 0});
   }
-  folder.picture("all/masks/a.png", mask({1, 1, 1, 1}));
+  folder.image("all/masks/a.png", mask({1, 1, 1, 1}));
   const json inside = folder.spec({{"images", "all"}, {"masks", "all/masks"}, {"image_suffix", ".jpg"}});
   CHECK(labels(open(inside)->read(0)) == std::vector<int>{1, 1, 1, 1});
   fs::remove(folder.path() / "all/a.png");
@@ -180,9 +180,9 @@ TEST_CASE("patterns pair files by what their stars stand for") {
   const Folder folder;
   const cv::Mat image(2, 2, CV_8UC3, cv::Scalar(1, 2, 3));
   for (const char* name : {"bonn/bonn_10", "bonn/bonn_9", "aachen/aachen_1"}) {
-    folder.picture("left/train/" + std::string(name) + "_left.png", image);
-    folder.picture("gt/train/" + std::string(name) + "_gt_ids.png", mask({0, 1, 1, 0}));
-    folder.picture("gt/train/" + std::string(name) + "_gt_color.png", image);
+    folder.image("left/train/" + std::string(name) + "_left.png", image);
+    folder.image("gt/train/" + std::string(name) + "_gt_ids.png", mask({0, 1, 1, 0}));
+    folder.image("gt/train/" + std::string(name) + "_gt_color.png", image);
   }
   const json cities = {{"images", "left/train/*/*_left.png"}, {"masks", "gt/train/*/*_gt_ids.png"}};
   CHECK(ids(folder.spec(cities)) == Names{"aachen/aachen_1_left", "bonn/bonn_9_left", "bonn/bonn_10_left"});
@@ -195,24 +195,24 @@ TEST_CASE("patterns pair files by what their stars stand for") {
   second["skip"] = 1, second["limit"] = 1;
   CHECK(ids(folder.spec(second)) == Names{"bonn/bonn_9_left"});
   CHECK(has(problem(folder.spec({{"images", "left/*_left.png"}, {"masks", "gt/*.png"}})),
-            "left holds no image: no file name matches \"left/*_left.png\"; there are 3 of \".png\""));
+            "left has no image: no file name matches \"left/*_left.png\"; there are 3 of \".png\""));
   CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left.png"}, {"masks", "gt/train/*/*_ids.png"}})),
-            "gt/train: has no mask for 3 of 3 pictures in " + (folder.path() / "left/train/*/*_left.png").string() +
+            "gt/train: has no mask for 3 of 3 images in " + (folder.path() / "left/train/*/*_left.png").string() +
                 ": aachen/aachen_1_ids.png, bonn/bonn_9_ids.png"));
-  CHECK(has(problem(folder.spec({{"images", "right/*.png"}, {"masks", "gt/*.png"}})), "right is no folder"));
-  folder.picture("left/train/bonn/bonn_9_left.jpg", image);
+  CHECK(has(problem(folder.spec({{"images", "right/*.png"}, {"masks", "gt/*.png"}})), "right is not a folder"));
+  folder.image("left/train/bonn/bonn_9_left.jpg", image);
   CHECK(has(problem(folder.spec({{"images", "left/train/*/*_left"}, {"masks", "gt/train/*/*_gt_ids"}})),
-            "holds two files of one name, bonn/bonn_9_left.jpg and bonn/bonn_9_left.png"));
+            "has two files with the same name, bonn/bonn_9_left.jpg and bonn/bonn_9_left.png"));
 }
 
 TEST_CASE("stars match as little as possible, ** also no folder at all") {
   const Folder folder;
   const cv::Mat image(2, 2, CV_8U, 1.0);
-  for (const char* name : {"p/a_b_c", "p/q/a_d", "a_e"}) folder.picture("x/" + std::string(name) + ".png", image);
+  for (const char* name : {"p/a_b_c", "p/q/a_d", "a_e"}) folder.image("x/" + std::string(name) + ".png", image);
   for (const char* name : {"b_c/p/m-a", "d/p/q/m-a", "e/m-a"})
-    folder.picture("y/" + std::string(name) + ".png", mask({0, 1, 1, 0}));
+    folder.image("y/" + std::string(name) + ".png", mask({0, 1, 1, 0}));
   CHECK(has(problem(folder.spec({{"images", "x/**/*_*"}, {"masks", "y/**/*-*"}})),
-            "has no mask for 3 of 3 pictures in " + (folder.path() / "x/**/*_*").string() +
+            "has no mask for 3 of 3 images in " + (folder.path() / "x/**/*_*").string() +
                 ": a-e.*, p/a-b_c.*, p/q/a-d.* not found"));
 }
 
@@ -234,15 +234,15 @@ TEST_CASE("a list of names says which samples there are, in its order") {
     return problem(spec);
   };
   CHECK(has(told("1\n2\n", {{"skip", 2}}), "/part/skip: leaves out 2 images, and "));
-  CHECK(has(told("1\n\n4\n"), "list.txt, line 3: names \"4\", and there is no such picture in "));
+  CHECK(has(told("1\n\n4\n"), "list.txt, line 3: names \"4\", and there is no such image in "));
   CHECK(has(told("1\n1.png\n"), "list.txt, line 2: names \"1\", as line 1 does"));
   CHECK(has(told("1\n2 2 3\n"), "list.txt, line 2: has 3 words"));
   CHECK(has(told("1\nimages/2.png masks/2.png\n"), "list.txt, line 2: has 2 words, and line 1 has 1"));
-  CHECK(has(told("# nothing\n"), "list.txt: lists nothing"));
-  CHECK(has(told("1\n", {{"images", "no"}}), "no is no folder"));
+  CHECK(has(told("# nothing\n"), "list.txt: is empty"));
+  CHECK(has(told("1\n", {{"images", "no"}}), "no is not a folder"));
   CHECK(has(told("1.png\n", {{"image_suffix", "_p.png"}}), "/part/image_suffix: "));
   fs::remove(folder.path() / "masks/2.png");
-  CHECK(has(told("1\n2\n"), "has no mask for 1 of 2 pictures"));
+  CHECK(has(told("1\n2\n"), "has no mask for 1 of 2 images"));
   CHECK(has(problem(folder.spec({{"list", "/no/list.txt"}})), "/no/list.txt: cannot be read: No such file"));
 }
 
@@ -262,14 +262,14 @@ TEST_CASE("a list of pairs names both files below root") {
   more.erase("classes");
   CHECK(has(problem(more), "list.txt names masks, which need \"classes\""));
   folder.text("list.txt", "images/1.png masks/3.png\n");
-  CHECK(has(problem(spec), "list.txt, line 1: names \"masks/3.png\", and there is no file "));
+  CHECK(has(problem(spec), "list.txt, line 1: names \"masks/3.png\", and there is not a file "));
   folder.text("list.txt", (folder.path() / "images/1.png").string() + " masks/1.png\n");
   CHECK(labels(open(spec)->read(0)) == std::vector<int>{0, 1, 1, 0});
 }
 
-TEST_CASE("without masks the pictures are unlabelled, and need no classes") {
+TEST_CASE("without masks the images are unlabelled, and need no classes") {
   const Folder folder;
-  folder.picture("images/a.png", cv::Mat(2, 2, CV_16U, 500.0));
+  folder.image("images/a.png", cv::Mat(2, 2, CV_16U, 500.0));
   const auto dataset = open({{"type", "image_folder"}, {"root", folder.path().string()}});
   CHECK(dataset->read(0).labels.empty());
   CHECK(dataset->read(0).image.type() == CV_16UC1);
@@ -296,17 +296,17 @@ TEST_CASE("a value that no class owns is an error with the place, the value and 
   folder.pair("a", mask({0, 1, 1, 0, 9, 0}));
   const std::string message = problem(folder.spec({{"ignore", {255}}}), true);
   CAPTURE(message);
-  CHECK(has(message, "masks/a.png: pixel (1, 1) has value 9, which is no class"));
+  CHECK(has(message, "masks/a.png: pixel (1, 1) has value 9, which is not a class"));
   CHECK(has(message, "the classes have 0, 1, ignored are 255"));
   CHECK(has(message, "\"unknown\""));
   CHECK(labels(open(folder.spec({{"unknown", "ignore"}}))->read(0)) == std::vector<int>{0, 1, 1, 0, kIgnore, 0});
 }
 
-TEST_CASE("colour masks are read by the classes' colours, palette masks by index or colour") {
+TEST_CASE("color masks are read by the classes' colors, palette masks by index or color") {
   const Folder folder;
   folder.pair("a", (cv::Mat_<cv::Vec3b>(1, 3) << cv::Vec3b(255, 128, 0), cv::Vec3b(0, 0, 0), cv::Vec3b(1, 1, 1)));
-  folder.picture("images/b.png", cv::Mat(1, 3, CV_8U, 0.0));
-  folder.picture("masks/b.png", (cv::Mat_<std::uint8_t>(1, 3) << 1, 0, 1), {{255, 128, 0}, {0, 0, 0}});
+  folder.image("images/b.png", cv::Mat(1, 3, CV_8U, 0.0));
+  folder.image("masks/b.png", (cv::Mat_<std::uint8_t>(1, 3) << 1, 0, 1), {{255, 128, 0}, {0, 0, 0}});
   json spec = folder.spec(kColors);
   spec["ignore_colors"] = {{1, 1, 1}};
   const auto dataset = open(spec);
@@ -315,7 +315,7 @@ TEST_CASE("colour masks are read by the classes' colours, palette masks by index
   spec["encoding"] = "color";
   CHECK(labels(open(spec)->read(1)) == std::vector<int>{0, 1, 0});
   CHECK(has(problem(folder.spec(kColors), true),
-            "pixel (2, 0) has colour (1, 1, 1), which is no class: ground (0, 0, 0)"));
+            "pixel (2, 0) has color (1, 1, 1), which is not a class: ground (0, 0, 0)"));
   CHECK(has(problem(folder.spec(), true), "not every class states its \"color\""));
 }
 
@@ -328,10 +328,10 @@ TEST_CASE("a grey mask saved in three channels is read by value when that is ask
   CHECK_THROWS_WITH_AS(dataset->read(1), doctest::Contains("three channels that differ"), DataError);
 }
 
-TEST_CASE("channels turns pictures into grey or RGB") {
+TEST_CASE("channels turns images into grey or RGB") {
   const Folder folder;
-  folder.picture("images/a.png", cv::Mat(1, 1, CV_8UC4, cv::Scalar(200, 100, 50, 7)));
-  folder.picture("images/b.png", cv::Mat(1, 1, CV_16U, 1000.0));
+  folder.image("images/a.png", cv::Mat(1, 1, CV_8UC4, cv::Scalar(200, 100, 50, 7)));
+  folder.image("images/b.png", cv::Mat(1, 1, CV_16U, 1000.0));
   const json plain = {{"type", "image_folder"}, {"root", folder.path().string()}};
   json grey = plain, color = plain;
   grey["channels"] = 1, color["channels"] = 3;
@@ -340,7 +340,7 @@ TEST_CASE("channels turns pictures into grey or RGB") {
   CHECK(open(color)->read(1).image.at<cv::Vec<std::uint16_t, 3>>(0, 0) == cv::Vec<std::uint16_t, 3>(1000, 1000, 1000));
 }
 
-TEST_CASE("pictures of many channels and of floating point come as they are") {
+TEST_CASE("images of many channels and of floating point come as they are") {
   const Folder folder;
   const auto five = [](int depth) {
     cv::Mat merged;
@@ -356,10 +356,10 @@ TEST_CASE("pictures of many channels and of floating point come as they are") {
   spec["channels"] = 3;
   CHECK_THROWS_WITH_AS(open(spec)->read(0), doctest::Contains("a.tif: has 5 channels of CV_32F"), DataError);
   CHECK_THROWS_WITH_AS(open(spec)->read(1), doctest::Contains("b.tif: has 1 channels of CV_16S"), DataError);
-  folder.picture("images/c.png", cv::Mat(2, 2, CV_8U, 0.0));
+  folder.image("images/c.png", cv::Mat(2, 2, CV_8U, 0.0));
   fs::create_directories(folder.path() / "masks");
   sectile::write_tiff(folder.path() / "masks/c.tif", cv::Mat(2, 2, CV_32F, 1.0));
-  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: holds numbers that are neither of 8 nor of 16"));
+  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has pixels that are neither 8-bit nor 16-bit"));
   sectile::write_tiff(folder.path() / "masks/c.tif", five(CV_8U));
   CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has 5 channels; a mask has"));
 }
@@ -372,7 +372,7 @@ TEST_CASE("masks that hold no class numbers are refused by what they hold") {
     return merged;
   };
   const auto told = [&](const cv::Mat& mask, const json& more) {
-    folder.picture("images/a.png", cv::Mat(2, 2, CV_8U, 0.0));
+    folder.image("images/a.png", cv::Mat(2, 2, CV_8U, 0.0));
     fs::create_directories(folder.path() / "masks");
     sectile::write_tiff(folder.path() / "masks/a.tif", mask);
     return problem(folder.spec(more), true);
@@ -385,9 +385,9 @@ TEST_CASE("masks that hold no class numbers are refused by what they hold") {
     CHECK(has(told(many(CV_16U, 512), more), "masks/a.tif: has 512 channels"));
   }
   for (const int depth : {CV_16S, CV_32F}) {
-    CHECK(has(told(many(depth, 1), json::object()), "masks/a.tif: holds numbers that are neither of 8 nor of 16"));
+    CHECK(has(told(many(depth, 1), json::object()), "masks/a.tif: has pixels that are neither 8-bit nor 16-bit"));
     CHECK(has(told(many(depth, 3), kColors),
-              "masks/a.tif: is a colour mask of " + std::string(cv::depthToString(depth)) + ";"));
+              "masks/a.tif: is a color mask of " + std::string(cv::depthToString(depth)) + ";"));
   }
 }
 
@@ -423,12 +423,12 @@ TEST_CASE("each page of a TIFF is a sample, with its own page of the mask") {
   CHECK_THROWS_WITH_AS(open(folder.spec())->read(2), doctest::Contains("cell.tiff, page 2: pixel (0, 0) has value 9"),
                        DataError);
   sectile::test::write_stack(folder.path() / "masks/cell.tiff", stack({0, 1}));
-  CHECK(has(problem(folder.spec()), "masks/cell.tiff: has 2 pages, and its picture "));
+  CHECK(has(problem(folder.spec()), "masks/cell.tiff: has 2 pages, and its image "));
   CHECK(has(problem(folder.spec()), "images/cell.TIF has 3 pages: a mask needs a page for each page"));
   CHECK(ids(folder.spec({{"limit", 1}})) == Names{"alone"});
   fs::remove(folder.path() / "masks/cell.tiff");
-  folder.picture("masks/cell.png", mask({0, 1, 1, 0}));
-  CHECK(has(problem(folder.spec()), "masks/cell.png: has 1 page, and its picture "));
+  folder.image("masks/cell.png", mask({0, 1, 1, 0}));
+  CHECK(has(problem(folder.spec()), "masks/cell.png: has 1 page, and its image "));
 }
 
 TEST_CASE("labels, classes and sizes come without pixels: of damaged images too") {
@@ -491,7 +491,7 @@ TEST_CASE("classes may stand in a file of their own, which is read by the same r
   CHECK(has(problem(spec("none.json")), "none.json"));
 }
 
-TEST_CASE("classes without a colour get distinct ones, and the background black") {
+TEST_CASE("classes without a color get distinct ones, and the background black") {
   const Folder folder;
   folder.pair("a", mask({0, 1, 1, 0}));
   json classes = json::array({{{"name", "background"}}});
@@ -505,33 +505,32 @@ TEST_CASE("classes without a colour get distinct ones, and the background black"
 
 TEST_CASE("what is missing is named, with what is there instead") {
   const Folder folder;
-  for (int i = 0; i < 7; ++i) folder.picture("pictures/" + std::to_string(i) + ".png", cv::Mat(2, 2, CV_8U, 0.0));
-  folder.picture("masks/3.png", mask({0, 0, 0, 0}));
+  for (int i = 0; i < 7; ++i) folder.image("photos/" + std::to_string(i) + ".png", cv::Mat(2, 2, CV_8U, 0.0));
+  folder.image("masks/3.png", mask({0, 0, 0, 0}));
   fs::create_directories(folder.path() / "empty");
   folder.text("empty/a.jpg", "");
-  CHECK(has(problem(folder.spec()), "images is no folder; in "));
-  CHECK(has(problem(folder.spec()), "there is: empty, masks, pictures"));
+  CHECK(has(problem(folder.spec()), "images is not a folder; in "));
+  CHECK(has(problem(folder.spec()), "there is: empty, masks, photos"));
   CHECK(has(problem(folder.spec({{"root", (folder.path() / "no").string()}})), "/part/root: "));
-  const std::string missing = problem(folder.spec({{"images", "pictures"}}));
+  const std::string missing = problem(folder.spec({{"images", "photos"}}));
   CAPTURE(missing);
-  CHECK(has(missing, "has no mask for 6 of 7 pictures"));
+  CHECK(has(missing, "has no mask for 6 of 7 images"));
   CHECK(has(missing, "0.*, 1.*, 2.*, 4.*, 5.* and 1 more not found. See \"mask_suffix\""));
-  CHECK(has(problem(folder.spec({{"images", "pictures"}, {"mask_suffix", "_m.png"}})),
-            "has no mask for 7 of 7 pictures in " + (folder.path() / "pictures").string() + ": 0_m.png, 1_m.png, "));
+  CHECK(has(problem(folder.spec({{"images", "photos"}, {"mask_suffix", "_m.png"}})),
+            "has no mask for 7 of 7 images in " + (folder.path() / "photos").string() + ": 0_m.png, 1_m.png, "));
   const std::string empty = problem(folder.spec({{"images", "empty"}, {"image_suffix", ".png"}}));
   CAPTURE(empty);
-  CHECK(has(empty, "empty holds no image: no file name there ends with \".png\"; there are 1 of \".jpg\""));
+  CHECK(has(empty, "empty has no image: no file name there ends with \".png\"; there are 1 of \".jpg\""));
   fs::rename(folder.path() / "empty/a.jpg", folder.path() / "empty/a.gif");
-  CHECK(
-      has(problem(folder.spec({{"images", "empty"}})),
-          "empty holds no image: no file there has the suffix of a format that can be read; there are 1 of \".gif\""));
+  CHECK(has(problem(folder.spec({{"images", "empty"}})),
+            "empty has no image: no file there has the suffix of a format that can be read; there are 1 of \".gif\""));
 }
 
-TEST_CASE("a mask of another size and a damaged picture are errors that name the files") {
+TEST_CASE("a mask of another size and a damaged image are errors that name the files") {
   const Folder folder;
   folder.pair("a", mask({0, 1, 1, 0}));
-  folder.picture("images/a.png", cv::Mat(4, 5, CV_8U, 0.0));
-  CHECK(has(problem(folder.spec(), true), "masks/a.png: is 2 x 2 pixels, and its picture "));
+  folder.image("images/a.png", cv::Mat(4, 5, CV_8U, 0.0));
+  CHECK(has(problem(folder.spec(), true), "masks/a.png: is 2 x 2 pixels, and its image "));
   CHECK(has(problem(folder.spec(), true), "images/a.png is 5 x 4 (width x height)"));
   fs::resize_file(folder.path() / "images/a.png", 40);
   CHECK(has(problem(folder.spec(), true), "images/a.png: is damaged or cut short"));

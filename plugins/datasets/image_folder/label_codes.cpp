@@ -47,29 +47,26 @@ int value_of(const ClassTable& table, std::size_t i) { return table.classes[i].v
 }  // namespace
 
 void ClassEntry::declare(sectile::Options& options) {
-  options.add("name", &name, "What the class is called in reports.").required().not_empty();
+  options.add("name", &name, "Class name.").required().not_empty();
   options
       .add("value", &value,
-           "The number of its pixels in grey and palette masks. Left out: the place of the class in the list, from 0.")
+           "Pixel value of the class in grayscale and palette masks. Default: its position in the list, from 0.")
       .at_least(0)
       .at_most(kLargestValue);
   options
       .add("color", &color,
-           "[red, green, blue], 0 to 255: the colour of its pixels in colour masks, and in the pictures that are "
-           "written. Left out: one is chosen, and black for a class named background.")
+           "[red, green, blue], 0 to 255: color of the class in color masks and in written images. Default: chosen "
+           "automatically; black for a class named background.")
       .at_least(0)
       .at_most(255);
 }
 
 void ClassTable::declare(sectile::Options& options) {
-  options.add("classes", &classes, "The classes in the order of their numbers, each {\"name\", \"value\", \"color\"}.");
-  options
-      .add("ignore", &ignore,
-           "Values of grey and palette masks whose pixels do not count, neither in training nor in evaluation.")
+  options.add("classes", &classes, "Classes in the order of their numbers, each {\"name\", \"value\", \"color\"}.");
+  options.add("ignore", &ignore, "Values in grayscale and palette masks to ignore in training and evaluation.")
       .at_least(0)
       .at_most(kLargestValue);
-  options
-      .add("ignore_colors", &ignore_colors, "Colours of colour masks, [red, green, blue], whose pixels do not count.")
+  options.add("ignore_colors", &ignore_colors, "Colors in color masks to ignore, each [red, green, blue].")
       .at_least(0)
       .at_most(255);
 }
@@ -85,14 +82,14 @@ void ClassTable::check(sectile::Problems& problems) const {
     if (!values.insert(value_of(*this, i)).second)
       problems.add(at + "/value", std::to_string(value_of(*this, i)) + " is the value of an earlier class");
     if (classes[i].color && !colors.insert(code(*classes[i].color)).second)
-      problems.add(at + "/color", text(code(*classes[i].color)) + " is the colour of an earlier class");
+      problems.add(at + "/color", text(code(*classes[i].color)) + " is the color of an earlier class");
   }
   for (std::size_t i = 0; i < ignore.size(); ++i)
     if (values.count(ignore[i]))
       problems.add("ignore/" + std::to_string(i), std::to_string(ignore[i]) + " is the value of a class");
   for (std::size_t i = 0; i < ignore_colors.size(); ++i)
     if (colors.count(code(ignore_colors[i])))
-      problems.add("ignore_colors/" + std::to_string(i), text(code(ignore_colors[i])) + " is the colour of a class");
+      problems.add("ignore_colors/" + std::to_string(i), text(code(ignore_colors[i])) + " is the color of a class");
 }
 
 LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unknown)
@@ -124,7 +121,7 @@ LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unkno
 
 cv::Mat LabelCodes::by_value(const std::string& place, const cv::Mat& values) const {
   if (values.depth() != CV_8U && values.depth() != CV_16U)
-    throw DataError(place, "holds numbers that are neither of 8 nor of 16 bits without sign, which class numbers are");
+    throw DataError(place, "has pixels that are neither 8-bit nor 16-bit unsigned integers, as class numbers must be");
   cv::Mat labels(values.size(), CV_16S);
   for (int y = 0; y < labels.rows; ++y) {
     auto* to = labels.ptr<std::int16_t>(y);
@@ -134,7 +131,7 @@ cv::Mat LabelCodes::by_value(const std::string& place, const cv::Mat& values) co
       if (to[x] != kNobody) continue;
       if (unknown_ == Unknown::error)
         throw DataError(place, pixel(x, y) + " has value " + std::to_string(value) +
-                                   ", which is no class: " + known_values_ +
+                                   ", which is not a class: " + known_values_ +
                                    ". Give a class that \"value\", or list it in "
                                    "\"ignore\", or set \"unknown\" to \"ignore\"");
       to[x] = kIgnore;
@@ -146,11 +143,11 @@ cv::Mat LabelCodes::by_value(const std::string& place, const cv::Mat& values) co
 cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) const {
   if (!colors_given_)
     throw DataError(place,
-                    "is a colour mask, and not every class states its \"color\". State them, or, where all three "
+                    "is a color mask, and not every class states its \"color\". State them, or, where all three "
                     "channels hold the class's number, set \"encoding\" to \"value\"");
   if (colors.depth() != CV_8U)
     throw DataError(
-        place, std::string("is a colour mask of ") + cv::depthToString(colors.depth()) + "; 8 bits (CV_8U) are wanted");
+        place, std::string("is a color mask of ") + cv::depthToString(colors.depth()) + "; expected 8 bits (CV_8U)");
   cv::Mat labels(colors.size(), CV_16S);
   std::uint32_t last = ~0u;  // neighbours are mostly alike
   std::int16_t label = kNobody;
@@ -162,7 +159,7 @@ cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) co
       if (here != last) {
         const auto found = by_color_.find(here);
         if (found == by_color_.end() && unknown_ == Unknown::error)
-          throw DataError(place, pixel(x, y) + " has colour " + text(here) + ", which is no class: " + known_colors_ +
+          throw DataError(place, pixel(x, y) + " has color " + text(here) + ", which is not a class: " + known_colors_ +
                                      ". Give a class that \"color\", or list it in \"ignore_colors\", or "
                                      "set \"unknown\" to \"ignore\"");
         label = found == by_color_.end() ? kIgnore : found->second;
@@ -178,15 +175,15 @@ cv::Mat LabelCodes::read(const std::filesystem::path& mask, int page, const std:
   if (encoding_ == Encoding::color) {
     const cv::Mat colors = sectile::read_image(mask, page);
     if (colors.channels() != 3)
-      throw DataError(place, colors.channels() == 1 ? "is a grey mask, and \"encoding\" asks for colours"
+      throw DataError(place, colors.channels() == 1 ? "is a grey mask, and \"encoding\" asks for colors"
                                                     : "has " + std::to_string(colors.channels()) +
-                                                          " channels, and \"encoding\" asks for the 3 of colours");
+                                                          " channels, and \"encoding\" asks for the 3 of colors");
     return by_color(place, colors);
   }
-  const cv::Mat pixels = sectile::read_picture(mask, page).pixels;
+  const cv::Mat pixels = sectile::read_raw_image(mask, page).pixels;
   if (pixels.channels() > 4)
     throw DataError(place,
-                    "has " + std::to_string(pixels.channels()) + " channels; a mask has 1 of numbers or 3 of colours");
+                    "has " + std::to_string(pixels.channels()) + " channels; a mask has 1 of numbers or 3 of colors");
   std::vector<cv::Mat> planes;
   cv::split(pixels, planes);
   if (pixels.channels() <= 2) return by_value(place, planes[0]);
@@ -196,7 +193,7 @@ cv::Mat LabelCodes::read(const std::filesystem::path& mask, int page, const std:
     return by_color(place, colors);
   }
   if (cv::norm(planes[0], planes[1], cv::NORM_INF) != 0 || cv::norm(planes[0], planes[2], cv::NORM_INF) != 0)
-    throw DataError(place, "has three channels that differ, and \"encoding\" asks for values: is it a colour mask?");
+    throw DataError(place, "has three channels that differ, and \"encoding\" asks for values: is it a color mask?");
   return by_value(place, planes[0]);
 }
 

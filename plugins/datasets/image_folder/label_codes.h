@@ -1,4 +1,4 @@
-// What the numbers or colours of a mask file mean.
+// What the numbers or colors of a mask file mean.
 #pragma once
 
 #include <array>

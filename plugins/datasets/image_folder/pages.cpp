@@ -16,12 +16,12 @@ using sectile::DataError;
 constexpr int kUnknown = 0;
 
 int pages_of(const fs::path& file) {
-  auto suffix = picture_suffix(file.filename().string());
+  auto suffix = image_suffix(file.filename().string());
   std::transform(suffix.begin(), suffix.end(), suffix.begin(), [](char c) { return static_cast<char>(c | 0x20); });
   if (suffix != ".tif" && suffix != ".tiff") return 1;
   try {
     return sectile::read_info(file).pages;
-  } catch (const DataError&) {  // a damaged file is a bad sample, not the end of the data set
+  } catch (const DataError&) {  // a damaged file is a bad sample, not the end of the dataset
     return kUnknown;
   }
 }
@@ -55,9 +55,9 @@ void check_mask_pages(const std::vector<Entry>& entries) {
     last = &entry;
     const int pages = pages_of(entry.mask);
     if (pages == kUnknown || pages == entry.pages) continue;
-    throw DataError(entry.mask.string(), "has " + counted(pages) + ", and its picture " + entry.image.string() +
-                                             " has " + counted(entry.pages) +
-                                             ": a mask needs a page for each page of its picture, in the same order");
+    throw DataError(entry.mask.string(), "has " + counted(pages) + ", and its image " + entry.image.string() + " has " +
+                                             counted(entry.pages) +
+                                             ": a mask needs a page for each page of its image, in the same order");
   }
 }
 

@@ -55,35 +55,35 @@ std::vector<Entry> chosen_pages(std::size_t count, const Make& make, const PairO
   return all;
 }
 
-// The name without the suffix that is asked for, or without any picture's; "" where it has another.
+// The name without the suffix that is asked for, or without any image's; "" where it has another.
 std::string stem(const std::string& name, const std::optional<std::string>& suffix) {
-  const auto ending = suffix ? *suffix : picture_suffix(name);
+  const auto ending = suffix ? *suffix : image_suffix(name);
   if (ending.empty() || !name.ends_with(ending) || name.ends_with("/" + ending)) return "";
   return name.substr(0, name.size() - ending.size());
 }
 
 // option: what chose the files.
-[[noreturn]] void tell_no_picture(const char* option, const fs::path& place, const std::vector<std::string>& names,
-                                  const std::string& wanted) {
+[[noreturn]] void tell_no_image(const char* option, const fs::path& place, const std::vector<std::string>& names,
+                                const std::string& wanted) {
   std::map<std::string, int> endings;
   for (const auto& name : names) ++endings[fs::path(name).extension().string()];
   std::string others;
   for (const auto& [ending, count] : endings)
     others += (others.empty() ? "; there are " : ", ") + std::to_string(count) + " of \"" + ending + "\"";
   throw OptionError(
-      option, place.string() + " holds no image: " + wanted + (others.empty() ? "; there is no file at all" : others));
+      option, place.string() + " has no image: " + wanted + (others.empty() ? "; there is not a file at all" : others));
 }
 
-// Masks that are found by the picture's name.
+// Masks that are found by the image's name.
 class Masks {
  public:
   Masks(fs::path folder, const std::optional<std::string>& suffix)
       : folder_(std::move(folder)), suffix_(suffix), stems_(folder_) {}
 
-  // `not_masks`: the suffix of the pictures that lie in the same folder.
+  // `not_masks`: the suffix of the images that lie in the same folder.
   void look_for_any_suffix(const std::optional<std::string>& not_masks) {
     for (const auto& name : files_below(folder_))
-      if (const auto suffix = picture_suffix(name); !suffix.empty() && !(not_masks && name.ends_with(*not_masks)))
+      if (const auto suffix = image_suffix(name); !suffix.empty() && !(not_masks && name.ends_with(*not_masks)))
         stems_.add(name.substr(0, name.size() - suffix.size()), suffix);
   }
 
@@ -97,7 +97,7 @@ class Masks {
   void demand_all(const fs::path& images, const char* advice) const {
     if (missing_ == 0) return;
     throw DataError(folder_.string(),
-                    "has no mask for " + std::to_string(missing_) + " of " + std::to_string(asked_) + " pictures in " +
+                    "has no mask for " + std::to_string(missing_) + " of " + std::to_string(asked_) + " images in " +
                         images.string() + ": " + shown_ +
                         (missing_ > kShown ? " and " + std::to_string(missing_ - kShown) + " more" : "") +
                         " not found. See \"" + advice + "\"");
@@ -112,7 +112,7 @@ class Masks {
   std::string shown_;
 };
 
-// names: of the pictures' files, without suffix.
+// names: of the images' files, without suffix.
 void find_masks(const PairOptions& options, const std::vector<std::string>& names, std::vector<Entry>& entries) {
   if (!options.masks) return;
   check_folder(mask_folder(options), "masks");
@@ -122,8 +122,8 @@ void find_masks(const PairOptions& options, const std::vector<std::string>& name
   masks.demand_all(image_folder(options), "mask_suffix");
 }
 
-// Every picture of the folder, by its name without suffix.
-Stems pictures_in(const PairOptions& options, std::vector<std::string>& found) {
+// Every image of the folder, by its name without suffix.
+Stems images_in(const PairOptions& options, std::vector<std::string>& found) {
   const auto folder = image_folder(options);
   const auto names = files_below(folder, options.masks ? mask_folder(options) : fs::path());
   const auto is_mask = [&](const std::string& name) {
@@ -138,9 +138,9 @@ Stems pictures_in(const PairOptions& options, std::vector<std::string>& found) {
     found.push_back(its);
   }
   if (found.empty())
-    tell_no_picture(options.image_suffix ? "image_suffix" : "images", folder, names,
-                    options.image_suffix ? "no file name there ends with \"" + *options.image_suffix + "\""
-                                         : "no file there has the suffix of a format that can be read");
+    tell_no_image(options.image_suffix ? "image_suffix" : "images", folder, names,
+                  options.image_suffix ? "no file name there ends with \"" + *options.image_suffix + "\""
+                                       : "no file there has the suffix of a format that can be read");
   std::sort(found.begin(), found.end(), natural_less);
   return stems;
 }
@@ -148,11 +148,11 @@ Stems pictures_in(const PairOptions& options, std::vector<std::string>& found) {
 std::vector<Entry> by_folder(const PairOptions& options) {
   check_folder(image_folder(options), "images");
   std::vector<std::string> names;
-  const auto pictures = pictures_in(options, names);
+  const auto images = images_in(options, names);
   auto entries = chosen_pages(
       names.size(),
       [&](std::size_t i) {
-        return Entry{names[i], pictures.find(names[i])};
+        return Entry{names[i], images.find(names[i])};
       },
       options, image_folder(options));
   find_masks(options, names, entries);
@@ -164,9 +164,9 @@ struct Match {
   std::vector<std::string> stars;
 };
 
-// The pictures that a pattern names, by their names without suffix.
-Stems matching_pictures(const Pattern& pattern, const fs::path& folder, std::vector<Match>& matches) {
-  const bool with_suffix = !picture_suffix(pattern.text()).empty();
+// The images that a pattern names, by their names without suffix.
+Stems matching_images(const Pattern& pattern, const fs::path& folder, std::vector<Match>& matches) {
+  const bool with_suffix = !image_suffix(pattern.text()).empty();
   const auto names = files_below(folder);
   Stems stems(folder);
   for (const auto& name : names) {
@@ -177,7 +177,7 @@ Stems matching_pictures(const Pattern& pattern, const fs::path& folder, std::vec
     stems.add(its, name.substr(its.size()));
     matches.push_back({its, *stars});
   }
-  if (matches.empty()) tell_no_picture("images", folder, names, "no file name matches \"" + pattern.text() + "\"");
+  if (matches.empty()) tell_no_image("images", folder, names, "no file name matches \"" + pattern.text() + "\"");
   std::sort(matches.begin(), matches.end(),
             [](const Match& a, const Match& b) { return natural_less(a.name, b.name); });
   return stems;
@@ -187,7 +187,7 @@ void find_masks_by_pattern(const PairOptions& options, const std::vector<Match>&
   const Pattern pattern(*options.masks);
   const auto folder = folder_of(options, pattern.folder());
   check_folder(folder, "masks");
-  const bool with_suffix = !picture_suffix(pattern.text()).empty();
+  const bool with_suffix = !image_suffix(pattern.text()).empty();
   Masks masks(folder, with_suffix ? std::optional<std::string>("") : std::nullopt);
   if (!with_suffix) masks.look_for_any_suffix(std::nullopt);
   for (auto& entry : entries)
@@ -200,11 +200,11 @@ std::vector<Entry> by_pattern(const PairOptions& options) {
   const auto folder = folder_of(options, pattern.folder());
   check_folder(folder, "images");
   std::vector<Match> matches;
-  const auto pictures = matching_pictures(pattern, folder, matches);
+  const auto images = matching_images(pattern, folder, matches);
   auto entries = chosen_pages(
       matches.size(),
       [&](std::size_t i) {
-        return Entry{matches[i].name, pictures.find(matches[i].name)};
+        return Entry{matches[i].name, images.find(matches[i].name)};
       },
       options, image_place(options));
   if (options.masks) find_masks_by_pattern(options, matches, entries);
@@ -216,22 +216,21 @@ fs::path listed_file(const PairOptions& options, const std::string& word, const 
   const auto below = options.root / fs::path(word).relative_path();
   if (is_file(below)) return below;
   if (fs::path(word).is_absolute() && is_file(word)) return word;
-  throw DataError(place, "names \"" + word + "\", and there is no file " + below.string());
+  throw DataError(place, "names \"" + word + "\", and there is not a file " + below.string());
 }
 
 Entry listed_pair(const PairOptions& options, const std::vector<std::string>& words, const std::string& place) {
   auto name = fs::path(words[0]).relative_path().generic_string();
-  name.erase(name.size() - picture_suffix(name).size());
+  name.erase(name.size() - image_suffix(name).size());
   return {name, listed_file(options, words[0], place), listed_file(options, words[1], place)};
 }
 
-Entry listed_name(const PairOptions& options, const Stems& pictures, const std::string& word,
-                  const std::string& place) {
+Entry listed_name(const PairOptions& options, const Stems& images, const std::string& word, const std::string& place) {
   const auto folder = image_folder(options);
   if (const auto its = stem(word, options.image_suffix); !its.empty() && is_file(folder / word))
     return {its, folder / word};
-  if (const auto file = pictures.find(word); !file.empty()) return {word, file};
-  throw DataError(place, "names \"" + word + "\", and there is no such picture in " + folder.string() +
+  if (const auto file = images.find(word); !file.empty()) return {word, file};
+  throw DataError(place, "names \"" + word + "\", and there is no such image in " + folder.string() +
                              (options.image_suffix ? "; \"image_suffix\" is \"" + *options.image_suffix + "\"" : ""));
 }
 
@@ -241,7 +240,7 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
     const auto place = sectile::list_place(options.list, line);
     if (line.words.size() > 2)
       throw DataError(place, "has " + std::to_string(line.words.size()) +
-                                 " words; a name, or a picture and its mask are wanted (names with blanks: put a tab "
+                                 " words; expected a name, or an image and its mask (names with blanks: put a tab "
                                  "behind the first)");
     if (line.words.size() != words)
       throw DataError(place, "has " + std::to_string(line.words.size()) + " words, and line " +
@@ -262,18 +261,18 @@ std::vector<Entry> by_list(const PairOptions& options) {
   const auto lines = sectile::read_list(options.list);
   check_lines(options, lines);
   const bool pairs = lines.front().words.size() == 2;
-  Stems pictures({});
+  Stems images({});
   if (!pairs) {
     check_folder(image_folder(options), "images");
     std::vector<std::string> unused;
-    pictures = pictures_in(options, unused);
+    images = images_in(options, unused);
   }
   std::vector<std::string> names(lines.size());
   std::map<std::string, int> seen;
   const auto make = [&](std::size_t i) {
     const auto place = sectile::list_place(options.list, lines[i]);
     const auto entry =
-        pairs ? listed_pair(options, lines[i].words, place) : listed_name(options, pictures, lines[i].words[0], place);
+        pairs ? listed_pair(options, lines[i].words, place) : listed_name(options, images, lines[i].words[0], place);
     const auto [earlier, is_new] = seen.emplace(entry.name, lines[i].number);
     if (!is_new)
       throw DataError(place, "names \"" + earlier->first + "\", as line " + std::to_string(earlier->second) + " does");
@@ -288,37 +287,34 @@ std::vector<Entry> by_list(const PairOptions& options) {
 }  // namespace
 
 void PairOptions::declare(sectile::Options& options) {
-  options.add("root", &root, "The folder of the data set.").required().not_empty();
+  options.add("root", &root, "Dataset folder.").required().not_empty();
   options.add(
       "images", &images,
-      "The folder of the pictures below root; folders in it are searched too. Or a pattern of their file names "
-      "below root, such as \"train/*/*_photo.png\": * is any text within a name, \"**/\" any folders; without a "
-      "suffix, all kinds of picture. Each page of a TIFF is a picture, and its mask has as many. Left out: "
-      "\"images\".");
-  options.add(
-      "masks", &masks,
-      "The folder of the masks below root; or a pattern, into whose stars goes what those of images matched, in "
-      "order. Left out: the pictures are unlabelled, or a list names the masks.");
+      "Image folder below root, searched recursively. Or a pattern of file names below root, such as "
+      "\"train/*/*_photo.png\": * matches any text within a name, \"**/\" any folders; without a suffix, all image "
+      "formats match. Each page of a TIFF is an image; its mask must have as many pages. Default: \"images\".");
+  options.add("masks", &masks,
+              "Mask folder below root; or a pattern, whose stars are filled with what the stars of images matched, in "
+              "order. Default: unlabelled images, or masks named by the list.");
   options
       .add("image_suffix", &image_suffix,
-           "How a picture's file name ends; what stands before it is the sample's name, and its mask's. Left out: all "
-           "pictures are taken, by their formats' usual suffixes.")
+           "Suffix of image file names. The part before it is the sample's name and pairs it with its mask. Default: "
+           "the usual suffixes of all image formats.")
       .not_empty();
   options
       .add("mask_suffix", &mask_suffix,
-           "How a mask's file name ends, such as \"_mask.png\" for the mask cat_mask.png of the picture cat.png. Left "
-           "out: the mask has the picture's name, with any suffix of a picture format.")
+           "Suffix of mask file names, such as \"_mask.png\" for the mask cat_mask.png of cat.png. Default: the "
+           "image's name, with the suffix of any image format.")
       .not_empty();
   options.add("list", &list,
-              "A text file that says which samples there are, in its order: a name per line (a file in images, with "
-              "or without its suffix), or a picture and its mask per line, both below root. Lines that begin with # "
-              "do not count.");
+              "Text file with the samples, in order. Each line is a name (a file in images, with or without suffix), "
+              "or an image and its mask, both relative to root. Lines starting with # are ignored.");
   options
       .add("skip", &skip,
-           "So many pictures are left out at the beginning, in the order of names (2 before 10), or of the list; each "
-           "page of a TIFF is a picture.")
+           "Number of images to skip at the start, in name order (2 before 10) or list order; each page of a TIFF is "
+           "an image.")
       .at_least(0);
-  options.add("limit", &limit, "At most so many pictures are used, after those skipped. Left out: all.").at_least(1);
+  options.add("limit", &limit, "Maximum number of images, after skip. Default: all.").at_least(1);
 }
 
 void PairOptions::check(sectile::Problems& problems) const {
@@ -337,7 +333,7 @@ void PairOptions::check(sectile::Problems& problems) const {
     problems.add("masks", "has the stars " + Pattern(*masks).stars() + ", and images has " + Pattern(*images).stars() +
                               ": each must have its counterpart");
   if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)
-    problems.add("mask_suffix", "is missing: pictures and masks lie in one folder, and something must tell them apart");
+    problems.add("mask_suffix", "is missing: images and masks lie in one folder, and something must tell them apart");
 }
 
 std::vector<Entry> find_entries(const PairOptions& options) {

@@ -15,8 +15,8 @@ struct Entry {
   std::filesystem::path image;
   std::filesystem::path mask{};  // empty: unlabelled
   int page = 0;                  // of both files, from 0
-  int pages = 1;                 // of the picture's file; 0: it cannot be told, and reading it will say why
-  std::size_t file = 0;          // place of the picture's file among those found: the pages of a stack share it
+  int pages = 1;                 // of the image's file; 0: it cannot be told, and reading it will say why
+  std::size_t file = 0;          // place of the image's file among those found: the pages of a stack share it
 };
 
 struct PairOptions {
@@ -34,7 +34,7 @@ struct PairOptions {
 };
 
 // In natural order of names, or in the list's; of a TIFF of several pages one for each, "stack#0001" and on. The files
-// of all of them, and only of them, are there: masks of skipped pictures may be missing. Throws DataError.
+// of all of them, and only of them, are there: masks of skipped images may be missing. Throws DataError.
 std::vector<Entry> find_entries(const PairOptions& options);
 
 }  // namespace image_folder

@@ -1,4 +1,4 @@
-// File names with stars, which pair a picture with its mask.
+// File names with stars, which pair an image with its mask.
 #pragma once
 
 #include <optional>

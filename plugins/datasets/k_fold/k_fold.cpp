@@ -1,4 +1,4 @@
-// Cross-validation: a data set in equal folds, one of which is held out. Without a seed the folds are those of
+// Cross-validation: a dataset in equal folds, one of which is held out. Without a seed the folds are those of
 // scikit-learn's KFold(shuffle=False): stretches of the order, of which the first size % folds are larger by one.
 #include <algorithm>
 #include <map>
@@ -20,19 +20,19 @@ struct KFoldOptions {
   std::string group;
 
   void declare(sectile::Options& options) {
-    options.add("dataset", &dataset, "The data set that is divided.").required();
-    options.add("fold", &fold, "The fold that is held out, from 0.").at_least(0);
-    options.add("folds", &folds, "Into how many folds, which differ by one sample at most.").at_least(2);
-    options.add("part", &part, "train: all folds but the one held out; val: that one.").one_of({"train", "val"});
+    options.add("dataset", &dataset, "Dataset to split.").required();
+    options.add("fold", &fold, "Fold to hold out, from 0.").at_least(0);
+    options.add("folds", &folds, "Number of folds. Their sizes differ by at most one sample.").at_least(2);
+    options.add("part", &part, "train: all folds but the held-out one; val: the held-out one.")
+        .one_of({"train", "val"});
     options
         .add("seed", &seed,
-             "Shuffles the samples with this seed before they are divided. Left out: folds are stretches of their "
-             "order. Give train and val the same.")
+             "Shuffle with this seed before splitting. Use the same for train and val. Default: contiguous folds.")
         .at_least(0);
     options.add("group", &group,
-                "Keeps samples together, such as slices of a patient: how a sample's name begins, with one * for what "
-                "names the group (as few characters as possible), such as \"patient*_\". Folds then have equal numbers "
-                "of groups. Left out: each sample is for itself.");
+                "Keep groups of samples in one fold, such as the slices of a patient: a pattern for the start of a "
+                "sample's name, with one * for the group (the shortest match), such as \"patient*_\". Folds then have "
+                "equal numbers of groups. Default: no groups.");
   }
   void check(sectile::Problems& problems) const {
     if (fold >= folds)
@@ -66,7 +66,7 @@ std::vector<std::size_t> chosen(const KFoldOptions& options, const sectile::Data
   const auto count = unit.empty() ? 0 : *std::max_element(unit.begin(), unit.end()) + 1;
   const auto folds = static_cast<std::size_t>(options.folds), fold = static_cast<std::size_t>(options.fold);
   if (count < folds)
-    throw sectile::OptionError("folds", std::to_string(folds) + " folds are wanted, and the dataset has only " +
+    throw sectile::OptionError("folds", std::to_string(folds) + " folds were requested, and the dataset has only " +
                                             std::to_string(count) + (options.group.empty() ? " samples" : " groups"));
   std::vector<std::size_t> order(count);
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -95,4 +95,4 @@ class KFold final : public sectile::DatasetView {
 }  // namespace
 
 SECTILE_PLUGIN("1.0.0", sectile::dataset<KFold, KFoldOptions>(
-                            "k_fold", "Another data set in folds, one of which is held out: cross-validation."))
+                            "k_fold", "Another dataset in folds, one of which is held out: cross-validation."))

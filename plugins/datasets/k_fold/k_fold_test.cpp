@@ -81,7 +81,7 @@ TEST_CASE("without a seed the folds are those of scikit-learn's KFold") {
   check_division({{"folds", 4}}, 11);
 }
 
-TEST_CASE("a seed shuffles, and the folds still divide the data set") {
+TEST_CASE("a seed shuffles, and the folds still divide the dataset") {
   check_division({{"folds", 4}, {"seed", 7}}, 11);
   const json val = {{"folds", 2}, {"part", "val"}};
   json seven = val, eight = val;
@@ -135,7 +135,7 @@ TEST_CASE("folds that cannot be made are refused") {
   CHECK(pointers({{"group", "pat"}}) == Names{"/part/group"});
   CHECK(pointers({{"group", "*_*"}}) == Names{"/part/group"});
   CHECK_THROWS_WITH_AS(names({}, synthetic(4)),
-                       doctest::Contains("/part/folds: 5 folds are wanted, and the dataset has only 4 samples"),
+                       doctest::Contains("/part/folds: 5 folds were requested, and the dataset has only 4 samples"),
                        SpecError);
   CHECK_THROWS_WITH_AS(names({{"folds", 2}, {"group", "*-"}}, synthetic(4)), doctest::Contains("has only 1 groups"),
                        SpecError);

@@ -1,4 +1,4 @@
-// The same samples several times in an epoch: for small data sets, and to weigh one part of a concat more.
+// The same samples several times in an epoch: for small datasets, and to weigh one part of a concat more.
 #include <stdexcept>
 
 #include <sectile/dataset.h>
@@ -10,8 +10,8 @@ struct RepeatOptions {
   int times = 0;
 
   void declare(sectile::Options& options) {
-    options.add("dataset", &dataset, "The data set whose samples are repeated.").required();
-    options.add("times", &times, "How often each sample comes in an epoch; the whole order is repeated.")
+    options.add("dataset", &dataset, "Dataset to repeat.").required();
+    options.add("times", &times, "Number of repetitions per epoch. The whole order is repeated.")
         .required()
         .at_least(1);
   }
@@ -45,4 +45,4 @@ class Repeat final : public sectile::Dataset {
 
 SECTILE_PLUGIN("1.0.0",
                sectile::dataset<Repeat, RepeatOptions>("repeat",
-                                                       "Another data set, each sample several times in an epoch."))
+                                                       "Another dataset, each sample several times in an epoch."))

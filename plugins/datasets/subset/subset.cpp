@@ -1,4 +1,4 @@
-// Part of another data set: named samples, or a stretch of its order or of a shuffled one.
+// Part of another dataset: named samples, or a stretch of its order or of a shuffled one.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -18,19 +18,17 @@ struct SubsetOptions {
   std::optional<double> fraction;
 
   void declare(sectile::Options& options) {
-    options.add("dataset", &dataset, "The data set that samples are taken from.").required();
-    options.add("indices", &indices, "The samples by number, from 0, in this order; instead of all other choices.")
+    options.add("dataset", &dataset, "Dataset to take samples from.").required();
+    options.add("indices", &indices, "Sample indices, from 0, in this order; instead of the other options.")
         .at_least(0);
     options
         .add("seed", &seed,
-             "Shuffles the samples with this seed before skip, count and fraction are applied. Left out: their own "
-             "order.")
+             "Shuffle with this seed before skip, count and fraction are applied. Default: no shuffling.")
         .at_least(0);
-    options.add("skip", &skip, "So many samples are left out at the beginning.").at_least(0);
-    options.add("count", &count, "At most so many samples are used, after those skipped. Left out: all.").at_least(1);
+    options.add("skip", &skip, "Number of samples to skip at the start.").at_least(0);
+    options.add("count", &count, "Maximum number of samples, after skip. Default: all.").at_least(1);
     options
-        .add("fraction", &fraction,
-             "Like count, as a share of all samples of the data set, 0 to 1; rounded to whole samples, at least one.")
+        .add("fraction", &fraction, "Like count, as a fraction of the dataset, 0 to 1; rounded, at least one sample.")
         .at_least(0)
         .at_most(1);
   }
@@ -86,4 +84,4 @@ class Subset final : public sectile::DatasetView {
 }  // namespace
 
 SECTILE_PLUGIN("1.0.0", sectile::dataset<Subset, SubsetOptions>(
-                            "subset", "Part of another data set: by number, by count, or a share of it."))
+                            "subset", "Part of another dataset: by number, by count, or a share of it."))

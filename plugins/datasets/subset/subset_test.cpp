@@ -19,7 +19,7 @@ std::shared_ptr<Dataset> subset(const json& options, int size = 10) {
   return test::make<Dataset>(spec.dump());
 }
 
-// Which samples of the data set they are; those of synthetic are named "4-0", "4-1", …
+// Which samples of the dataset they are; those of synthetic are named "4-0", "4-1", …
 std::vector<int> numbers_of(const json& options, int size = 10) {
   const auto data = subset(options, size);
   std::vector<int> all;
@@ -71,7 +71,7 @@ TEST_CASE("a seed shuffles before anything is chosen, so that two stretches do n
   for (const int count : counts) CHECK(std::abs(count - 1000) < 150);
 }
 
-TEST_CASE("a sample of a subset is that of the data set") {
+TEST_CASE("a sample of a subset is that of the dataset") {
   const auto part = subset({{"indices", {7, 2}}});
   const auto whole = subset(json::object());
   const auto sample = part->read(1), same = whole->read(2);

@@ -1,5 +1,5 @@
-// Pictures that are drawn when asked for: a data set for first runs, tests and documentation that needs no download.
-// The shape alone decides the class. Colours, textures and light are drawn from the same distributions for every class
+// Images that are drawn when asked for: a dataset for first runs, tests and documentation that needs no download.
+// The shape alone decides the class. Colors, textures and light are drawn from the same distributions for every class
 // and for the background, so that a model has to look at outlines.
 #include <algorithm>
 #include <array>
@@ -18,7 +18,7 @@ namespace {
 using sectile::Random;
 
 constexpr int kBackgroundId = 1;  // segment ids; shapes follow
-constexpr int kPlaces = 30;       // tried for a shape before the picture does with fewer
+constexpr int kPlaces = 30;       // tried for a shape before the image does with fewer
 constexpr int kColors = 40;       // tried for one that stands out
 
 struct SyntheticOptions {
@@ -34,29 +34,27 @@ struct SyntheticOptions {
   double noise = 8;
 
   void declare(sectile::Options& options) {
-    options.add("count", &count, "How many pictures there are.").at_least(1);
-    options.add("seed", &seed, "Pictures of another seed have nothing in common: for training and evaluation.")
-        .at_least(0);
-    options
-        .add("offset", &offset, "The number of the first picture: parts of one seed's endless row, apart from others.")
+    options.add("count", &count, "Number of images.").at_least(1);
+    options.add("seed", &seed, "Random seed. Use different seeds for training and evaluation.").at_least(0);
+    options.add("offset", &offset, "Index of the first image, to take different parts of the images of one seed.")
         .at_least(0);
     options.add("size", &size, "[height, width] in pixels.").at_least(16);
-    options.add("shapes", &shapes, "[fewest, most] shapes in a picture.").at_least(0).at_most(100);
+    options.add("shapes", &shapes, "[min, max] number of shapes per image.").at_least(0).at_most(100);
     options
         .add("radius", &radius,
-             "[smallest, largest] radius of a circle, as a share of the smaller side; the other shapes have its area.")
+             "[min, max] radius of a circle, as a fraction of the shorter side; other shapes have the same area.")
         .at_least(0.01)
         .at_most(0.5);
-    options.add("occlusion", &occlusion, "The largest share of a shape that later ones may cover.")
+    options.add("occlusion", &occlusion, "Maximum fraction of a shape that later shapes may cover.")
         .at_least(0)
         .at_most(1);
-    options.add("texture", &texture, "How far stripes, checks, dots and waves go from a surface's colour, of 255.")
+    options.add("texture", &texture, "Contrast of surface textures (stripes, checks, dots, waves), out of 255.")
         .at_least(0)
         .at_most(127);
-    options.add("light", &light, "How much brighter than 1, or darker, the light is at the sides of the picture.")
+    options.add("light", &light, "Brightness change across the image due to lighting, as a fraction.")
         .at_least(0)
         .at_most(0.9);
-    options.add("noise", &noise, "Standard deviation of each pixel's noise, of 255.").at_least(0).at_most(127);
+    options.add("noise", &noise, "Standard deviation of the pixel noise, out of 255.").at_least(0).at_most(127);
   }
   void check(sectile::Problems& problems) const {
     if (shapes[0] > shapes[1]) problems.add("shapes", "the fewest are more than the most");

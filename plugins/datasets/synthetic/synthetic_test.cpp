@@ -36,7 +36,7 @@ Means mean_colors(const Dataset& dataset) {
   return sums;
 }
 
-// mIoU of giving each pixel the class whose mean colour is nearest.
+// mIoU of giving each pixel the class whose mean color is nearest.
 double score_by_color(const Means& means, const Dataset& dataset) {
   cv::Mat confusion(kClasses, kClasses, CV_64F, cv::Scalar(0));
   for (std::size_t i = 0; i < dataset.size(); ++i) {
@@ -60,7 +60,7 @@ double score_by_color(const Means& means, const Dataset& dataset) {
 
 }  // namespace
 
-TEST_CASE("the same seed and number give the same picture, another seed another") {
+TEST_CASE("the same seed and number give the same image, another seed another") {
   const auto first = make<Dataset>(R"({"type": "synthetic", "seed": 3})");
   const auto again = make<Dataset>(R"({"type": "synthetic", "seed": 3, "count": 5, "offset": 10})");
   const auto other = make<Dataset>(R"({"type": "synthetic", "seed": 4})");
@@ -72,7 +72,7 @@ TEST_CASE("the same seed and number give the same picture, another seed another"
   CHECK_FALSE(equal(first->read(12), other->read(12)));
 }
 
-TEST_CASE("labels, instances and segments of a picture say the same") {
+TEST_CASE("labels, instances and segments of an image say the same") {
   const auto dataset = make<Dataset>(R"({"type": "synthetic", "size": [100, 140], "shapes": [0, 6]})");
   std::set<int> seen;
   for (std::size_t i = 0; i < 60; ++i) {
@@ -103,17 +103,17 @@ TEST_CASE("no shape is covered by more than its share, and the kinds are about a
   for (std::size_t i = 0; i < dataset->size(); ++i)
     for (const auto& instance : dataset->read(i).instances) {
       pixels[static_cast<std::size_t>(instance.category)] += static_cast<double>(instance.mask.area());
-      CHECK(instance.mask.area() > 0.6 * 0.7 * 3.14 * 12.8 * 12.8);  // the smallest; some reach out of the picture
+      CHECK(instance.mask.area() > 0.6 * 0.7 * 3.14 * 12.8 * 12.8);  // the smallest; some reach out of the image
     }
   const auto [least, most] = std::minmax_element(pixels.begin() + 1, pixels.end());
   CHECK(*most < 1.6 * *least);
 }
 
-TEST_CASE("colour alone does not tell the classes: the nearest mean colour scores an mIoU of at most 0.50") {
+TEST_CASE("color alone does not tell the classes: the nearest mean color scores an mIoU of at most 0.50") {
   const auto training = make<Dataset>(R"({"type": "synthetic", "count": 80, "seed": 1})");
   const auto held_out = make<Dataset>(R"({"type": "synthetic", "count": 40, "seed": 2})");
   const double score = score_by_color(mean_colors(*training), *held_out);
-  MESSAGE("mIoU by colour: " << score);
+  MESSAGE("mIoU by color: " << score);
   CHECK(score <= 0.50);
   CHECK(score_by_color(mean_colors(*held_out), *held_out) <= 0.50);  // not even with the truth's own means
 }

@@ -2,7 +2,7 @@
 
 Run: SECTILE_DATA=<folder with voc-mini/VOC2012> python expected.py > expected.json
 
-The colour map is that of the development kit's VOCcolormap.m, read here out of the masks' own palettes.
+The color map is that of the development kit's VOCcolormap.m, read here out of the masks' own palettes.
 """
 import json
 import os
@@ -18,13 +18,13 @@ for split in ("train", "val"):
     masks = [np.asarray(Image.open(root / f"SegmentationClass/{name}.png")) for name in names]
     counts = sum(np.bincount(mask.ravel(), minlength=256) for mask in masks)
     assert counts[21:255].sum() == 0
-    picture = np.asarray(Image.open(root / f"JPEGImages/{names[0]}.jpg").convert("RGB"))
+    image = np.asarray(Image.open(root / f"JPEGImages/{names[0]}.jpg").convert("RGB"))
     expected[split] = {
         "names": names,
         "pixels": counts[:21].tolist(),
         "ignored": int(counts[255]),
         "classes_of_first": sorted(set(np.unique(masks[0]).tolist()) - {255}),
-        "mean_of_first": picture.reshape(-1, 3).mean(0).round(4).tolist(),
+        "mean_of_first": image.reshape(-1, 3).mean(0).round(4).tolist(),
     }
     palette = Image.open(root / f"SegmentationClass/{names[0]}.png").getpalette()
 expected["colors"] = np.asarray(palette).reshape(-1, 3)[:21].tolist()

@@ -29,27 +29,28 @@ struct VocOptions {
   std::optional<bool> instances;
 
   void declare(sectile::Options& options) {
-    options.add("root", &root, "The folder VOC2012, with JPEGImages and ImageSets in it, or the VOCdevkit around it.")
+    options
+        .add("root", &root,
+             "The folder VOC2012, which contains JPEGImages and ImageSets, or the VOCdevkit folder around it.")
         .required()
         .not_empty();
     options
         .add("split", &split,
-             "A list in ImageSets/Segmentation, without .txt: train, val, trainval, test (pictures without masks are "
-             "then fine), or one of your own such as trainaug.")
+             "List in ImageSets/Segmentation, without .txt: train, val, trainval, test (images may have no masks), or "
+             "your own, such as trainaug.")
         .not_empty();
     options
         .add("labels", &labels,
-             "The folder of the class masks, such as SegmentationClassAug. Left out: SegmentationClass, or the files "
-             "that the list names beside the pictures.")
+             "Folder of class masks, such as SegmentationClassAug. Default: SegmentationClass, or the mask files named "
+             "by the list.")
         .not_empty();
     options.add("instances", &instances,
-                "Whether single objects are read, from SegmentationObject. Left out: where the spec's task is instance "
-                "or panoptic.");
+                "Read objects from SegmentationObject. Default: if the task is instance or panoptic.");
   }
 };
 
 // Bit i of a class number, three at a time, goes to red, green and blue from the highest bit down: the official
-// colour map (VOCcolormap.m of the development kit).
+// color map (VOCcolormap.m of the development kit).
 std::array<std::uint8_t, 3> color_of(int number) {
   std::array<std::uint8_t, 3> color{};
   for (int bit = 7; number; number >>= 3, --bit)
@@ -73,7 +74,7 @@ void demand_size(const fs::path& mask, const cv::Mat& found, const cv::Mat& want
 
 // 8U, the numbers as stored.
 cv::Mat read_numbers(const fs::path& mask) {
-  const cv::Mat numbers = sectile::read_picture(mask).pixels;
+  const cv::Mat numbers = sectile::read_raw_image(mask).pixels;
   if (numbers.type() == CV_8UC1) return numbers;
   throw DataError(mask.string(), "has " + std::to_string(numbers.channels()) + " channels of " +
                                      std::to_string(8 * numbers.elemSize1()) +

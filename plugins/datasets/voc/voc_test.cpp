@@ -23,18 +23,18 @@ cv::Mat mask(std::initializer_list<int> values) {  // two rows
   return made;
 }
 
-// A VOC folder with the pictures a, b and c, which lists may name.
+// A VOC folder with the images a, b and c, which lists may name.
 class Tree {
  public:
   Tree() {
     for (const char* name : {"a", "b", "c"}) {
-      picture("JPEGImages/" + std::string(name) + ".png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(10, 20, 30)));
-      picture("SegmentationClass/" + std::string(name) + ".png", mask({0, 1, 1, 255, 20, 1}));
+      image("JPEGImages/" + std::string(name) + ".png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(10, 20, 30)));
+      image("SegmentationClass/" + std::string(name) + ".png", mask({0, 1, 1, 255, 20, 1}));
     }
     list("train", "a\nb\n");
   }
   fs::path path() const { return scratch_.path(); }
-  void picture(const std::string& name, const cv::Mat& pixels) const {
+  void image(const std::string& name, const cv::Mat& pixels) const {
     fs::create_directories((path() / name).parent_path());
     write_png(path() / name, pixels);
   }
@@ -80,7 +80,7 @@ json expected() {
 
 }  // namespace
 
-TEST_CASE("a split lists pictures, and 255 does not count") {
+TEST_CASE("a split lists images, and 255 does not count") {
   const Tree tree;
   const auto data = tree.open();
   CHECK(ids(*data) == Names{"a", "b"});
@@ -92,7 +92,7 @@ TEST_CASE("a split lists pictures, and 255 does not count") {
   CHECK(data->classes_of(1) == std::vector<int>{0, 1, 20});
 }
 
-TEST_CASE("classes have VOC's names, and the colours of real palettes") {
+TEST_CASE("classes have VOC's names, and the colors of real palettes") {
   const auto map = Tree().open()->labels();
   REQUIRE(map.classes.size() == 21);
   CHECK(map.classes[0].name == "background");
@@ -114,23 +114,22 @@ TEST_CASE("the root may be VOCdevkit, or what holds it") {
   fs::create_directory_symlink(tree.path(), above.path() / "x/VOCdevkit/VOC2012");
   for (const char* root : {"x", "x/VOCdevkit", "x/VOCdevkit/VOC2012"})
     CHECK(tree.open({{"root", (above.path() / root).string()}})->size() == 2);
-  CHECK(
-      has(tree.problem({{"root", above.path().string()}}), " holds no folder ImageSets/Segmentation, nor do VOC2012"));
+  CHECK(has(tree.problem({{"root", above.path().string()}}), " has no folder ImageSets/Segmentation, nor do VOC2012"));
   CHECK(has(tree.problem({{"root", above.path().string()}}), "/part/root: "));
 }
 
 TEST_CASE("a list may name masks, and the masks may lie in another folder") {
   const Tree tree;
-  tree.picture("SegmentationClassAug/a.png", mask({1, 1, 1, 1, 1, 1}));
-  tree.picture("SegmentationClassAug/c.png", mask({2, 2, 2, 2, 2, 2}));
+  tree.image("SegmentationClassAug/a.png", mask({1, 1, 1, 1, 1, 1}));
+  tree.image("SegmentationClassAug/c.png", mask({2, 2, 2, 2, 2, 2}));
   tree.list("trainaug", "/JPEGImages/c.png /SegmentationClassAug/c.png\nJPEGImages/a.png SegmentationClassAug/a.png\n");
   const auto pairs = tree.open({{"split", "trainaug"}});
   CHECK(ids(*pairs) == Names{"c", "a"});
   CHECK(pairs->classes_of(0) == std::vector<int>{2});
   tree.list("names", "c\n");
   CHECK(tree.open({{"split", "names"}, {"labels", "SegmentationClassAug"}})->classes_of(0) == std::vector<int>{2});
-  tree.list("pictures", "/JPEGImages/c.png\n");
-  CHECK(tree.open({{"split", "pictures"}})->classes_of(0) == std::vector<int>{0, 1, 20});
+  tree.list("images", "/JPEGImages/c.png\n");
+  CHECK(tree.open({{"split", "images"}})->classes_of(0) == std::vector<int>{0, 1, 20});
   CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
             "trainaug.txt, line 1: leave it out"));
   CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
@@ -139,8 +138,8 @@ TEST_CASE("a list may name masks, and the masks may lie in another folder") {
 
 TEST_CASE("labels, objects, classes and sizes come without pixels: of damaged images too") {
   const Tree tree;
-  tree.picture("SegmentationObject/a.png", mask({0, 3, 3, 255, 1, 3}));
-  tree.picture("SegmentationObject/b.png", mask({0, 3, 3, 255, 1, 3}));
+  tree.image("SegmentationObject/a.png", mask({0, 3, 3, 255, 1, 3}));
+  tree.image("SegmentationObject/b.png", mask({0, 3, 3, 255, 1, 3}));
   for (const char* name : {"a", "b"})
     test::cut_behind_header(tree.path() / "JPEGImages" / (std::string(name) + ".png"));
   const auto data = tree.open({{"instances", true}});
@@ -159,7 +158,7 @@ TEST_CASE("labels, objects, classes and sizes come without pixels: of damaged im
 
 TEST_CASE("the test split needs no masks") {
   const Tree tree;
-  tree.picture("JPEGImages/d.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(1, 2, 3)));
+  tree.image("JPEGImages/d.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(1, 2, 3)));
   tree.list("test", "d\n");
   const auto data = tree.open({{"split", "test"}, {"instances", true}});
   CHECK(data->read(0).labels.empty());
@@ -168,14 +167,14 @@ TEST_CASE("the test split needs no masks") {
   tree.list("test", "a\n");
   CHECK_FALSE(tree.open({{"split", "test"}})->read(0).labels.empty());
   tree.list("test", "a\nd\n");
-  CHECK(has(tree.problem({{"split", "test"}}), "1 of its 2 pictures have no mask"));
+  CHECK(has(tree.problem({{"split", "test"}}), "1 of its 2 images have no mask"));
 }
 
 TEST_CASE("instances are what the mask of objects says, each of the class that most of its pixels have") {
   const Tree tree;
   tree.list("one", "a\n");
-  tree.picture("SegmentationClass/a.png", mask({0, 7, 7, 255, 12, 7}));
-  tree.picture("SegmentationObject/a.png", mask({0, 3, 3, 255, 1, 3}));
+  tree.image("SegmentationClass/a.png", mask({0, 7, 7, 255, 12, 7}));
+  tree.image("SegmentationObject/a.png", mask({0, 3, 3, 255, 1, 3}));
   const json one = {{"split", "one"}};
   CHECK(tree.open(one)->read(0).instances.empty());
   for (const auto& [more, task] : {std::pair(json{{"instances", true}}, Task::semantic),
@@ -199,16 +198,16 @@ TEST_CASE("instances are what the mask of objects says, each of the class that m
   CHECK(tree.open({{"split", "one"}, {"instances", false}}, Task::instance)->read(0).instances.empty());
 
   const json with = {{"split", "one"}, {"instances", true}};
-  tree.picture("SegmentationClass/a.png", mask({0, 7, 8, 255, 255, 8}));  // object 1 is all void, object 3 mostly 8
+  tree.image("SegmentationClass/a.png", mask({0, 7, 8, 255, 255, 8}));  // object 1 is all void, object 3 mostly 8
   const auto found = tree.open(with)->read(0).instances;
   REQUIRE(found.size() == 1);
   CHECK(found[0].category == 8);
-  tree.picture("SegmentationClass/a.png", mask({0, 7, 7, 255, 0, 7}));
+  tree.image("SegmentationClass/a.png", mask({0, 7, 7, 255, 0, 7}));
   CHECK(has(tree.problem(with, true), "SegmentationObject/a.png: object 1 is background in "));
-  tree.picture("SegmentationObject/a.png", mask({0, 3}));
+  tree.image("SegmentationObject/a.png", mask({0, 3}));
   CHECK(has(tree.problem(with, true), "SegmentationObject/a.png: is 1 x 2 pixels, and "));
   fs::remove(tree.path() / "SegmentationObject/a.png");
-  CHECK(has(tree.problem(with), "one.txt: 1 of its 1 pictures have no mask; the first is " +
+  CHECK(has(tree.problem(with), "one.txt: 1 of its 1 images have no mask; the first is " +
                                     (tree.path() / "SegmentationObject/a.png").string()));
 }
 
@@ -218,7 +217,7 @@ TEST_CASE("what is missing or wrong is told with file and line, or pixel and val
             "/part/split: " + (tree.path() / "ImageSets/Segmentation/vall.txt").string() +
                 " is not there; the lists there are: train"));
   CHECK(has(tree.problem({{"labels", "SegmentationClassAug"}}),
-            "train.txt: 2 of its 2 pictures have no mask; the first is " +
+            "train.txt: 2 of its 2 images have no mask; the first is " +
                 (tree.path() / "SegmentationClassAug/a.png").string() + ". See \"labels\""));
   CHECK(has(tree.problem({{"split", ""}}), "/part/split: must not be empty"));
   CHECK(has(tree.problem({{"labels", ""}}), "/part/labels: must not be empty"));
@@ -226,18 +225,18 @@ TEST_CASE("what is missing or wrong is told with file and line, or pixel and val
     tree.list("bad", text);
     return tree.problem({{"split", "bad"}});
   };
-  CHECK(has(listed("a\n\nz\n"), "bad.txt, line 3: names \"z\", and there is no picture "));
-  CHECK(has(listed("/JPEGImages/z.jpg\n"), "bad.txt, line 1: names the picture "));
+  CHECK(has(listed("a\n\nz\n"), "bad.txt, line 3: names \"z\", and there is no image "));
+  CHECK(has(listed("/JPEGImages/z.jpg\n"), "bad.txt, line 1: names the image "));
   CHECK(has(listed("a b c\n"), "bad.txt, line 1: has 3 words"));
   CHECK(has(listed("a\nb\na\n"), "bad.txt, line 3: names \"a\", as line 1 does"));
-  CHECK(has(listed("/JPEGImages/a.png /SegmentationClass/z.png\n"), "bad.txt: 1 of its 1 pictures have no mask"));
-  CHECK(has(listed(""), "bad.txt: lists nothing"));
+  CHECK(has(listed("/JPEGImages/a.png /SegmentationClass/z.png\n"), "bad.txt: 1 of its 1 images have no mask"));
+  CHECK(has(listed(""), "bad.txt: is empty"));
 
-  tree.picture("SegmentationClass/a.png", mask({0, 1, 1, 255, 21, 1}));
+  tree.image("SegmentationClass/a.png", mask({0, 1, 1, 255, 21, 1}));
   CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: pixel (1, 1) has value 21; VOC has 0 to 20"));
-  tree.picture("SegmentationClass/a.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(0, 0, 0)));
+  tree.image("SegmentationClass/a.png", cv::Mat(2, 3, CV_8UC3, cv::Scalar(0, 0, 0)));
   CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: has 3 channels of 8 bits; a mask of VOC is"));
-  tree.picture("SegmentationClass/a.png", mask({0, 1}));
+  tree.image("SegmentationClass/a.png", mask({0, 1}));
   CHECK(has(tree.problem(json::object(), true), "SegmentationClass/a.png: is 1 x 2 pixels, and "));
 }
 

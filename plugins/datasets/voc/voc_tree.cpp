@@ -25,7 +25,7 @@ fs::path find_root(const fs::path& root) {
   std::error_code unknown;
   for (const char* below : {"", "VOC2012", "VOCdevkit/VOC2012"})
     if (fs::is_directory(root / below / kLists, unknown)) return (root / below).lexically_normal();
-  throw OptionError("root", root.string() + " holds no folder " + kLists +
+  throw OptionError("root", root.string() + " has no folder " + kLists +
                                 ", nor do VOC2012 or VOCdevkit/VOC2012 in it; name the folder that JPEGImages and "
                                 "ImageSets are in");
 }
@@ -48,21 +48,20 @@ fs::path below(const fs::path& root, const std::string& word) { return root / fs
 fs::path find_image(const fs::path& root, const std::string& word, const std::string& place) {
   if (word.find('/') != std::string::npos) {
     if (is_file(below(root, word))) return below(root, word);
-    throw DataError(place, "names the picture " + below(root, word).string() + ", which is not there");
+    throw DataError(place, "names the image " + below(root, word).string() + ", which is not there");
   }
   const auto official = root / kImages / (word + ".jpg");
   if (is_file(official)) return official;
-  for (const auto& suffix : sectile::picture_suffixes())
+  for (const auto& suffix : sectile::image_suffixes())
     if (const auto file = root / kImages / (word + suffix); is_file(file)) return file;
-  throw DataError(
-      place, "names \"" + word + "\", and there is no picture " + official.string() + ", nor one of another suffix");
+  throw DataError(place,
+                  "names \"" + word + "\", and there is no image " + official.string() + ", nor one of another suffix");
 }
 
 Entry entry_of(const fs::path& root, const sectile::ListLine& line, const std::string& place, const Request& request) {
   const auto& words = line.words;
   if (words.size() > 2)
-    throw DataError(place,
-                    "has " + std::to_string(words.size()) + " words; a name, or a picture and a mask are wanted");
+    throw DataError(place, "has " + std::to_string(words.size()) + " words; expected a name, or an image and a mask");
   if (words.size() == 2 && request.labels)
     throw OptionError("labels", "stands beside a list that names masks itself, " + place + ": leave it out");
   Entry entry;
@@ -85,8 +84,7 @@ void demand(const std::vector<Entry>& entries, File file, const fs::path& list, 
   if (missing == 0) return;
   const auto first = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return !is_file(e.*file); });
   throw DataError(list.string(), std::to_string(missing) + " of its " + std::to_string(entries.size()) +
-                                     " pictures have no mask; the first is " + ((*first).*file).string() + ". " +
-                                     advice);
+                                     " images have no mask; the first is " + ((*first).*file).string() + ". " + advice);
 }
 
 }  // namespace

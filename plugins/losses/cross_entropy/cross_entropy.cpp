@@ -16,14 +16,13 @@ struct CrossEntropyOptions {
   void declare(sectile::Options& options) {
     options
         .add("class_weights", &class_weights,
-             "One factor per class, in the order of the label map; the loss is the mean weighted by them over all "
-             "pixels "
-             "that count (over all pixels and classes that count where classes overlap). Empty: all are 1.")
+             "Weight per class, in class order; the loss is the weighted mean over all labelled pixels (and classes, "
+             "where classes overlap). Empty: all 1.")
         .at_least(0);
     options
         .add("label_smoothing", &label_smoothing,
-             "This share of each pixel's target is spread evenly over all classes (over yes and no where classes "
-             "overlap). With every pixel ignored the loss is 0.")
+             "Label smoothing: this fraction of the target is spread evenly over all classes (over yes and no where "
+             "classes overlap). If all pixels are ignored, the loss is 0.")
         .at_least(0)
         .at_most(1);
   }

@@ -23,28 +23,22 @@ struct DiceOptions {
   void declare(sectile::Options& options) {
     options
         .add("activation", &activation,
-             "Makes probabilities of logits: softmax over the classes, or sigmoid for each class by itself. auto: "
-             "sigmoid "
-             "where classes overlap, else softmax.")
+             "How logits become probabilities: softmax over classes, or sigmoid per class. auto: sigmoid if classes "
+             "overlap, else softmax.")
         .one_of({"auto", "softmax", "sigmoid"});
     options
-        .add(
-            "smooth", &smooth,
-            "Added to numerator and denominator of 2 * overlap / (predicted + true), in pixels: the larger, the less a "
-            "small or absent class weighs.")
+        .add("smooth", &smooth,
+             "Smoothing term added to the numerator and denominator of 2 * overlap / (predicted + true), in pixels. "
+             "Larger values reduce the influence of small and absent classes.")
         .at_least(0);
-    options
-        .add("over", &over,
-             "Whether areas are summed over the whole batch (all ranks together) or in each sample, whose losses are "
-             "then averaged.")
+    options.add("over", &over, "Compute the loss over the whole batch (all ranks together), or per sample and average.")
         .one_of({"batch", "sample"});
     options
-        .add(
-            "absent", &absent,
-            "A class without a true pixel (in the batch or the sample) either counts like any other, so that its false "
-            "positives cost, or is skipped: left out of the mean.")
+        .add("absent", &absent,
+             "How to treat a class that is absent from the labels (of the batch or sample): count it, so that false "
+             "positives increase the loss, or skip it.")
         .one_of({"count", "skip"});
-    options.add("include", &include, "Names of the classes that the loss is averaged over. Empty: all.");
+    options.add("include", &include, "Class names to average over. Empty: all.");
   }
 };
 

@@ -19,19 +19,18 @@ struct FocalOptions {
   void declare(sectile::Options& options) {
     options
         .add("activation", &activation,
-             "Makes probabilities of logits: softmax over the classes, or sigmoid for each class by itself. auto: "
-             "sigmoid "
-             "where classes overlap, else softmax. The loss is the mean over all pixels that count (softmax), or over "
-             "all pixels and classes that count (sigmoid); 0 when none does.")
+             "How logits become probabilities: softmax over classes, or sigmoid per class. auto: sigmoid if classes "
+             "overlap, else softmax. The loss is the mean over all labelled pixels (softmax), or over all labelled "
+             "pixels and classes (sigmoid); 0 if there are none.")
         .one_of({"auto", "softmax", "sigmoid"});
     options
         .add("gamma", &gamma,
-             "A pixel whose class has the probability p weighs (1 - p) to this power. 0: plain cross entropy.")
+             "Focusing parameter: a pixel with probability p of its class has weight (1 - p)^gamma. 0: cross entropy.")
         .at_least(0);
     options
         .add("alpha", &alpha,
-             "Balances classes: one value per class, or one for all. A pixel of the class is multiplied with it; with "
-             "sigmoid, a pixel outside the class with 1 - alpha. Empty: no balancing.")
+             "Class balance: one value for all classes, or one per class. Pixels of the class are weighted by alpha; "
+             "with sigmoid, other pixels by 1 - alpha. Empty: no balancing.")
         .at_least(0)
         .at_most(1);
   }

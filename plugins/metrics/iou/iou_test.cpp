@@ -14,7 +14,7 @@ TEST_CASE("IoU, accuracy and precision per class and their mean equal torchmetri
   });
 }
 
-TEST_CASE("IoU names the picture whose prediction has a class number that does not exist") {
+TEST_CASE("IoU names the image whose prediction has a class number that does not exist") {
   const auto metric = make<Metric>(R"({"type": "iou"})", context(2));
   const Prediction prediction{.id = "a.png", .labels = at::full({2, 2}, 2, at::kLong)};
   CHECK_THROWS_WITH_AS(metric->update(prediction, {.labels = at::zeros({2, 2}, at::kLong)}),

@@ -13,9 +13,9 @@ TEST_CASE("pixel accuracy and mean class accuracy equal torchmetrics'") {
   });
 }
 
-TEST_CASE("pixel accuracy names the picture whose truth has a class number that does not exist") {
+TEST_CASE("pixel accuracy names the image whose truth has a class number that does not exist") {
   const auto metric = make<Metric>(R"({"type": "pixel_accuracy"})", context(2));
   const Prediction prediction{.id = "a.png", .labels = at::zeros({2, 2}, at::kLong)};
   CHECK_THROWS_WITH_AS(metric->update(prediction, {.labels = at::full({2, 2}, 7, at::kLong)}),
-                       "a.png: has the class number 7 in its truth, and there are 2 classes", DataError);
+                       "a.png: has a class number outside 0..1: truth 7, prediction 0", DataError);
 }

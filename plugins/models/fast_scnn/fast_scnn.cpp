@@ -1,7 +1,7 @@
 // Fast-SCNN (Poudel, Liwicki and Cipolla 2019, arXiv:1902.04502), with the two auxiliary heads, parameter names and
 // initialisation of mmsegmentation's fast_scnn configuration, whose weights load as they are.
 //
-// Logits leave at an eighth of the picture's size. The auxiliary ones (a thirty-second of the size for the global
+// Logits leave at an eighth of the image's size. The auxiliary ones (a thirty-second of the size for the global
 // features, an eighth for the detail) exist in training mode only: evaluation does not pay for them.
 #include <ATen/ops/feature_dropout.h>
 #include <torch/nn/init.h>
@@ -27,13 +27,10 @@ struct FastScnnOptions {
   double momentum = 0.1;
 
   void declare(sectile::Options& options) {
-    options.add("dropout", &dropout, "Share of a head's channels zeroed before its classifier, in training only.")
-        .at_least(0)
-        .at_most(0.99);
+    options.add("dropout", &dropout, "Dropout probability before each head's classifier.").at_least(0).at_most(0.99);
     options
         .add("momentum", &momentum,
-             "How fast the batch norms' running statistics follow the batches; mmsegmentation's long schedules use "
-             "0.01.")
+             "Momentum of the batch norm statistics. MMSegmentation uses 0.01 with long schedules.")
         .at_least(0)
         .at_most(1);
   }

@@ -56,7 +56,7 @@ TEST_CASE("Fast-SCNN has auxiliary outputs in training only") {
   CHECK(model->forward(batch_of({2, 3, 64, 64})).auxiliary.empty());
 }
 
-TEST_CASE("Fast-SCNN takes one picture of any size from 32 x 32") {
+TEST_CASE("Fast-SCNN takes one image of any size from 32 x 32") {
   const auto model = fast_scnn(3);
   model->module().eval();
   const c10::AutoGradMode no_grad(false);
@@ -70,7 +70,7 @@ TEST_CASE("every parameter of Fast-SCNN gets a gradient, as it is initialised") 
   check_gradients(*fast_scnn(3), {2, 3, 71, 65});
 }
 
-TEST_CASE("Fast-SCNN trained on one picture says why that cannot be") {
+TEST_CASE("Fast-SCNN trained on one image says why that cannot be") {
   CHECK_THROWS_WITH_AS(
       logits(*fast_scnn(3), {1, 3, 64, 64}),
       "batch norm: training with one value per channel (one image, 1 x 1 features), which has no "
@@ -100,7 +100,7 @@ TEST_CASE("Fast-SCNN folded for inference answers the same") {
   CHECK(distance(before, logits(*model, {2, 3, 75, 101})) < 1e-5);
 }
 
-TEST_CASE("Fast-SCNN takes grey pictures") {
+TEST_CASE("Fast-SCNN takes grey images") {
   CHECK(logits(*fast_scnn(3, 1), {2, 1, 64, 64}).sizes() == at::IntArrayRef({2, 3, 8, 8}));
 }
 

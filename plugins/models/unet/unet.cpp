@@ -1,5 +1,5 @@
 // U-Net (Ronneberger, Fischer and Brox 2015, arXiv:1505.04597), its convolutions padded so that the logits have the
-// picture's size. Parameter names are those of the wide-spread PyTorch U-Net (milesial/Pytorch-UNet), whose weights
+// image's size. Parameter names are those of the wide-spread PyTorch U-Net (milesial/Pytorch-UNet), whose weights
 // load as they are.
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/max_pool2d.h>
@@ -23,15 +23,16 @@ struct UNetOptions {
   void declare(sectile::Options& options) {
     options
         .add("widths", &widths,
-             "Channels at each resolution, the picture's own first; each further one halves the resolution.")
+             "Channels at each resolution, starting at full resolution; each next level halves the resolution.")
         .at_least(1);
     options
-        .add("norm", &norm, "What follows each 3x3 convolution: batch norm, or nothing as in the paper (with a bias).")
+        .add("norm", &norm,
+             "Normalization after each 3x3 convolution: batch norm, or none as in the paper (with a bias).")
         .one_of({"none", "batch"});
     options
         .add("up", &up,
-             "How resolution is doubled on the way up: by a learned transposed convolution, or by bilinear "
-             "interpolation, which halves the channels of the deepest and of the rising levels.")
+             "Upsampling: transposed convolution, or bilinear interpolation, which halves the channels of the deepest "
+             "and of the decoder levels.")
         .one_of({"transposed", "bilinear"});
   }
   void check(sectile::Problems& problems) const {

@@ -63,7 +63,7 @@ TEST_CASE("U-Net without norm has biases and no norm") {
   CHECK(names.count("inc.double_conv.1.weight 8") == 0);
 }
 
-TEST_CASE("U-Net answers at the picture's size, whatever that is, for one picture or several") {
+TEST_CASE("U-Net answers at the image's size, whatever that is, for one image or several") {
   for (const std::string variant : kVariants) {
     CAPTURE(variant);
     const auto model = small(variant);
@@ -100,7 +100,7 @@ TEST_CASE("U-Net folded for inference answers the same") {
   }
 }
 
-TEST_CASE("U-Net takes grey pictures") {
+TEST_CASE("U-Net takes grey images") {
   CHECK(logits(*small("", 1), {2, 1, 16, 16}).sizes() == at::IntArrayRef({2, 4, 16, 16}));
 }
 

@@ -13,10 +13,10 @@ struct AdamOptions : sectile::MomentOptions {
     MomentOptions::declare(options);
     options
         .add("weight_decay", &weight_decay,
-             "The share of a parameter that is added to its gradient; norms and biases are left out. The adamw "
-             "optimizer decays apart from the gradient instead.")
+             "Weight decay, added to the gradient (L2 penalty); not applied to norms and biases. For decoupled weight "
+             "decay use adamw.")
         .at_least(0);
-    options.add("amsgrad", &amsgrad, "Divide by the largest mean square so far (Reddi et al. 2018).");
+    options.add("amsgrad", &amsgrad, "Use the AMSGrad variant (Reddi et al. 2018).");
   }
 
   std::vector<std::string> slots() const {

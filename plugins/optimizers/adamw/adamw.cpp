@@ -11,11 +11,8 @@ struct AdamWOptions : sectile::MomentOptions {
 
   void declare(sectile::Options& options) {
     MomentOptions::declare(options);
-    options
-        .add("weight_decay", &weight_decay,
-             "The share of a parameter, times the learning rate, that a step takes away; norms and biases keep theirs.")
-        .at_least(0);
-    options.add("amsgrad", &amsgrad, "Divide by the largest mean square so far (Reddi et al. 2018).");
+    options.add("weight_decay", &weight_decay, "Decoupled weight decay; not applied to norms and biases.").at_least(0);
+    options.add("amsgrad", &amsgrad, "Use the AMSGrad variant (Reddi et al. 2018).");
   }
 
   std::vector<std::string> slots() const {

@@ -28,12 +28,10 @@ struct LambOptions : sectile::MomentOptions {
     MomentOptions::declare(options);
     options
         .add("weight_decay", &weight_decay,
-             "The share of a parameter that is added to its step before the step is scaled; norms and biases are left "
-             "out.")
+             "Weight decay, added to the update before it is scaled; not applied to norms and biases.")
         .at_least(0);
-    options.add("trust_clip", &trust_clip, "A parameter's step is never made longer by its trust ratio, only shorter.");
-    options.add("always_adapt", &always_adapt,
-                "Whether steps of parameters without weight decay are scaled by their trust ratio too.");
+    options.add("trust_clip", &trust_clip, "Clip the trust ratio at 1.");
+    options.add("always_adapt", &always_adapt, "Apply the trust ratio to parameters without weight decay too.");
   }
 };
 

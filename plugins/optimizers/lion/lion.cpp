@@ -16,14 +16,14 @@ struct LionOptions {
   void declare(sectile::Options& options) {
     options
         .add("betas", &betas,
-             "How much of the running mean of the gradient counts for the direction of a step, and how much of it is "
-             "kept; below 1.")
+             "Coefficients of the running average of the gradient: for the update direction, and for the average "
+             "itself; below 1.")
         .at_least(0)
         .at_most(1);
     options
         .add("weight_decay", &weight_decay,
-             "The share of a parameter, times the learning rate, that a step takes away; norms and biases keep theirs. "
-             "Three to ten times that of adamw goes with a learning rate as many times smaller.")
+             "Decoupled weight decay; not applied to norms and biases. Lion usually needs 3 to 10 times the weight "
+             "decay of AdamW, with a learning rate that is smaller by the same factor.")
         .at_least(0);
   }
   void check(sectile::Problems& problems) const { sectile::check_betas(betas, problems); }

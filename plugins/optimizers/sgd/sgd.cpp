@@ -15,16 +15,12 @@ struct SgdOptions {
   double weight_decay = 0;
 
   void declare(sectile::Options& options) {
-    options.add("momentum", &momentum, "The share of the last step's direction that is kept; 0: none, 0.9 is usual.")
-        .at_least(0)
-        .at_most(1);
-    options.add("dampening", &dampening, "The share of a gradient that is kept out of the momentum.")
-        .at_least(0)
-        .at_most(1);
-    options.add("nesterov", &nesterov, "Step as if the momentum had been followed already. Needs momentum.");
+    options.add("momentum", &momentum, "Momentum factor; 0: none.").at_least(0).at_most(1);
+    options.add("dampening", &dampening, "Dampening of the momentum.").at_least(0).at_most(1);
+    options.add("nesterov", &nesterov, "Use Nesterov momentum. Needs momentum.");
     options
         .add("weight_decay", &weight_decay,
-             "The share of a parameter that is added to its gradient; norms and biases are left out.")
+             "Weight decay, added to the gradient (L2 penalty); not applied to norms and biases.")
         .at_least(0);
   }
 

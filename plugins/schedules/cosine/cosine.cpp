@@ -10,7 +10,7 @@ namespace {
 struct CosineOptions {
   double min_factor = 0;
   void declare(sectile::Options& options) {
-    options.add("min_factor", &min_factor, "Where the factor would arrive after the last step: torch's eta_min / lr.")
+    options.add("min_factor", &min_factor, "Final factor of the learning rate (eta_min / lr in PyTorch).")
         .at_least(0)
         .at_most(1);
   }

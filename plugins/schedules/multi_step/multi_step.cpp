@@ -13,12 +13,11 @@ struct MultiStepOptions {
   void declare(sectile::Options& options) {
     options
         .add("milestones", &milestones,
-             "The steps (epochs with by: epoch) at which the learning rate falls, from 0 and in ascending order; those "
-             "after the run's end count for nothing.")
+             "Steps (or epochs, with by: epoch) at which the learning rate drops, from 0, in ascending order.")
         .at_least(0)
         .not_empty()
         .required();
-    options.add("gamma", &gamma, "What the learning rate is multiplied with each time.").at_least(0).at_most(1);
+    options.add("gamma", &gamma, "Factor applied to the learning rate at each drop.").at_least(0).at_most(1);
   }
   void check(sectile::Problems& problems) const {
     if (!std::is_sorted(milestones.begin(), milestones.end()))

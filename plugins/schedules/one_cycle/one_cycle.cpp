@@ -18,16 +18,16 @@ struct OneCycleOptions {
   bool three_phase = false;
 
   void declare(sectile::Options& options) {
-    options.add("pct_start", &pct_start, "The share of the run in which the learning rate rises to lr, 0 to 1.")
+    options.add("pct_start", &pct_start, "Fraction of the run in which the learning rate increases, 0 to 1.")
         .at_least(0)
         .at_most(1);
-    options.add("div_factor", &div_factor, "The run starts at lr divided by this.").at_least(1);
-    options.add("final_div_factor", &final_div_factor, "The run ends at its first learning rate divided by this.")
+    options.add("div_factor", &div_factor, "Initial learning rate: lr / div_factor.").at_least(1);
+    options.add("final_div_factor", &final_div_factor, "Final learning rate: the initial one / final_div_factor.")
         .at_least(1);
-    options.add("anneal_strategy", &anneal_strategy, "How it rises and falls: along half a cosine or a straight line.")
+    options.add("anneal_strategy", &anneal_strategy, "Shape of the increase and decrease: cosine or linear.")
         .one_of({"cos", "linear"});
     options.add("three_phase", &three_phase,
-                "Whether it first falls to where it started, as fast as it rose, and then on to its end.");
+                "Add a third phase: first decrease to the initial learning rate, then to the final one.");
   }
 };
 

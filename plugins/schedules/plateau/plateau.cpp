@@ -20,20 +20,16 @@ struct PlateauOptions {
   double min_factor = 0;
 
   void declare(sectile::Options& options) {
-    options.add("mode", &mode, "Whether a higher or a lower value of the evaluation is better.").one_of({"max", "min"});
-    options.add("factor", &factor, "What the learning rate is multiplied with each time; below 1.")
-        .at_least(0)
-        .at_most(1);
-    options.add("patience", &patience, "So many evaluations in a row may bring nothing better before it falls.")
-        .at_least(0);
-    options.add("threshold", &threshold, "By how much an evaluation must be better to count as better.").at_least(0);
+    options.add("mode", &mode, "Whether higher or lower evaluation values are better.").one_of({"max", "min"});
+    options.add("factor", &factor, "Factor applied to the learning rate at each drop; below 1.").at_least(0).at_most(1);
+    options.add("patience", &patience, "Evaluations without improvement before the learning rate drops.").at_least(0);
+    options.add("threshold", &threshold, "Minimum change that counts as an improvement.").at_least(0);
     options
         .add("threshold_mode", &threshold_mode,
-             "Whether threshold is a share of the best value so far, or a difference from it.")
+             "Whether threshold is relative to the best value (rel) or absolute (abs).")
         .one_of({"rel", "abs"});
-    options.add("cooldown", &cooldown, "After a fall, patience is only counted again so many evaluations later.")
-        .at_least(0);
-    options.add("min_factor", &min_factor, "The factor never falls below this: torch's min_lr / lr.")
+    options.add("cooldown", &cooldown, "Evaluations to wait after a drop before counting patience again.").at_least(0);
+    options.add("min_factor", &min_factor, "Lower bound of the factor (min_lr / lr in PyTorch).")
         .at_least(0)
         .at_most(1);
   }

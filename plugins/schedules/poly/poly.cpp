@@ -8,7 +8,7 @@ namespace {
 struct PolyOptions {
   double power = 0.9;
   void declare(sectile::Options& options) {
-    options.add("power", &power, "The factor is (1 - step / total) to this power; 1 is a straight line.").at_least(0);
+    options.add("power", &power, "Power p of the factor (1 - step / total)^p; 1 is linear.").at_least(0);
   }
 };
 

@@ -10,12 +10,10 @@ struct StepOptions {
   double gamma = 0.1;
 
   void declare(sectile::Options& options) {
-    options
-        .add("step_size", &step_size,
-             "After so many steps (epochs with by: epoch) the learning rate falls, again and again.")
+    options.add("step_size", &step_size, "Steps (or epochs, with by: epoch) between drops of the learning rate.")
         .at_least(1)
         .required();
-    options.add("gamma", &gamma, "What the learning rate is multiplied with each time.").at_least(0).at_most(1);
+    options.add("gamma", &gamma, "Factor applied to the learning rate at each drop.").at_least(0).at_most(1);
   }
 };
 

@@ -20,16 +20,15 @@ struct BrightnessContrastOptions {
   void declare(sectile::Options& options) {
     options
         .add("brightness_limit", &brightness_limit,
-             "[least, most] that is added, as a share of the largest value (8-bit 255, 16-bit 65535, float 1).")
+             "[min, max] brightness change, as a fraction of the maximum value (255 for 8 bits, 65535 for 16 bits, 1 "
+             "for float).")
         .at_least(-1)
         .at_most(1);
-    options
-        .add("contrast_limit", &contrast_limit,
-             "[least, most] by which the factor of all pixel values differs from 1: -0.2 makes it 0.8.")
+    options.add("contrast_limit", &contrast_limit, "[min, max] contrast change: -0.2 multiplies pixel values by 0.8.")
         .at_least(-1);
     options.add("brightness_by_max", &brightness_by_max,
-                "false: brightness is a share of the picture's mean instead of the largest value.");
-    options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+                "If false, brightness changes are relative to the image's mean instead of the maximum value.");
+    options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
   }
   void check(sectile::Problems& problems) const {
     if (brightness_limit[0] > brightness_limit[1]) problems.add("brightness_limit", "the least is more than the most");
@@ -66,8 +65,8 @@ double largest(const sectile::Sample& sample) {
     case CV_32F:
       return 1;
     default:
-      throw sectile::DataError(sample.id, "brightness_contrast knows no largest value of a picture of " +
-                                              cv::typeToString(sample.image.type()) + ": 8U, 16U or 32F are wanted");
+      throw sectile::DataError(sample.id, "brightness_contrast knows no largest value of an image of " +
+                                              cv::typeToString(sample.image.type()) + ": expected 8U, 16U or 32F");
   }
 }
 

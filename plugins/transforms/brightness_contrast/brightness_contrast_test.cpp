@@ -40,7 +40,7 @@ TEST_CASE("brightness_contrast gives the numbers of albumentations 2.0.8") {
   }
 }
 
-TEST_CASE("brightness_contrast changes 16-bit and float pictures by the same formula") {
+TEST_CASE("brightness_contrast changes 16-bit and float images by the same formula") {
   const auto change = make<Transform>(
       R"({"type": "brightness_contrast", "contrast_limit": [0.5, 0.5], "brightness_limit": [-0.1, -0.1], "probability": 1})");
   Sample sample;

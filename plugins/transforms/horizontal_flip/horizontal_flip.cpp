@@ -7,7 +7,7 @@ struct HorizontalFlipOptions {
   double probability = 0.5;
 
   void declare(sectile::Options& options) {
-    options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+    options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
   }
 };
 

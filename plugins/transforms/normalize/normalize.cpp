@@ -16,13 +16,14 @@ struct NormalizeOptions {
 
   void declare(sectile::Options& options) {
     options.add("mean", &mean,
-                "What is subtracted, per channel (or one value for all), as a share of max_value. Left out: [0.485, "
-                "0.456, 0.406] for three channels, those of ImageNet, which published weights expect; else 0.449.");
+                "Mean per channel (or one value for all), as a fraction of max_value. Default: ImageNet's [0.485, "
+                "0.456, 0.406] for three channels, which published weights expect; else 0.449.");
     options.add("deviation", &deviation,
-                "What is then divided by, likewise. Left out: [0.229, 0.224, 0.225] for three channels; else 0.226.");
+                "Standard deviation per channel (or one value for all), as a fraction of max_value. Default: [0.229, "
+                "0.224, 0.225] for three channels; else 0.226.");
     options
         .add("max_value", &max_value,
-             "The pixel value that counts as 1. Left out: 255 for 8-bit pictures, 65535 for 16-bit ones, 1 for float.")
+             "Pixel value that is scaled to 1. Default: 255 for 8-bit images, 65535 for 16-bit images, 1 for float.")
         .at_least(0);
   }
   void check(sectile::Problems& problems) const {
@@ -71,7 +72,7 @@ class Normalize final : public sectile::Transform {
     if (chosen.size() != channels && chosen.size() != 1)
       throw sectile::DataError(sample.id, "has " + std::to_string(channels) + " channels, and normalize's \"" + name +
                                               "\" " + std::to_string(chosen.size()) +
-                                              " values: give one for all, or one for each, or turn the pictures into "
+                                              " values: give one for all, or one for each, or turn the images into "
                                               "as many channels");
     std::vector<float> scaled;
     for (std::size_t i = 0; i < channels; ++i)

@@ -10,9 +10,9 @@ using sectile::test::make;
 
 namespace {
 
-Sample picture(int type) {
+Sample image(int type) {
   Sample sample;
-  sample.id = "picture";
+  sample.id = "image";
   sample.image = cv::Mat(2, 2, type);
   std::fill_n(sample.image.data, sample.image.total() * sample.image.elemSize(), std::uint8_t{100});
   return sample;
@@ -30,29 +30,29 @@ bool near(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-TEST_CASE("normalize notes ImageNet's mean and deviation in the units of the picture, and leaves the pixels") {
+TEST_CASE("normalize notes ImageNet's mean and deviation in the units of the image, and leaves the pixels") {
   const auto normalize = make<Transform>(R"({"type": "normalize"})");
-  const auto color = applied(*normalize, picture(CV_8UC3));
+  const auto color = applied(*normalize, image(CV_8UC3));
   CHECK(near(color.mean, {123.675f, 116.28f, 103.53f}));  // torchvision's numbers times 255
   CHECK(near(color.deviation, {58.395f, 57.12f, 57.375f}));
   CHECK(color.image.at<cv::Vec3b>(0, 0) == cv::Vec3b(100, 100, 100));
-  CHECK(near(applied(*normalize, picture(CV_16UC1)).mean, {0.449f * 65535}));
-  CHECK(near(applied(*normalize, picture(CV_32FC3)).deviation, {0.229f, 0.224f, 0.225f}));
-  CHECK(near(applied(*normalize, picture(CV_8UC(5))).deviation, times({0.226f, 0.226f, 0.226f, 0.226f, 0.226f}, 255)));
+  CHECK(near(applied(*normalize, image(CV_16UC1)).mean, {0.449f * 65535}));
+  CHECK(near(applied(*normalize, image(CV_32FC3)).deviation, {0.229f, 0.224f, 0.225f}));
+  CHECK(near(applied(*normalize, image(CV_8UC(5))).deviation, times({0.226f, 0.226f, 0.226f, 0.226f, 0.226f}, 255)));
 }
 
 TEST_CASE("normalize takes values per channel, or one for all, and another unit") {
   const auto one = make<Transform>(R"({"type": "normalize", "mean": [0.5], "deviation": [0.25], "max_value": 1000})");
-  CHECK(near(applied(*one, picture(CV_16SC(2))).mean, {500, 500}));
-  CHECK(near(applied(*one, picture(CV_16SC(2))).deviation, {250, 250}));
+  CHECK(near(applied(*one, image(CV_16SC(2))).mean, {500, 500}));
+  CHECK(near(applied(*one, image(CV_16SC(2))).deviation, {250, 250}));
 }
 
 TEST_CASE("normalize says what does not fit") {
   const auto three = make<Transform>(R"({"type": "normalize", "mean": [0, 0, 0], "deviation": [1, 1, 1]})");
-  CHECK_THROWS_WITH_AS(applied(*three, picture(CV_8UC1)),
-                       doctest::Contains("picture: has 1 channels, and normalize's \"mean\" 3 values"),
+  CHECK_THROWS_WITH_AS(applied(*three, image(CV_8UC1)),
+                       doctest::Contains("image: has 1 channels, and normalize's \"mean\" 3 values"),
                        sectile::DataError);
-  CHECK_THROWS_WITH_AS(applied(*make<Transform>(R"({"type": "normalize"})"), picture(CV_16SC1)),
+  CHECK_THROWS_WITH_AS(applied(*make<Transform>(R"({"type": "normalize"})"), image(CV_16SC1)),
                        doctest::Contains("set \"max_value\""), sectile::DataError);
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "normalize", "deviation": [0]})"), doctest::Contains("more than 0"),
                        sectile::SpecError);

@@ -23,29 +23,25 @@ struct PadOptions {
   void declare(sectile::Options& options) {
     options
         .add("size", &size,
-             "The least [height, width] in pixels; of volumes also [depth, height, width]. Larger pictures stay as "
-             "they are. Left out: no least size.")
+             "Minimum size: [height, width] in pixels, or [depth, height, width] for volumes. Larger images are not "
+             "changed. Default: none.")
         .at_least(1);
     options
         .add("divisor", &divisor,
-             "Height and width (of volumes also depth) become multiples of this. Left out: 32, or 1 where a size is "
-             "given.")
+             "Pad height and width (and depth, for volumes) to multiples of this. Default: 32, or 1 if size is set.")
         .at_least(1);
-    options
-        .add("position", &position,
-             "Where the picture stands in the result: start = top left, so that the border is right and below; "
-             "center; end = bottom right.")
+    options.add("position", &position, "Position of the image: start (top left), center, or end (bottom right).")
         .one_of({"start", "center", "end"});
-    options.add("fill", &fill, "The pixel value of the border: one for all channels, or a list of one for each.")
+    options
+        .add("fill", &fill, "Pixel value of the padding: one number for all channels, or a list with one per channel.")
         .also_single()
         .not_empty();
-    options.add("label_fill", &label_fill,
-                "Name of the class that the border's labels get. Left out: the border is ignored.");
+    options.add("label_fill", &label_fill, "Class of the padding. Default: ignored.");
   }
   void check(sectile::Problems& problems) const {
     if (!size.empty() && size.size() != 2 && size.size() != 3)
       problems.add("size", "has " + std::to_string(size.size()) +
-                               " values; [height, width] are wanted, or [depth, "
+                               " values; expected [height, width] or [depth, "
                                "height, width]");
   }
 };
@@ -63,7 +59,7 @@ class Pad final : public sectile::GeometricTransform {
     const auto& size = options_.size;
     const bool volume = sample.image.dims == 3;
     if (size.size() == 3 && !volume)
-      throw sectile::DataError(sample.id, "is a picture, and pad's \"size\" has a depth: give [height, width]");
+      throw sectile::DataError(sample.id, "is an image, and pad's \"size\" has a depth: give [height, width]");
     const sectile::Extent to{volume ? padded(from.depth, size.size() == 3 ? size[0] : 0) : 1,
                              padded(from.height, size.empty() ? 0 : size.end()[-2]),
                              padded(from.width, size.empty() ? 0 : size.end()[-1])};
@@ -80,7 +76,7 @@ class Pad final : public sectile::GeometricTransform {
     const int divisor = options_.divisor.value_or(options_.size.empty() ? kUsualDivisor : 1);
     return (wanted + divisor - 1) / divisor * divisor;
   }
-  int before(int length, int padded) const {  // negative: the result begins outside the picture
+  int before(int length, int padded) const {  // negative: the result begins outside the image
     const int border = padded - length;
     return options_.position == Position::start ? 0 : options_.position == Position::center ? -(border / 2) : -border;
   }

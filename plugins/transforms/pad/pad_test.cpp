@@ -14,7 +14,7 @@ TEST_CASE("pad reaches a least size and a multiple, where it is told to, with al
   struct Expected {
     const char* json;
     cv::Size size;
-    cv::Point corner;  // of the picture in the result
+    cv::Point corner;  // of the image in the result
   };
   for (const auto& [json, size, corner] :
        {Expected{R"({"type": "pad", "divisor": 8, "fill": 3})", {24, 24}, {0, 0}},

@@ -1,4 +1,4 @@
-// Cuts a window of fixed size at a random place, so that pictures of any size make batches.
+// Cuts a window of fixed size at a random place, so that images of any size make batches.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -20,26 +20,27 @@ struct RandomCropOptions {
   void declare(sectile::Options& options) {
     options
         .add("size", &size,
-             "[height, width] of the window in pixels; of volumes [depth, height, width], or without depth all of it.")
+             "Crop size: [height, width] in pixels, or [depth, height, width] for volumes; without depth, the whole "
+             "depth.")
         .at_least(1);
     options
         .add("fill", &fill,
-             "The pixel value around an image that is smaller than the window, whose place in it is then random: one "
-             "for all channels, or a list of one for each.")
+             "Pixel value of the padding around images smaller than the crop, which are placed at random: one number "
+             "for all channels, or a list with one per channel.")
         .also_single()
         .not_empty();
-    options.add("label_fill", &label_fill, "Name of the class that labels get there. Left out: they are ignored.");
+    options.add("label_fill", &label_fill, "Class of the padding. Default: ignored.");
     options
         .add("category_max_ratio", &category_max_ratio,
-             "The largest share of the labelled pixels that one class may have; while it has more, another window is "
-             "drawn, up to ten times. 1: any window will do.")
+             "Maximum fraction of the labelled pixels that one class may cover. Otherwise another crop is drawn, up to "
+             "ten times. 1: no limit.")
         .at_least(0)
         .at_most(1);
   }
   void check(sectile::Problems& problems) const {
     if (size.size() != 2 && size.size() != 3)
       problems.add("size", "has " + std::to_string(size.size()) +
-                               " values; [height, width] are wanted, or [depth, "
+                               " values; expected [height, width] or [depth, "
                                "height, width]");
   }
 };
@@ -57,7 +58,7 @@ class RandomCrop final : public sectile::GeometricTransform {
   sectile::Warp warp(const sectile::Sample& sample, sectile::Draw& draw) const override {
     const sectile::Extent from = sectile::extent(sample.image);
     if (options_.size.size() == 3 && sample.image.dims != 3)
-      throw sectile::DataError(sample.id, "is a picture, and random_crop's \"size\" has a depth: give [height, width]");
+      throw sectile::DataError(sample.id, "is an image, and random_crop's \"size\" has a depth: give [height, width]");
     sectile::Extent size{from.depth, options_.size.end()[-2], options_.size.end()[-1]};
     if (options_.size.size() == 3) size.depth = options_.size[0];
     for (int tries = 1;; ++tries) {
@@ -73,7 +74,7 @@ class RandomCrop final : public sectile::GeometricTransform {
   }
 
  private:
-  // Where the window begins: inside the picture, or, where the window is larger, so that the picture is inside it.
+  // Where the window begins: inside the image, or, where the window is larger, so that the image is inside it.
   static int place(int length, int window, sectile::Draw& draw) {
     const int lowest = std::min(0, length - window), highest = std::max(0, length - window);
     return lowest == highest ? lowest : lowest + static_cast<int>(draw.random.below(highest - lowest + 1));

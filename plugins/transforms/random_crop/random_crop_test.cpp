@@ -11,7 +11,7 @@ using sectile::test::applied;
 using sectile::test::check_moved_together;
 using sectile::test::make;
 
-TEST_CASE("random_crop cuts every place of the picture alike, with all annotation") {
+TEST_CASE("random_crop cuts every place of the image alike, with all annotation") {
   const auto crop = make<Transform>(R"({"type": "random_crop", "size": [10, 20]})");
   const auto before = annotated();
   int corners[4][8] = {};
@@ -61,11 +61,11 @@ TEST_CASE("random_crop looks for a window in which no class has more than its sh
   CHECK(share_of_mixed(R"({"type": "random_crop", "size": [10, 40], "category_max_ratio": 0.76})") > 200);
 }
 
-TEST_CASE("random_crop refuses a size that is neither of a picture nor of a volume") {
+TEST_CASE("random_crop refuses a size that is neither of an image nor of a volume") {
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "random_crop", "size": [30]})"),
                        doctest::Contains("/part/size: has 1 values"), sectile::SpecError);
   const auto deep = make<Transform>(R"({"type": "random_crop", "size": [2, 3, 4]})");
-  CHECK_THROWS_WITH_AS(applied(*deep, annotated()), doctest::Contains("annotated: is a picture"), sectile::DataError);
+  CHECK_THROWS_WITH_AS(applied(*deep, annotated()), doctest::Contains("annotated: is an image"), sectile::DataError);
   sectile::Sample volume;
   const int sizes[] = {5, 6, 7};
   volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(1));

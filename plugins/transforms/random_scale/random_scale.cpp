@@ -1,4 +1,4 @@
-// Makes the picture larger or smaller by a random factor: the scale jitter of semantic segmentation, before a crop.
+// Makes the image larger or smaller by a random factor: the scale jitter of semantic segmentation, before a crop.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -15,13 +15,13 @@ struct RandomScaleOptions {
   Interpolation interpolation = Interpolation::linear;
 
   void declare(sectile::Options& options) {
-    options.add("range", &range, "[smallest, largest] factor; each between them is equally likely.").at_least(0.01);
-    options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+    options.add("range", &range, "[min, max] scale factor, uniformly distributed.").at_least(0.01);
+    options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
     options
-        .add("interpolation", &interpolation,
-             "How pixels are made (labels are always nearest): nearest, linear or cubic as OpenCV has them, or area: "
-             "the mean over what a pixel covers where the image shrinks, which keeps fine patterns from flickering, "
-             "and linear where it grows.")
+        .add(
+            "interpolation", &interpolation,
+            "Interpolation of the image: nearest, linear, cubic (as in OpenCV), or area: the mean over the area a "
+            "pixel covers when shrinking, which avoids aliasing, and linear when enlarging. Labels always use nearest.")
         .one_of({"nearest", "linear", "cubic", "area"});
   }
   void check(sectile::Problems& problems) const {

@@ -31,7 +31,7 @@ TEST_CASE("random_scale keeps the aspect, stays in its range and moves all annot
   CHECK(most > 1.85);
 }
 
-TEST_CASE("random_scale never makes a picture vanish, and refuses a range upside down") {
+TEST_CASE("random_scale never makes an image vanish, and refuses a range upside down") {
   const auto scale = make<Transform>(R"({"type": "random_scale", "range": [0.01, 0.01]})");
   CHECK(applied(*scale, annotated()).image.size() == cv::Size(1, 1));
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "random_scale", "range": [2, 1]})"),

@@ -1,4 +1,4 @@
-// Turns by quarters, which mixes no pixels: for pictures without an upside.
+// Turns by quarters, which mixes no pixels: for images without an upside.
 #include <sectile/transform.h>
 
 namespace {
@@ -7,7 +7,9 @@ struct Rotate90Options {
   double probability = 0.5;
 
   void declare(sectile::Options& options) {
-    options.add("probability", &probability, "How often it is done; one, two and three quarters are equally likely.")
+    options
+        .add("probability", &probability,
+             "Probability of applying the transform; 90, 180 and 270 degrees are equally likely.")
         .at_least(0)
         .at_most(1);
   }

@@ -1,4 +1,4 @@
-// Exchanges top and bottom: for pictures without an upside, such as those from microscopes and aeroplanes.
+// Exchanges top and bottom: for images without an upside, such as those from microscopes and aeroplanes.
 #include <sectile/transform.h>
 
 namespace {
@@ -7,7 +7,7 @@ struct VerticalFlipOptions {
   double probability = 0.5;
 
   void declare(sectile::Options& options) {
-    options.add("probability", &probability, "How often it is done.").at_least(0).at_most(1);
+    options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
   }
 };
 

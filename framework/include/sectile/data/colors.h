@@ -1,4 +1,4 @@
-// Colours for classes of which no file says any.
+// Colors for classes of which no file says any.
 #pragma once
 
 #include <array>
@@ -8,7 +8,7 @@
 
 namespace sectile {
 
-// RGB; neighbours in number differ clearly in hue, and colours of like hue in brightness. The same for ever.
+// RGB; neighbours in number differ clearly in hue, and colors of like hue in brightness. The same for ever.
 SECTILE_EXPORT std::array<std::uint8_t, 3> distinct_color(int index);
 
 }  // namespace sectile

@@ -1,4 +1,4 @@
-// Pictures in files: PNG, JPEG, TIFF, WebP, BMP and PNM are read, PNG and TIFF written. The first bytes of a file say
+// Images in files: PNG, JPEG, TIFF, WebP, BMP and PNM are read, PNG and TIFF written. The first bytes of a file say
 // its format when reading, never its name. All functions may be called from several threads at once.
 #pragma once
 
@@ -18,44 +18,44 @@ using Palette = std::vector<std::array<std::uint8_t, 3>>;  // RGB, by pixel valu
 
 // H x W of 1 to 512 channels: 1 grey or palette index, 2 grey and alpha, 3 RGB, 4 RGB and alpha; from TIFF and PAM any
 // number, of any meaning. 8U or 16U; from TIFF also 16S and 32F.
-struct Picture {
+struct RawImage {
   cv::Mat pixels{};
   Palette palette{};  // not empty: pixels are 8U indexes into it
 };
 
-struct PictureInfo {
-  cv::Size size{};  // as read_picture gives it, after orientation
+struct ImageInfo {
+  cv::Size size{};  // as read_raw_image gives it, after orientation
   int channels = 0;
   int depth = 0;  // CV_8U, CV_16U, CV_16S or CV_32F
   int pages = 1;
 };
 
 // The stored values: grey of 1, 2 and 4 bits becomes 8U of 0 to 1, 3 and 15 (masks keep their numbers). What is needed
-// to see the picture right is done: the orientation that EXIF (JPEG, WebP) and TIFF state is applied, CMYK and YCbCr
+// to see the image right is done: the orientation that EXIF (JPEG, WebP) and TIFF state is applied, CMYK and YCbCr
 // become RGB, and where a file says that 0 is white (TIFF, PBM), values are turned round so that 0 is black.
-// Floating-point samples of 16 and 64 bits become 32F. Not applied: colour profiles, gamma, PNG's transparent colours
+// Floating-point samples of 16 and 64 bits become 32F. Not applied: color profiles, gamma, PNG's transparent colors
 // (tRNS) and eXIf.
 // page: from 0; only TIFF has more than one.
 // Throws DataError naming the file and what is wrong with it. What a file states is checked before memory is asked for.
-SECTILE_EXPORT Picture read_picture(const std::filesystem::path& file, int page = 0);
+SECTILE_EXPORT RawImage read_raw_image(const std::filesystem::path& file, int page = 0);
 
-// For networks: read_picture with palettes looked up, alpha dropped (a second or fourth channel that the file says is
+// For networks: read_raw_image with palettes looked up, alpha dropped (a second or fourth channel that the file says is
 // alpha), and values that end at less than their depth (1, 2 and 4 bits, PNM's maxval) scaled to 0..255 or 0..65535.
 // So 1 or 3 channels of 8U or 16U; TIFFs and PAMs of other channels, and 16S and 32F, come as they are.
 SECTILE_EXPORT cv::Mat read_image(const std::filesystem::path& file, int page = 0);
 
 // Only from the header, of a TIFF from the page's. Throws DataError.
-SECTILE_EXPORT PictureInfo read_info(const std::filesystem::path& file, int page = 0);
+SECTILE_EXPORT ImageInfo read_info(const std::filesystem::path& file, int page = 0);
 SECTILE_EXPORT cv::Size read_size(const std::filesystem::path& file, int page = 0);
 
-// How names of picture files end, in lower case: ".png", ".jpg", … For finding them in a folder.
-SECTILE_EXPORT const std::vector<std::string>& picture_suffixes();
+// How names of image files end, in lower case: ".png", ".jpg", … For finding them in a folder.
+SECTILE_EXPORT const std::vector<std::string>& image_suffixes();
 
 // 8U or 16U, 1 to 4 channels; with a palette 8U of 1 channel. Written beside and renamed. Throws DataError.
 SECTILE_EXPORT void write_png(const std::filesystem::path& file, const cv::Mat& pixels, const Palette& palette = {});
 
 // 8U, 16U, 16S or 32F of 1 to 512 channels, interleaved and deflated; beyond 4 GiB as BigTIFF. Two and four channels of
-// 8U and 16U end with alpha, as in Picture. Written beside and renamed. Throws DataError.
+// 8U and 16U end with alpha, as in RawImage. Written beside and renamed. Throws DataError.
 SECTILE_EXPORT void write_tiff(const std::filesystem::path& file, const cv::Mat& pixels);
 
 }  // namespace sectile

@@ -1,4 +1,4 @@
-// Text files that list samples, as public data sets have them: a name, or the files of a pair, per line.
+// Text files that list samples, as public datasets have them: a name, or the files of a pair, per line.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Options that stand in a JSON file of their own, for a data set whose classes are shared by several specs: read with
+// Options that stand in a JSON file of their own, for a dataset whose classes are shared by several specs: read with
 // the same rules and messages as a spec, without JSON types in the plugin.
 #pragma once
 

@@ -1,0 +1,278 @@
+#include "separable_warp.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+namespace sectile {
+namespace {
+
+Axis place_axis(double scale, double offset, int count, int limit) {
+  Axis axis{{}, false, scale, offset, limit};
+  axis.whole = std::abs(scale) == 1 && offset == std::floor(offset);
+  axis.places.resize(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    const double at = scale * (i + 0.5) + offset;
+    if (!(at + kRounding >= 0 && at + kRounding < limit)) continue;
+    const double centre = at - 0.5, floor = std::floor(centre);
+    Place& place = axis.places[static_cast<std::size_t>(i)];
+    place.nearest = static_cast<int>(at + kRounding);
+    place.low = std::clamp(static_cast<int>(floor), 0, limit - 1);
+    place.high = std::clamp(static_cast<int>(floor) + 1, 0, limit - 1);
+    place.part = static_cast<float>(centre - floor);
+  }
+  return axis;
+}
+
+bool consecutive(const Axis& axis) {
+  for (std::size_t i = 1; i < axis.places.size(); ++i) {
+    const int before = axis.places[i - 1].nearest, here = axis.places[i].nearest;
+    if (before >= 0 && here >= 0 && here != before + 1) return false;
+  }
+  return true;
+}
+
+// Copies whole pixels of Size bytes; 0: of any number.
+template <std::size_t Size>
+void copy_pixels(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, std::size_t any_size) {
+  const std::size_t size = Size ? Size : any_size;
+  for (const Place& place : columns.places) {
+    if (place.nearest >= 0) std::memcpy(to, from + static_cast<std::size_t>(place.nearest) * size, size);
+    to += size;
+  }
+}
+
+void copy_row(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, std::size_t size) {
+  switch (size) {
+    case 1:
+      return copy_pixels<1>(from, to, columns, size);
+    case 2:
+      return copy_pixels<2>(from, to, columns, size);
+    case 3:
+      return copy_pixels<3>(from, to, columns, size);
+    case 4:
+      return copy_pixels<4>(from, to, columns, size);
+    case 6:
+      return copy_pixels<6>(from, to, columns, size);
+    case 12:
+      return copy_pixels<12>(from, to, columns, size);
+    default:
+      return copy_pixels<0>(from, to, columns, size);
+  }
+}
+
+// The columns that come from inside: there are no gaps between them.
+std::pair<std::size_t, std::size_t> inside(const Axis& axis) {
+  const auto& places = axis.places;
+  std::size_t begin = 0, end = places.size();
+  while (begin < end && places[begin].nearest < 0) ++begin;
+  while (end > begin && places[end - 1].nearest < 0) --end;
+  return {begin, end};
+}
+
+void copy_nearest(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
+  const std::size_t size = from.elemSize();
+  const bool together = consecutive(warp.columns);
+  const auto [begin, end] = inside(warp.columns);
+  if (begin == end) return;
+  for (int y = 0, before = -1; y < to.rows; ++y) {
+    const int source = warp.rows.places[static_cast<std::size_t>(y)].nearest;
+    if (source >= 0 && source == before)
+      std::memcpy(to.ptr(y), to.ptr(y - 1), static_cast<std::size_t>(to.cols) * size);
+    else if (source >= 0 && together)
+      std::memcpy(to.ptr(y) + begin * size,
+                  from.ptr(source) + static_cast<std::size_t>(warp.columns.places[begin].nearest) * size,
+                  (end - begin) * size);
+    else if (source >= 0)
+      copy_row(from.ptr(source), to.ptr(y), warp.columns, size);
+    before = source;
+  }
+}
+
+// Channels: 0 for any number.
+template <class T, int Channels>
+void blend_columns(const T* from, float* to, const Axis& columns, std::size_t begin, std::size_t end,
+                   int any_channels) {
+  const int channels = Channels ? Channels : any_channels;
+  for (std::size_t x = begin; x < end; ++x) {
+    const Place& place = columns.places[x];
+    const T* low = from + place.low * channels;
+    const T* high = from + place.high * channels;
+    float* out = to + x * static_cast<std::size_t>(channels);
+    for (int c = 0; c < channels; ++c) {
+      const float a = static_cast<float>(low[c]);
+      out[c] = a + place.part * (static_cast<float>(high[c]) - a);
+    }
+  }
+}
+
+// To the nearest integer, halves to even, as cvRound does, but in a form that compilers vectorise: adding 1.5 * 2^23
+// leaves the integer in the low bits. What is blended lies within the range of T.
+template <class T>
+T round_to(float value) {
+  if constexpr (std::is_same_v<T, float>)
+    return value;
+  else
+    return static_cast<T>(std::bit_cast<std::int32_t>(value + 12582912.f) - std::bit_cast<std::int32_t>(12582912.f));
+}
+
+template <class T, int Channels>
+void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
+  const int channels = from.channels();
+  const auto [begin, end] = inside(warp.columns);
+  std::vector<float> buffers[2];  // two rows of `from`, blended along x
+  int held[2] = {-1, -1};
+  for (auto& buffer : buffers) buffer.resize(static_cast<std::size_t>(to.cols * channels));
+  const auto row = [&](int y, int other) {  // never in the buffer that holds `other`
+    for (int i = 0; i < 2; ++i)
+      if (held[i] == y) return i;
+    const int i = held[0] == other ? 1 : 0;
+    blend_columns<T, Channels>(from.ptr<T>(y), buffers[i].data(), warp.columns, begin, end, channels);
+    held[i] = y;
+    return i;
+  };
+  for (int y = 0; y < to.rows; ++y) {
+    const Place& place = warp.rows.places[static_cast<std::size_t>(y)];
+    if (place.nearest < 0) continue;
+    const float* low = buffers[row(place.low, place.high)].data();
+    const float* high = buffers[row(place.high, place.low)].data();
+    T* out = to.ptr<T>(y);
+    const float part = place.part;
+    for (std::size_t i = begin * static_cast<std::size_t>(channels); i < end * static_cast<std::size_t>(channels); ++i)
+      out[i] = round_to<T>(low[i] + part * (high[i] - low[i]));
+  }
+}
+
+template <class T>
+void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
+  if (from.channels() == 1)
+    blend<T, 1>(from, to, warp);
+  else if (from.channels() == 3)
+    blend<T, 3>(from, to, warp);
+  else
+    blend<T, 0>(from, to, warp);
+}
+
+// Each row or column of the result as a weighted sum of consecutive ones.
+struct Sums {
+  std::size_t most = 0;  // so many weights are kept for each
+  std::vector<int> first{};
+  std::vector<int> count{};  // 0: outside
+  std::vector<float> weights{};
+
+  Sums(const Axis& axis, std::size_t most_weights)
+      : most(most_weights), first(axis.places.size()), count(axis.places.size()), weights(most * axis.places.size()) {}
+  float* weights_of(std::size_t i) { return weights.data() + i * most; }
+  const float* weights_of(std::size_t i) const { return weights.data() + i * most; }
+};
+
+Sums cubic_sums(const Axis& axis) {
+  Sums sums(axis, 4);
+  for (std::size_t i = 0; i < axis.places.size(); ++i) {
+    if (axis.places[i].nearest < 0) continue;
+    const double centre = axis.scale * (static_cast<double>(i) + 0.5) + axis.offset - 0.5, whole = std::floor(centre);
+    const auto pixel = [&](int k) { return std::clamp(static_cast<int>(whole) - 1 + k, 0, axis.limit - 1); };
+    const auto found = cubic_weights(centre - whole);
+    sums.first[i] = pixel(0);
+    sums.count[i] = pixel(3) - pixel(0) + 1;
+    for (int k = 0; k < 4; ++k)
+      sums.weights_of(i)[pixel(k) - pixel(0)] += static_cast<float>(found[static_cast<std::size_t>(k)]);
+  }
+  return sums;
+}
+
+// Of an axis along which the image does not grow.
+Sums area_sums(const Axis& axis) {
+  Sums sums(axis, static_cast<std::size_t>(std::abs(axis.scale)) + 2);
+  for (std::size_t i = 0; i < axis.places.size(); ++i) {
+    if (axis.places[i].nearest < 0) continue;
+    const double one = axis.scale * static_cast<double>(i) + axis.offset, other = one + axis.scale;
+    const double begin = std::max(0.0, std::min(one, other)),
+                 end = std::min(static_cast<double>(axis.limit), std::max(one, other));
+    const int first = static_cast<int>(begin + kRounding), last = static_cast<int>(std::ceil(end - kRounding)) - 1;
+    sums.first[i] = first;
+    sums.count[i] = last - first + 1;
+    for (int k = first; k <= last; ++k)
+      sums.weights_of(i)[k - first] =
+          static_cast<float>((std::min(end, k + 1.0) - std::max(begin, double(k))) / (end - begin));
+  }
+  return sums;
+}
+
+template <class T>
+void mix_columns(const T* from, float* to, const Sums& columns, std::size_t begin, std::size_t end, int channels) {
+  for (std::size_t x = begin; x < end; ++x) {
+    const T* source = from + columns.first[x] * channels;
+    float* out = to + x * static_cast<std::size_t>(channels);
+    std::fill_n(out, channels, 0.f);
+    const float* weights = columns.weights_of(x);
+    for (int k = 0; k < columns.count[x]; ++k, source += channels)
+      for (int c = 0; c < channels; ++c) out[c] += weights[k] * static_cast<float>(source[c]);
+  }
+}
+
+template <class T>
+void mix(const cv::Mat& from, cv::Mat& to, const Separable& warp, const Sums& columns, const Sums& rows) {
+  const int channels = from.channels();
+  const auto [begin, end] = inside(warp.columns);
+  const auto values = static_cast<std::size_t>(to.cols * channels);
+  std::vector<std::vector<float>> buffers(rows.most, std::vector<float>(values));  // rows of `from`, mixed along x
+  std::vector<int> held(rows.most, -1);
+  std::vector<float> sum(values);
+  for (int y = 0; y < to.rows; ++y) {
+    const auto i = static_cast<std::size_t>(y);
+    if (rows.count[i] == 0) continue;
+    std::fill(sum.begin(), sum.end(), 0.f);
+    for (int k = 0; k < rows.count[i]; ++k) {
+      const int source = rows.first[i] + k;
+      const std::size_t slot = static_cast<std::size_t>(source) % rows.most;  // what one row needs never shares a slot
+      if (std::exchange(held[slot], source) != source)
+        mix_columns(from.ptr<T>(source), buffers[slot].data(), columns, begin, end, channels);
+      const float weight = rows.weights_of(i)[k];
+      for (std::size_t v = 0; v < values; ++v) sum[v] += weight * buffers[slot][v];
+    }
+    T* out = to.ptr<T>(y);
+    const auto width = static_cast<std::size_t>(channels);
+    for (std::size_t v = begin * width; v < end * width; ++v) out[v] = cv::saturate_cast<T>(sum[v]);
+  }
+}
+
+}  // namespace
+
+std::optional<Separable> separate(const Warp& warp, const Extent& from) {
+  const cv::Matx44d& m = warp.to_input;
+  if (!warp.displacement.empty() || from.depth != 1 || warp.size.depth != 1) return {};
+  const bool plane = m(0, 2) == 0 && m(1, 2) == 0 && m(2, 0) == 0 && m(2, 1) == 0 && m(2, 2) * 0.5 + m(2, 3) == 0.5;
+  if (!plane) return {};
+  const bool straight = m(0, 1) == 0 && m(1, 0) == 0;
+  const bool transposed = m(0, 0) == 0 && m(1, 1) == 0;
+  if (straight)
+    return Separable{false, place_axis(m(0, 0), m(0, 3), warp.size.width, from.width),
+                     place_axis(m(1, 1), m(1, 3), warp.size.height, from.height)};
+  if (transposed)
+    return Separable{true, place_axis(m(1, 0), m(1, 3), warp.size.width, from.height),
+                     place_axis(m(0, 1), m(0, 3), warp.size.height, from.width)};
+  return {};
+}
+
+template <class T>
+void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Interpolation how) {
+  if (how == Interpolation::nearest || (warp.columns.whole && warp.rows.whole))
+    copy_nearest(from, to, warp);
+  else if (how == Interpolation::linear)
+    blend<T>(from, to, warp);
+  else if (how == Interpolation::cubic)
+    mix<T>(from, to, warp, cubic_sums(warp.columns), cubic_sums(warp.rows));
+  else
+    mix<T>(from, to, warp, area_sums(warp.columns), area_sums(warp.rows));
+}
+
+template void move_separably<std::uint8_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
+template void move_separably<std::uint16_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
+template void move_separably<std::int16_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
+template void move_separably<std::int32_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
+template void move_separably<float>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
+
+}  // namespace sectile

@@ -1,0 +1,53 @@
+// The pixels of a map after a warp.
+#pragma once
+
+#include <vector>
+
+#include <opencv2/core.hpp>
+
+#include <sectile/transform.h>
+
+#include "separable_warp.h"
+
+namespace sectile {
+
+// Calls use(x, y, z, position) for every pixel of the result. position: where its centre comes from.
+template <class Use>
+void each_position(const Extent& size, const cv::Matx44d& matrix, const cv::Mat& displacement, const Use& use) {
+  for (int z = 0; z < size.depth; ++z)
+    for (int y = 0; y < size.height; ++y) {
+      const cv::Vec3f* shift = displacement.empty()     ? nullptr
+                               : displacement.dims == 3 ? displacement.ptr<cv::Vec3f>(z, y)
+                                                        : displacement.ptr<cv::Vec3f>(y);
+      for (int x = 0; x < size.width; ++x) {
+        const cv::Vec4d at = matrix * cv::Vec4d(x + 0.5, y + 0.5, z + 0.5, 1);
+        cv::Vec3d position(at[0], at[1], at[2]);
+        if (shift) position += cv::Vec3d(shift[x]);
+        use(x, y, z, position);
+      }
+    }
+}
+
+inline bool within(const cv::Vec3d& position, const Extent& size) {
+  const int limit[] = {size.width, size.height, size.depth};
+  for (int i = 0; i < 3; ++i)
+    if (!(position[i] + kRounding >= 0 && position[i] + kRounding < limit[i])) return false;
+  return true;
+}
+
+cv::Mat make(const Extent& size, bool volume, int type);  // [H, W], or [D, H, W]; not filled
+
+// A warp, and for each of its stages where the result is filled.
+struct Move {
+  Move(const Warp& its_warp, bool volume);
+  const Warp& warp;
+  std::vector<cv::Mat> outside;
+};
+
+// fills: of the warp and of each stage; one value for all channels, or one each.
+using Fills = std::vector<std::vector<double>>;
+
+// Throws DataError for a type of pixel that no image has.
+cv::Mat moved(const cv::Mat& from, const Move& how_moved, Interpolation how, const Fills& fills);
+
+}  // namespace sectile

@@ -1,0 +1,88 @@
+#include "image_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <sectile/error.h>
+
+namespace sectile {
+
+namespace fs = std::filesystem;
+
+ImageFile::ImageFile(const fs::path& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  if (descriptor_ < 0) throw DataError(path, std::string("cannot be opened: ") + std::strerror(errno));
+  struct stat status {};
+  std::string problem;
+  if (fstat(descriptor_, &status) != 0)
+    problem = std::string("cannot be read: ") + std::strerror(errno);
+  else if (S_ISDIR(status.st_mode))
+    problem = "is a folder, not an image";
+  else if (!S_ISREG(status.st_mode))
+    problem = "is not a regular file";
+  else if (status.st_size == 0)
+    problem = "the file is empty";
+  size_ = static_cast<std::uint64_t>(status.st_size);
+  if (problem.empty()) return;
+  close(descriptor_);
+  throw DataError(path, problem);
+}
+
+ImageFile::~ImageFile() { close(descriptor_); }
+
+std::size_t ImageFile::read(std::uint64_t at, void* to, std::size_t count) const noexcept {
+  std::size_t done = 0;
+  while (done < count && at + done < size_) {
+    const auto got = pread(descriptor_, static_cast<char*>(to) + done, count - done, static_cast<off_t>(at + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+FileBytes ImageFile::bytes() const {
+  FileBytes bytes;
+  bytes.size = static_cast<std::size_t>(size_);
+  bytes.data.reset(new std::uint8_t[bytes.size]);
+  errno = 0;
+  if (read(0, bytes.data.get(), bytes.size) != bytes.size)
+    throw DataError(path_,
+                    errno ? std::string("cannot be read: ") + std::strerror(errno) : "was truncated while it was read");
+  return bytes;
+}
+
+ReplacedFile::ReplacedFile(const fs::path& path) : path_(path), beside_(path) {
+  static std::atomic<unsigned> counter{0};
+  beside_ += ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+  stream_ = std::fopen(beside_.c_str(), "w+bx");
+  if (!stream_) fail(errno);
+}
+
+ReplacedFile::~ReplacedFile() {
+  if (!stream_) return;
+  std::fclose(stream_);
+  std::remove(beside_.c_str());
+}
+
+void ReplacedFile::commit() {
+  int problem = 0;
+  if (std::ferror(stream_) || std::fflush(stream_) != 0) problem = errno ? errno : EIO;
+  if (std::fclose(stream_) != 0 && problem == 0) problem = errno;
+  stream_ = nullptr;
+  if (problem == 0 && std::rename(beside_.c_str(), path_.c_str()) != 0) problem = errno;
+  if (problem == 0) return;
+  std::remove(beside_.c_str());
+  fail(problem);
+}
+
+void ReplacedFile::fail(int problem) const {
+  throw DataError(path_, std::string("cannot be written: ") + std::strerror(problem));
+}
+
+}  // namespace sectile

@@ -1,0 +1,156 @@
+// Chooses the format by a file's first bytes; what all formats share is done here, once.
+#include <cstring>
+#include <sstream>
+#include <string_view>
+
+#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include <sectile/data/image_io.h>
+#include <sectile/error.h>
+
+#include "image_format.h"
+#include "pixel_layout.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const ImageFormat* kFormats[] = {&kPngFormat,  &kJpegFormat, &kTiffFormat,
+                                           &kWebpFormat, &kBmpFormat,  &kPnmFormat};
+
+constexpr std::uint64_t kMaxSide = 1u << 20;
+constexpr std::uint64_t kMaxPixels = 1u << 29;
+constexpr std::size_t kLook = 352;  // first bytes, up to NIfTI's mark
+
+// What the first bytes of a file that is not read say; empty when nothing known.
+std::string_view other_format(std::string_view bytes) {
+  using namespace std::string_view_literals;
+  static constexpr struct {
+    std::size_t at;
+    std::string_view magic, name;
+  } kOthers[] = {{0, "GIF8"sv, "a GIF file"},
+                 {128, "DICM"sv, "a DICOM file"},
+                 {344, "n+1\0"sv, "a NIfTI file"},
+                 {0, "\x1f\x8b"sv, "a gzipped file"},
+                 {0, "%PDF"sv, "a PDF file"},
+                 {4, "ftyp"sv, "an AVIF or HEIC file"},
+                 {0, "\0\0\0\x0cjP  "sv, "a JPEG 2000 file"},
+                 {0, "version https://git-lfs"sv, "a Git LFS pointer, not the file"}};
+  for (const auto& other : kOthers)
+    if (bytes.size() >= other.at && bytes.substr(other.at).substr(0, other.magic.size()) == other.magic)
+      return other.name;
+  return {};
+}
+
+std::string format_names() {
+  std::string names;
+  for (const auto* format : kFormats) names += (names.empty() ? "" : ", ") + std::string(format->name);
+  return names;
+}
+
+const ImageFormat& format_of(const ImageFile& file) {
+  char start[kLook];
+  const std::string_view bytes(start, file.read(0, start, sizeof start));
+  for (const auto* format : kFormats)
+    if (format->starts(bytes.substr(0, 16))) return *format;
+  const std::string_view name = other_format(bytes);
+  throw DataError(file.path(), "is not an image in a supported format (" + format_names() + "); it looks like " +
+                                   (name.empty() ? "an unknown format" : std::string(name)) +
+                                   ". Convert it to PNG or TIFF");
+}
+
+void check_page(const ImageFile& file, int page) {
+  if (page < 0) throw DataError(file.path(), "has no page " + std::to_string(page) + ": pages count from 0");
+}
+
+DecodedImage decode(const fs::path& path, int page) {
+  const ImageFile file(path);
+  check_page(file, page);
+  DecodedImage decoded = format_of(file).decode(file, page);
+  decoded.image.pixels = oriented(decoded.image.pixels, decoded.orientation);
+  return decoded;
+}
+
+cv::Mat look_up(const fs::path& path, const RawImage& image) {
+  cv::Mat colors(image.pixels.size(), CV_8UC3);
+  for (int y = 0; y < colors.rows; ++y) {
+    const auto* from = image.pixels.ptr<std::uint8_t>(y);
+    auto* to = colors.ptr<std::uint8_t>(y);
+    for (int x = 0; x < colors.cols; ++x, to += 3) {
+      if (from[x] >= image.palette.size())
+        throw DataError(path, "pixel (" + std::to_string(x) + ", " + std::to_string(y) + ") has palette index " +
+                                  std::to_string(from[x]) + ", and the palette has " +
+                                  std::to_string(image.palette.size()) + " colors");
+      std::copy_n(image.palette[from[x]].data(), 3, to);
+    }
+  }
+  return colors;
+}
+
+std::vector<std::string> all_suffixes() {
+  std::vector<std::string> suffixes;
+  for (const auto* format : kFormats) {
+    std::istringstream words{std::string(format->suffixes)};
+    for (std::string suffix; words >> suffix;) suffixes.push_back(suffix);
+  }
+  return suffixes;
+}
+
+}  // namespace
+
+void check_size(const ImageFile& file, std::uint64_t width, std::uint64_t height, std::uint64_t bytes,
+                std::uint64_t ratio) {
+  const std::string size = std::to_string(width) + " x " + std::to_string(height) + " pixels";
+  if (width == 0 || height == 0) refuse_damaged(file, "it states " + size);
+  if (width > kMaxSide || height > kMaxSide)
+    throw DataError(file.path(), "states " + size + ", and sides of up to " + std::to_string(kMaxSide) +
+                                     " are read: damaged, or too large");
+  if (width * height > kMaxPixels)
+    throw DataError(file.path(), "states " + size + ", more than the " + std::to_string(kMaxPixels) + " that are read");
+  if (bytes / ratio > file.size())
+    throw DataError(file.path(), "states " + size + ", which cannot be in " + std::to_string(file.size()) +
+                                     " bytes: damaged or cut short");
+}
+
+void refuse_damaged(const ImageFile& file, const std::string& why) {
+  throw DataError(file.path(), "is damaged or cut short: " + why);
+}
+
+void refuse_page(const ImageFile& file, int page, int pages) {
+  throw DataError(file.path(), "has no page " + std::to_string(page) + ": there " + (pages == 1 ? "is " : "are ") +
+                                   std::to_string(pages) + (pages == 1 ? " page" : " pages") + ", counted from 0");
+}
+
+RawImage read_raw_image(const fs::path& file, int page) { return decode(file, page).image; }
+
+cv::Mat read_image(const fs::path& file, int page) {
+  const DecodedImage decoded = decode(file, page);
+  const cv::Mat& pixels = decoded.image.pixels;
+  if (!decoded.image.palette.empty()) return look_up(file, decoded.image);
+  cv::Mat image = pixels;
+  if (decoded.alpha && pixels.channels() == 2) cv::extractChannel(pixels, image, 0);
+  if (decoded.alpha && pixels.channels() == 4) cv::cvtColor(pixels, image, cv::COLOR_RGBA2RGB);
+  const int full = pixels.depth() == CV_8U ? 255 : 65535;
+  if (decoded.white != 0 && decoded.white != full)
+    image.convertTo(image, -1, static_cast<double>(full) / decoded.white);
+  return image;
+}
+
+ImageInfo read_info(const fs::path& path, int page) {
+  const ImageFile file(path);
+  check_page(file, page);
+  ImageHeader header = format_of(file).header(file, page);
+  if (header.orientation >= 5) std::swap(header.info.size.width, header.info.size.height);
+  return header.info;
+}
+
+cv::Size read_size(const fs::path& file, int page) { return read_info(file, page).size; }
+
+const std::vector<std::string>& image_suffixes() {
+  static const std::vector<std::string> suffixes = all_suffixes();
+  return suffixes;
+}
+
+}  // namespace sectile

@@ -1,0 +1,41 @@
+// The pages of a TIFF, without libtiff.
+#include "image_format.h"
+#include "tiff.h"
+
+namespace sectile {
+
+// Where the directories of the pages begin, up to `at_most`. By hand: libtiff reads whole directories to count them.
+std::vector<std::uint64_t> page_offsets(const ImageFile& file, int at_most) {
+  std::uint8_t start[16] = {};
+  file.read(0, start, sizeof start);
+  const bool big_endian = start[0] == 'M', big_tiff = number_at(start + 2, 2, big_endian) == 43;
+  const int count_bytes = big_tiff ? 8 : 2, offset_bytes = big_tiff ? 8 : 4;
+  const std::uint64_t entry_bytes = big_tiff ? 20 : 12;
+  const auto number = [&](std::uint64_t at, int bytes) {
+    std::uint8_t found[8];
+    if (file.read(at, found, static_cast<std::size_t>(bytes)) != static_cast<std::size_t>(bytes))
+      refuse_damaged(file, "the list of its pages points outside the file");
+    return number_at(found, bytes, big_endian);
+  };
+  std::vector<std::uint64_t> offsets;
+  std::uint64_t mark = 0;  // Brent's way to find a loop: a page to meet again, moved on at every power of two
+  for (auto next = number(big_tiff ? 8 : 4, offset_bytes); next != 0 && static_cast<int>(offsets.size()) < at_most;) {
+    if (next == mark || static_cast<int>(offsets.size()) == kMaxTiffPages)
+      refuse_damaged(file, "the list of its pages does not end");
+    if ((offsets.size() & (offsets.size() + 1)) == 0) mark = next;
+    offsets.push_back(next);
+    const std::uint64_t entries = number(next, count_bytes);
+    if (entries == 0 || entries > file.size() / entry_bytes) refuse_damaged(file, "a page directory is invalid");
+    next = number(next + static_cast<unsigned>(count_bytes) + entries * entry_bytes, offset_bytes);
+  }
+  if (offsets.empty()) refuse_damaged(file, "it has no pages");
+  return offsets;
+}
+
+std::uint64_t page_offset(const ImageFile& file, int page) {
+  const auto offsets = page_offsets(file, page < kMaxTiffPages ? page + 1 : kMaxTiffPages);
+  if (static_cast<std::size_t>(page) >= offsets.size()) refuse_page(file, page, static_cast<int>(offsets.size()));
+  return offsets.back();
+}
+
+}  // namespace sectile

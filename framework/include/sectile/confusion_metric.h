@@ -1,0 +1,50 @@
+// Pixels counted by truth and prediction over all images: what IoU, accuracy and their relatives are computed from.
+// Such a metric writes compute() alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sectile/context.h>
+#include <sectile/metric.h>
+
+namespace sectile {
+
+class SECTILE_EXPORT ConfusionMetric : public Metric {
+ public:
+  // name: the metric's type, for messages.
+  ConfusionMetric(std::string name, const BuildContext& context);
+
+  Wanted wanted() const final;
+  // Pixels that are kIgnore in the truth do not count. Throws DataError for a class number out of range, and where
+  // prediction and truth differ in size.
+  void update(const Prediction& prediction, const Truth& truth) final;
+  std::vector<at::Tensor> state() const final;
+  void merge(const std::vector<at::Tensor>& state) final;
+
+ protected:
+  struct Counts {
+    std::int64_t true_positive = 0, false_positive = 0, false_negative = 0, true_negative = 0;
+    std::int64_t truth() const { return true_positive + false_negative; }
+    std::int64_t predicted() const { return true_positive + false_positive; }
+    std::int64_t all() const { return truth() + false_positive + true_negative; }
+  };
+  std::vector<Counts> per_class() const;  // each class against all others
+
+  // int64 [classes, classes] of (truth, prediction); where classes overlap [classes, 2, 2], each class by itself.
+  const at::Tensor& matrix() const { return counts_; }
+  bool overlapping() const { return overlapping_; }
+  MetricReport::Table table() const;  // the matrix with its classes' names; empty where classes overlap
+
+  static double ratio(std::int64_t part, std::int64_t whole);  // NaN of 0
+  static double mean(const std::vector<double>& of_classes);   // of those that are defined; NaN where none is
+
+ private:
+  const std::string name_;
+  std::vector<std::string> classes_;
+  const bool overlapping_;
+  at::Tensor counts_;
+};
+
+}  // namespace sectile

@@ -1,0 +1,85 @@
+#include "ensemble.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <sectile/transform.h>
+
+namespace sectile {
+namespace {
+
+Extent scaled(const Extent& size, double scale) {
+  const auto side = [&](int pixels) { return std::max(1, static_cast<int>(std::lround(pixels * scale))); };
+  return {size.depth, side(size.height), side(size.width)};
+}
+
+// What one prediction says, as the share of each class: its scores, or 1 for the class that it takes.
+at::Tensor shares(const Prediction& prediction, Combination::By by, bool overlapping) {
+  if (!prediction.scores.defined())
+    throw PluginError("an ensemble",
+                      "needs class scores, and the model gives none; use one network without other views");
+  if (by == Combination::By::mean) return prediction.scores;
+  if (overlapping) return prediction.labels.to(prediction.scores.scalar_type());
+  return at::zeros_like(prediction.scores).scatter_(0, prediction.labels.unsqueeze(0), 1);
+}
+
+}  // namespace
+
+Ensemble::Ensemble(std::vector<const Network*> networks, const Combination& how)
+    : networks_(std::move(networks)), by_(how.by) {
+  for (const double scale : how.scales)
+    if (!(scale > 0 && scale <= 16))
+      throw SpecError("scales", std::to_string(scale) + " is not a valid scale: use numbers above 0 and up to 16");
+  for (const double scale : how.scales.empty() ? std::vector<double>{1} : how.scales) {
+    views_.push_back({scale, false});
+    if (how.flip) views_.push_back({scale, true});
+  }
+  for (const auto* other : networks_)
+    if (const auto difference = other->context.labels->difference(*first().context.labels); !difference.empty())
+      throw DataError("an ensemble", "its networks have other classes, " + other->context.labels->text() + " and " +
+                                         first().context.labels->text() + ": " + difference);
+  if (networks_.size() > 1 && first().spec.evaluate_at == PipelineSpec::EvaluateAt::input)
+    throw SpecError("/evaluate_at", "is input, which differs between the networks of an ensemble: use original");
+}
+
+std::vector<Batch> Ensemble::prepare(const Transformed& transformed) const {
+  std::vector<Batch> batches;
+  for (const auto* network : networks_) {
+    const auto sample = transformed(*network);
+    for (const auto& view : views_) {
+      std::vector<Sample> one{sample};
+      const auto size = extent(sample.image);
+      if (view.scale != 1) apply(Warp::resize(size, scaled(size, view.scale)), one[0]);
+      if (view.flip) apply(Warp::flip(extent(one[0].image), 0), one[0]);
+      batches.push_back(network->collate(std::move(one)));
+    }
+  }
+  return batches;
+}
+
+Prediction Ensemble::predict(std::vector<Batch> batches, const Wanted& wanted) const {
+  if (alone()) return std::move(first().predict(std::move(batches.front()), wanted).at(0));
+  if (wanted.instances || wanted.segments || !wanted.named.empty())
+    throw PluginError("an ensemble", "joins class scores alone: no objects, segments or other outputs");
+  auto each = wanted;
+  each.scores = true;
+  each.labels = by_ == Combination::By::vote;
+  Prediction joined;
+  at::Tensor sum;
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    auto one = std::move(networks_[i / views_.size()]->predict(std::move(batches[i]), each).at(0));
+    const auto share = shares(one, by_, wanted.overlapping);
+    sum = sum.defined() ? sum.add_(share.to(sum.device())) : share.clone();
+    if (i == 0) joined.id = one.id;
+  }
+  sum.div_(static_cast<double>(batches.size()));
+  if (wanted.labels) joined.labels = wanted.overlapping ? sum > 0.5 : sum.argmax(0);
+  if (wanted.scores) joined.scores = sum;
+  return joined;
+}
+
+}  // namespace sectile

@@ -1,0 +1,21 @@
+// How images lie in the tensors of a batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include <sectile/sample.h>
+
+namespace sectile {
+
+std::vector<std::int64_t> spatial(const Extent& size, bool volume);  // [H, W], or [D, H, W]
+
+// The part of a tensor that is not padding. first: which of its dimensions is the first spatial one.
+at::Tensor valid(at::Tensor tensor, const Extent& size, bool volume, int first);
+
+// Scores [N, C, …] at another resolution; linear, corners not aligned.
+at::Tensor interpolate(const at::Tensor& scores, at::IntArrayRef size);
+
+}  // namespace sectile

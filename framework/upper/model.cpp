@@ -1,0 +1,24 @@
+#include <sectile/model.h>
+
+#include <ATen/ATen.h>
+
+namespace sectile {
+
+Model::~Model() = default;
+
+std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const {
+  std::vector<Prediction> predictions;
+  for (std::size_t n = 0; n < batch.sizes.size(); ++n) {
+    Prediction prediction;
+    prediction.id = batch.truth[n].id;
+    const auto scores = restore(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
+    if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);
+    if (wanted.scores) prediction.scores = wanted.overlapping ? scores.sigmoid() : scores.softmax(0);
+    for (const auto& name : wanted.named)
+      prediction.named[name] = restore(outputs.at(name)[static_cast<std::int64_t>(n)], batch, n);
+    predictions.push_back(std::move(prediction));
+  }
+  return predictions;
+}
+
+}  // namespace sectile

@@ -1,0 +1,52 @@
+#include "open.h"
+
+#include "../../ground/spec/spec_text.h"
+#include "device.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+using Note = std::function<void(const std::string&)>;
+
+PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& note) {
+  const auto tell = [&] {
+    for (const auto& [pointer, message] : notes(text)) note(pointer + ": " + message);
+  };
+  try {
+    auto spec =
+        read_spec(PluginIndex(plugin_folders(options.plugin_path, options.spec_plugins ? &text : nullptr)), text);
+    tell();
+    return spec;
+  } catch (...) {
+    tell();  // a dropped option may explain the mistake
+    throw;
+  }
+}
+
+Network of_checkpoint(const fs::path& file, const OpenOptions& options, const Note& note) {
+  const auto checkpoint = load_checkpoint(file);
+  const auto text = open_resolved(checkpoint.spec, options.changes);
+  return Network::from_checkpoint(read(*text, options, note), checkpoint, file, open_device(options.device));
+}
+
+Network of_spec(const fs::path& file, const OpenOptions& options, const Note& note) {
+  auto spec = read(*open_spec(file, options.changes), options, note);
+  if (spec.output.empty())
+    throw SpecError("/output", "is missing: name the run's folder there, or give its checkpoint instead of the spec");
+  auto weights = spec.output / "best.pth";
+  if (!fs::exists(weights)) weights = spec.output / "last.pth";
+  if (!fs::exists(weights)) throw DataError(spec.output, "has neither best.pth nor last.pth; train it first");
+  return Network::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, open_device(options.device));
+}
+
+}  // namespace
+
+Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
+  auto network = file.extension() == ".json" ? of_spec(file, options, note) : of_checkpoint(file, options, note);
+  if (options.fold) network.prepare_for_inference();
+  for (const auto& text : network.notes) note(text);
+  return network;
+}
+
+}  // namespace sectile

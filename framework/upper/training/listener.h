@@ -1,0 +1,54 @@
+// What training tells while it runs, and to whom.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../inference/evaluation.h"
+
+namespace sectile {
+
+struct StepReport {
+  std::int64_t step = 0;  // 1 … steps
+  std::int64_t steps = 0;
+  int epoch = 0;  // 1 … epochs
+  int epochs = 0;
+  double loss = 0;                                    // the mean of the step's batches
+  std::vector<std::pair<std::string, double>> terms;  // of the loss, before their weights
+  double gradient_norm = 0;                           // before clipping
+  double lr = 0;
+  std::optional<double> loss_scale{};  // of fp16
+  double seconds = 0;                  // since training began, evaluation left out, with those before it was resumed
+  double images_per_second = 0;        // since it began or was resumed
+  double seconds_left = 0;             // of training, at that speed
+};
+
+struct EvaluationReport {
+  std::int64_t step = 0;  // after which it was made
+  int epoch = 0;
+  const Evaluation& evaluation;
+  bool best = false;  // so far
+};
+
+struct BadSampleReport {
+  std::int64_t step = 0;
+  int epoch = 0;
+  std::string reason;  // names the sample
+};
+
+// All are called from the thread that trains. What one of them throws ends the training.
+struct TrainListener {
+  std::function<void(const StepReport&)> stepped = [](const StepReport&) {};
+  std::function<void(const BadSampleReport&)> skipped = [](const BadSampleReport&) {};
+  std::function<void(std::size_t done, std::size_t all)> evaluating = [](std::size_t, std::size_t) {};
+  std::function<void(const EvaluationReport&)> evaluated = [](const EvaluationReport&) {};
+};
+
+class EventLog;
+TrainListener logging_to(EventLog& log);  // which must outlive it
+
+}  // namespace sectile

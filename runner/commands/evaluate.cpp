@@ -1,0 +1,47 @@
+#include <algorithm>
+#include <iostream>
+
+#include "../evaluation_report.h"
+#include "../progress.h"
+#include "../table.h"
+#include "../trained.h"
+#include "upper_commands.h"
+
+namespace sectile {
+
+namespace po = boost::program_options;
+
+void evaluate(int count, char** words) {
+  po::options_description own("Options of evaluate");
+  own.add_options()("split", po::value<std::string>()->default_value("val"),
+                    "dataset to evaluate on: train, val or test")("worst", po::value<int>()->value_name("N"),
+                                                                  "list the N images with the worst scores")(
+      "report", po::value<std::string>()->value_name("FILE"),
+      "write all results as JSON: values, per class, tables such as the confusion matrix, per image");
+  add_network_options(own);
+  const auto line = parse(
+      {words, words + count}, "evaluate CHECKPOINT|SPEC [--split NAME] [--set PTR=VALUE]...",
+      "Evaluates a trained model with the metrics of its spec. CHECKPOINT contains its spec; for a SPEC, best.pth in\n"
+      "its output folder is used.",
+      own, 1, 1);
+  const auto trained = open_trained(line.operands[0], line);
+  const auto source = trained.ensemble->first().source(line.given["split"].as<std::string>());
+  ImageScores images(trained.ensemble->first());
+  std::vector<EvaluationObserver*> observers;
+  if (line.given.count("worst") || line.given.count("report")) observers.push_back(&images);
+  Progress progress(line.common.quiet);
+  const auto evaluation = evaluate(
+      *trained.ensemble, source,
+      [&](std::size_t done, std::size_t all) {
+        progress.show("evaluating " + std::to_string(done) + "/" + std::to_string(all));
+      },
+      observers);
+  progress.clear();
+  std::cout << table(evaluation, trained.labels()) << skipped(evaluation.bad_samples);
+  if (line.given.count("worst"))
+    std::cout << images.worst(static_cast<std::size_t>(std::max(0, line.given["worst"].as<int>())));
+  if (line.given.count("report"))
+    write_report(line.given["report"].as<std::string>(), evaluation, trained.labels(), images);
+}
+
+}  // namespace sectile

@@ -1,0 +1,157 @@
+#include <cstdio>
+#include <iostream>
+#include <optional>
+
+#include "../../framework/ground/spec/spec_text.h"
+#include "../../framework/upper/network/device.h"
+#include "../../framework/upper/training/run_state.h"
+#include "../../framework/upper/training/trainer.h"
+#include "../command_line.h"
+#include "../interrupt.h"
+#include "../progress.h"
+#include "../report.h"
+#include "../table.h"
+#include "upper_commands.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+// Where a run writes to, and what it goes on from.
+struct Place {
+  fs::path folder;
+  std::optional<fs::path> resume_from;
+};
+
+bool is_there(const fs::path& file) {
+  std::error_code failed;
+  const bool found = fs::exists(file, failed);
+  if (failed)
+    throw DataError(file.parent_path(),
+                    "cannot be used: " + failed.message() + "; choose another folder with --output DIR");
+  return found;
+}
+
+fs::path folder_of(const PipelineSpec& spec, const CommandLine& line) {
+  const auto given = line.given["output"].as<std::string>();
+  const fs::path folder = given.empty() ? spec.output : fs::absolute(given);
+  if (folder.empty()) throw SpecError("/output", "is missing: name a folder there, or with --output DIR");
+  return folder;
+}
+
+void remove_run(const fs::path& folder) {
+  auto files = kept_saves(folder);
+  for (const char* name : {"last.pth", "best.pth", "log.jsonl", "spec.json"}) files.push_back(folder / name);
+  std::error_code failed;
+  for (const auto& file : files) fs::remove(file, failed);
+}
+
+// Makes the run's folder; an earlier run in it is only replaced when that was asked for.
+Place place_of(const PipelineSpec& spec, const CommandLine& line) {
+  const fs::path folder = folder_of(spec, line);
+  const auto resume = line.given["resume"].as<std::string>();
+  const bool there = is_there(folder / "last.pth");
+  if (resume == "last" && !there)
+    throw DataError(folder, "has no last.pth to resume from; --resume=auto starts a new run in this case");
+  const bool goes_on = resume == "last" || (resume == "auto" && there);
+  const bool from_file = !resume.empty() && resume != "last" && resume != "auto";
+  const bool used = there || is_there(folder / "log.jsonl");
+  if (used && resume.empty() && !line.given.count("overwrite"))
+    throw DataError(folder,
+                    "contains an earlier run; resume it with --resume, choose another folder with --output DIR, or "
+                    "replace it with --overwrite");
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  if (failed)
+    throw DataError(folder, "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
+  if (goes_on) return {folder, folder / "last.pth"};
+  if (from_file) return {folder, fs::absolute(resume)};
+  if (used) remove_run(folder);
+  return {folder, std::nullopt};
+}
+
+std::string step_line(const StepReport& report) {
+  char text[160];
+  std::snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld  loss %.4f  lr %.2e  %.1f images/s  %s left",
+                report.epoch, report.epochs, static_cast<long long>(report.step), static_cast<long long>(report.steps),
+                report.loss, report.lr, report.images_per_second, duration(report.seconds_left).c_str());
+  return text;
+}
+
+// "--resume auto" and "--resume FILE.pth" as one word, which is what program_options takes for an optional value.
+std::vector<std::string> joined(int count, char** words) {
+  std::vector<std::string> result(words, words + count);
+  for (std::size_t i = 0; i + 1 < result.size(); ++i)
+    if (result[i] == "--resume" && (result[i + 1] == "auto" || result[i + 1].ends_with(".pth"))) {
+      result[i] += "=" + result[i + 1];
+      result.erase(result.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    }
+  return result;
+}
+
+void tell_result(const TrainResult& result, const fs::path& folder, const LabelMap& labels) {
+  if (result.last) std::cout << "\nafter the last evaluation:\n" << table(*result.last, labels) << "\n";
+  if (result.ending == Ending::early) std::cout << "stopped early: no improvement\n";
+  if (result.best)
+    std::printf("best: %.4f after epoch %d, in %s\n", *result.best, static_cast<int>(result.best_epoch),
+                (folder / "best.pth").c_str());
+  else
+    std::cout << "trained; weights in " << (folder / "last.pth").string() << "\n";
+  std::fflush(stdout);
+  std::cout << skipped(result.bad_samples);
+}
+
+}  // namespace
+
+void train(int count, char** words) {
+  po::options_description own("Options of train");
+  own.add_options()("output,o", po::value<std::string>()->default_value("", "the spec's")->value_name("DIR"),
+                    "output folder")("overwrite", "replace an earlier run in that folder")(
+      "resume", po::value<std::string>()->default_value("", "")->implicit_value("last", "")->value_name("[auto|FILE]"),
+      "resume the run in the output folder from last.pth; auto: start a new run if there is none; FILE: resume from "
+      "that checkpoint")("device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
+  const auto line =
+      parse(joined(count, words), "train SPEC [-o DIR] [--resume [auto|FILE]] [--set PTR=VALUE]...",
+            "Trains a model from a spec. Writes spec.json (with all defaults), log.jsonl, last.pth and\n"
+            "best.pth to the output folder. Ctrl-C saves and stops; --resume continues as if it had never stopped.",
+            own, 1, 1);
+  if (line.given.count("overwrite") && !line.given["resume"].as<std::string>().empty())
+    throw po::error("--overwrite and --resume exclude each other");
+  const auto text = open_spec(line.operands[0], line.common.changes);
+  const auto index = open_plugins(line.common, text.get());
+  auto spec = read_and_tell(line.common, index, *text);
+  const auto device = open_device(line.given["device"].as<std::string>());
+  auto pipeline = Pipeline::for_training(index, std::move(spec), device);
+  const auto [folder, resume_from] = place_of(pipeline.spec, line);
+
+  Progress progress(line.common.quiet);
+  for (const auto& note : pipeline.notes) progress.say("note: " + note);
+  std::int64_t parameters = 0;
+  for (const auto& parameter : parameters_of(pipeline.model->module())) parameters += parameter.numel();
+  progress.say("training " + pipeline.spec.model.type() + " (" + std::to_string(parameters) + " parameters) on " +
+               std::to_string(pipeline.training.data->size()) + " samples of " +
+               std::to_string(pipeline.context.classes()) + " classes, into " + folder.string() +
+               (resume_from ? ", resuming from " + resume_from->filename().string() : ""));
+  TrainListener listener;
+  listener.stepped = [&](const StepReport& report) { progress.show(step_line(report), report.step == report.steps); };
+  listener.evaluating = [&](std::size_t done, std::size_t all) {
+    if (done < all) progress.show("evaluating " + std::to_string(done) + "/" + std::to_string(all));
+  };
+  listener.evaluated = [&](const EvaluationReport& report) {
+    progress.say("epoch " + std::to_string(report.epoch) + "  " + headline(report.evaluation) +
+                 (report.best ? "  (best so far)" : ""));
+  };
+  listener.skipped = [&](const BadSampleReport& report) { progress.say("skipped: " + report.reason); };
+  catch_interrupts();
+  const auto result =
+      sectile::train(pipeline, folder, {listener}, {.interrupted = interrupted, .resume_from = resume_from});
+  progress.clear();
+  if (result.ending == Ending::interrupted)
+    throw Stopped{"stopped after step " + std::to_string(result.step) + ", saved in " + (folder / "last.pth").string() +
+                  "; resume with the same command and --resume"};
+  tell_result(result, folder, *pipeline.context.labels);
+}
+
+}  // namespace sectile

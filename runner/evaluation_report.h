@@ -1,0 +1,35 @@
+// An evaluation image by image, and all of it as a JSON file.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "../framework/upper/inference/evaluation.h"
+
+namespace sectile {
+
+// What the spec's metrics say of each image alone.
+class ImageScores final : public EvaluationObserver {
+ public:
+  explicit ImageScores(const Network& network) : network_(network) {}
+  void image(std::size_t index, const Prediction& prediction, const Truth& truth) override;
+
+  struct Score {
+    std::string id;
+    std::vector<std::pair<std::string, MetricReport::Value>> values;  // metric and value
+  };
+  const std::vector<Score>& all() const { return scores_; }
+  // The images with the worst first value, that are defined, the worst first.
+  std::string worst(std::size_t count) const;
+
+ private:
+  const Network& network_;
+  std::vector<Score> scores_;
+};
+
+// Throws DataError where it cannot be written.
+void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
+                  const ImageScores& images);
+
+}  // namespace sectile

@@ -1,0 +1,152 @@
+#include "image_inputs.h"
+
+#include <glob.h>
+
+#include <algorithm>
+#include <map>
+#include <new>
+#include <set>
+
+#include <sectile/data/image_io.h>
+#include <sectile/data/list_file.h>
+#include <sectile/error.h>
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_image(const fs::path& file) {
+  auto suffix = file.extension().string();
+  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  const auto& known = image_suffixes();
+  return std::find(known.begin(), known.end(), suffix) != known.end();
+}
+
+std::string known_suffixes() {
+  std::string all;
+  for (const auto& suffix : image_suffixes()) all += (all.empty() ? "*" : ", *") + suffix;
+  return all;
+}
+
+// A damaged file counts as one page: reading it will say what is wrong.
+int pages_of(const fs::path& file) {
+  try {
+    return read_info(file).pages;
+  } catch (const DataError&) {
+    return 1;
+  }
+}
+
+// Names of files that a pattern stands for, sorted. base: a folder that the pattern is relative to, or "".
+std::vector<fs::path> matching(const fs::path& base, const std::string& pattern) {
+  std::string whole;
+  for (const char c : (base / "").string()) {  // the folder's own characters mean themselves
+    if (std::string_view("*?[\\").find(c) != std::string_view::npos) whole += '\\';
+    whole += c;
+  }
+  glob_t found{};
+  const int failed = glob(((pattern.starts_with('/') ? "" : whole) + pattern).c_str(), 0, nullptr, &found);
+  std::vector<fs::path> files;
+  if (!failed) files.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  if (failed == GLOB_NOSPACE) throw std::bad_alloc();
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class Finder {
+ public:
+  explicit Finder(const InputRequest& request) : recursive_(request.recursive) {
+    remember(request.output);
+    for (const auto& input : request.inputs) add({}, input, input);
+    if (request.list.empty()) return;
+    for (const auto& line : read_list(request.list))
+      add(request.list.parent_path(), line.text, list_place(request.list, line) + ": " + line.text);
+  }
+
+  std::vector<ImageInput> found;
+
+ private:
+  // place: where the input is stated, for messages.
+  void add(const fs::path& base, const std::string& input, const std::string& place) {
+    if (const auto path = base / input; fs::exists(path)) return add_path(path);
+    if (input.find_first_of("*?[") == std::string::npos) throw DataError(place, "is not there");
+    const auto files = matching(base, input);
+    if (files.empty()) throw DataError(place, "matches no file");
+    for (const auto& file : files) add_path(file);
+  }
+
+  void add_path(const fs::path& path) {
+    if (!fs::is_directory(path)) return add_file(path, path.stem());
+    const auto before = found.size();
+    remember(path);
+    add_folder(path, {});
+    if (found.size() == before)
+      throw DataError(path.string(), "has no images (" + known_suffixes() + ")" +
+                                         (recursive_ ? "" : "; folders in it are searched with --recursive"));
+  }
+
+  void add_folder(const fs::path& folder, const fs::path& below) {
+    std::vector<fs::path> entries;
+    for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+    std::sort(entries.begin(), entries.end());
+    for (const auto& entry : entries) {
+      if (!fs::is_directory(entry)) {
+        if (is_image(entry)) add_file(entry, below / entry.stem());
+      } else if (recursive_ && remember(entry)) {
+        add_folder(entry, below / entry.filename());
+      }
+    }
+  }
+
+  void add_file(const fs::path& file, const fs::path& name) {
+    if (!named_.emplace(fs::weakly_canonical(file), name).second) return;  // by a folder and a pattern, say
+    const int pages = pages_of(file);
+    for (int page = 0; page < pages; ++page) {
+      found.push_back({{file, page, pages}, name});
+      if (pages == 1) continue;
+      const auto number = std::to_string(page + 1);
+      found.back().name += "_p" + std::string(4 - std::min<std::size_t>(number.size(), 4), '0') + number;
+    }
+  }
+
+  // False for a folder that was walked before, as links that lead in a circle are.
+  bool remember(const fs::path& folder) { return walked_.insert(fs::weakly_canonical(folder)).second; }
+
+  const bool recursive_;
+  std::set<fs::path> walked_;
+  std::set<std::pair<fs::path, fs::path>> named_;
+};
+
+}  // namespace
+
+std::vector<ImageInput> find_images(const InputRequest& request) { return Finder(request).found; }
+
+void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
+                    const fs::path& output) {
+  std::map<fs::path, const ImageSource*> writers;
+  std::set<fs::path> read;
+  for (const auto& image : images) {
+    read.insert(fs::weakly_canonical(image.source.file));
+    for (const auto& ending : endings) {
+      const auto file = (output / image.name).string() + ending;
+      const auto [other, is_new] = writers.emplace(file, &image.source);
+      if (!is_new)
+        throw DataError(image.source.place(), "and " + other->second->place() + " would both be written to " + file +
+                                                  "; predict them into different folders");
+    }
+  }
+  for (const auto& [file, source] : writers) {
+    if (!fs::exists(file)) continue;
+    const auto there = fs::canonical(file);
+    if (!read.count(there)) continue;
+    const bool own = there == fs::weakly_canonical(source->file);
+    throw DataError(file.string(), "would be overwritten by " +
+                                       (own ? "its own prediction" : "the prediction of " + source->place()) +
+                                       "; choose another folder with --output DIR");
+  }
+}
+
+}  // namespace sectile
