@@ -204,6 +204,8 @@ TEST_CASE("C programs get the same answers, and reasons where there is none") {
   CHECK(predicted(0, 0) == -1);
   sectile_close(session);
   sectile_close(nullptr);
+  CHECK(sectile_class_count(nullptr) == 0);
+  CHECK(sectile_class_name(nullptr, 0) == nullptr);
   CHECK(sectile_open("nothing.pth", nullptr, nullptr) == nullptr);
   CHECK(std::string(sectile_error()).find("nothing.pth: is not a file") != std::string::npos);
 }

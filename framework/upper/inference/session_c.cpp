@@ -46,11 +46,13 @@ sectile_session* sectile_open(const char* checkpoint, const char* device, const 
 
 void sectile_close(sectile_session* session) { delete session; }
 
-size_t sectile_class_count(const sectile_session* session) { return session->session.labels().classes.size(); }
+size_t sectile_class_count(const sectile_session* session) {
+  return session ? session->session.labels().classes.size() : 0;
+}
 
 const char* sectile_class_name(const sectile_session* session, size_t number) {
-  const auto& classes = session->session.labels().classes;
-  return number < classes.size() ? classes[number].name.c_str() : nullptr;
+  if (number >= sectile_class_count(session)) return nullptr;
+  return session->session.labels().classes[number].name.c_str();
 }
 
 int sectile_predict(const sectile_session* session, const uint8_t* pixels, int height, int width, int channels,
@@ -64,6 +66,8 @@ int sectile_predict(const sectile_session* session, const uint8_t* pixels, int h
     // OpenCV knows no pixels that cannot be written; nobody writes these.
     const cv::Mat image(height, width, CV_8UC(channels), const_cast<uint8_t*>(pixels), stride ? stride : row);
     const auto answer = session->session.predict(image, scores != nullptr);
+    if (answer.labels.size() != image.size())
+      throw sectile::DataError("sectile_predict", "this network gives no class number for each pixel");
     std::memcpy(labels, answer.labels.data, answer.labels.total() * sizeof *labels);
     if (scores) std::memcpy(scores, answer.scores.data, answer.scores.total() * answer.scores.elemSize());
     return 0;
