@@ -12,7 +12,7 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* kOperand = "(operand)";  // program_options wants a name, even for what has none
+constexpr const char* kOperand = "(operand)";  // program_options needs a name, even for operands
 
 po::options_description common_options(CommonOptions& common, bool of_spec) {
   po::options_description options("Common options");
@@ -23,7 +23,7 @@ po::options_description common_options(CommonOptions& common, bool of_spec) {
     add("no-spec-plugins", po::bool_switch(&common.no_spec_plugins), "ignore the spec's plugin_path");
   }
   const auto keep_folders = [&common](const std::vector<std::string>& folders) {
-    common.plugin_path.assign(folders.begin(), folders.end());  // as text first: reading a path stops at a space
+    common.plugin_path.assign(folders.begin(), folders.end());  // as text first: parsing a path stops at a space
   };
   add("plugin-path", po::value<std::vector<std::string>>()->notifier(keep_folders)->value_name("DIR"),
       "search this folder for plugins first (repeatable)");

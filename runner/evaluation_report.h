@@ -1,4 +1,4 @@
-// An evaluation image by image, and all of it as a JSON file.
+// Metric values per image, and the whole evaluation as a JSON file.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace sectile {
 
-// What the spec's metrics say of each image alone.
+// The values of the spec's metrics for each image.
 class ImageScores final : public EvaluationObserver {
  public:
   explicit ImageScores(const Network& network) : network_(network) {}
@@ -20,7 +20,7 @@ class ImageScores final : public EvaluationObserver {
     std::vector<std::pair<std::string, MetricReport::Value>> values;  // metric and value
   };
   const std::vector<Score>& all() const { return scores_; }
-  // The images with the worst first value, that are defined, the worst first.
+  // The images with the worst first value, worst first; undefined values are omitted.
   std::string worst(std::size_t count) const;
 
  private:
@@ -28,7 +28,7 @@ class ImageScores final : public EvaluationObserver {
   std::vector<Score> scores_;
 };
 
-// Throws DataError where it cannot be written.
+// Throws DataError if it cannot be written.
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
                   const ImageScores& images);
 

@@ -1,4 +1,5 @@
-// bin/sectile: what needs no network, without loading LibTorch. For anything else it becomes sectile-compute.
+// bin/sectile: the commands that do not need a network, without loading LibTorch. For others it executes
+// sectile-compute.
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -21,7 +22,7 @@ namespace {
 struct Command {
   const char* name;
   const char* summary;
-  void (*run)(int count, char** words);  // null: sectile-compute does it
+  void (*run)(int count, char** words);  // null: run by sectile-compute
 };
 constexpr Command kCommands[] = {
     {"train", "train a model from a spec", nullptr},
@@ -44,19 +45,19 @@ void print_help() {
 
 void set_unless_chosen(const char* name, const char* value) { setenv(name, value, 0); }
 
-// libgomp, oneDNN and glibc's malloc read their settings when they start, so they are made here.
+// libgomp, oneDNN and glibc's malloc read their settings at start, so they are set here.
 [[noreturn]] void become_compute(char** words) {
-  set_unless_chosen("OMP_WAIT_POLICY", "passive");  // spinning threads starve other programs
+  set_unless_chosen("OMP_WAIT_POLICY", "passive");  // spinning threads slow down other programs
   const bool training = std::strcmp(words[1], "train") == 0;
-  // Activations are reused instead of mapped anew; but in training what stays (weights, moments) would lie between them
-  // and pin a quarter more memory, so that large ones are mapped, which large pages make cheap.
+  // Memory of activations is reused instead of mapped again; but in training, persistent tensors (weights, moments)
+  // between them would keep a quarter more memory, so large ones are mapped, which is cheap with large pages.
   set_unless_chosen("MALLOC_MMAP_THRESHOLD_", training ? "8000000" : "1073741824");
   set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "2147483647");
   set_unless_chosen("MALLOC_TOP_PAD_", "268435456");
-  // Large pages: a tenth of a training step is page faults else. A single image does not earn them back where the
-  // kernel first has to move memory about to find them.
+  // Large pages: without them, a tenth of a training step is page faults. For a single image they do not pay off if the
+  // kernel first has to compact memory.
   if (training) set_unless_chosen("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1");
-  set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are kept per image size: memory grows else
+  set_unless_chosen("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64");  // kernels are cached per image size: limits memory
   set_unless_chosen("LRU_CACHE_CAPACITY", "64");
   const auto program =
       std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib/sectile/sectile-compute";

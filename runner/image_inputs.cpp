@@ -30,7 +30,7 @@ std::string known_suffixes() {
   return all;
 }
 
-// A damaged file counts as one page: reading it will say what is wrong.
+// A damaged file counts as one page: reading it reports the error.
 int pages_of(const fs::path& file) {
   try {
     return read_info(file).pages;
@@ -39,10 +39,10 @@ int pages_of(const fs::path& file) {
   }
 }
 
-// Names of files that a pattern stands for, sorted. base: a folder that the pattern is relative to, or "".
+// Names of the files that match a pattern, sorted. base: a folder that the pattern is relative to, or "".
 std::vector<fs::path> matching(const fs::path& base, const std::string& pattern) {
   std::string whole;
-  for (const char c : (base / "").string()) {  // the folder's own characters mean themselves
+  for (const char c : (base / "").string()) {  // characters of the folder are literal
     if (std::string_view("*?[\\").find(c) != std::string_view::npos) whole += '\\';
     whole += c;
   }
@@ -69,7 +69,7 @@ class Finder {
   std::vector<ImageInput> found;
 
  private:
-  // place: where the input is stated, for messages.
+  // place: where the input is named, for messages.
   void add(const fs::path& base, const std::string& input, const std::string& place) {
     if (const auto path = base / input; fs::exists(path)) return add_path(path);
     if (input.find_first_of("*?[") == std::string::npos) throw DataError(place, "is not there");
@@ -102,7 +102,7 @@ class Finder {
   }
 
   void add_file(const fs::path& file, const fs::path& name) {
-    if (!named_.emplace(fs::weakly_canonical(file), name).second) return;  // by a folder and a pattern, say
+    if (!named_.emplace(fs::weakly_canonical(file), name).second) return;  // for example by a folder and a pattern
     const int pages = pages_of(file);
     for (int page = 0; page < pages; ++page) {
       found.push_back({{file, page, pages}, name});
@@ -112,7 +112,7 @@ class Finder {
     }
   }
 
-  // False for a folder that was walked before, as links that lead in a circle are.
+  // False for a folder that was already searched, because of cyclic links.
   bool remember(const fs::path& folder) { return walked_.insert(fs::weakly_canonical(folder)).second; }
 
   const bool recursive_;

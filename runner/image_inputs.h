@@ -1,4 +1,4 @@
-// Which images predict was asked for, and what the predictions of each are called.
+// The input images of predict, and the names of their predictions.
 #pragma once
 
 #include <filesystem>
@@ -11,22 +11,22 @@ namespace sectile {
 
 struct ImageInput {
   ImageSource source;
-  std::filesystem::path name;  // of what is written, without suffix: "street", "stack_p0001", "town/street"
+  std::filesystem::path name;  // of the predictions, without suffix: "street", "stack_p0001", "town/street"
 };
 
 struct InputRequest {
-  std::vector<std::string> inputs;  // files, folders, patterns of names
-  std::filesystem::path list{};     // a text file of further inputs, one per line; empty: none
-  bool recursive = false;           // folders in folders too; their names stay in those of the predictions
-  std::filesystem::path output;     // of predictions; not searched for images when it lies in a folder that is
+  std::vector<std::string> inputs;  // files, folders, patterns
+  std::filesystem::path list{};     // a text file with more inputs, one per line; empty: none
+  bool recursive = false;           // search subfolders; predictions keep the folder structure
+  std::filesystem::path output;     // of predictions; never searched for images
 };
 
-// In the order of the request; in a folder, by name; what is named twice, once. A file of several pages is as many
-// inputs. Throws DataError naming what is not there.
+// In the order of the request; in a folder, sorted by name; without duplicates. Each page of a file is an input. Throws
+// DataError naming missing inputs.
 std::vector<ImageInput> find_images(const InputRequest& request);
 
-// Throws DataError where two predictions would be written to one file, or one over an image that is read. endings: of
-// what is written for each image, such as "_overlay.png".
+// Throws DataError if two predictions would be written to the same file, or one would overwrite an input. endings: of
+// the files written per image, such as "_overlay.png".
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
                     const std::filesystem::path& output);
 

@@ -1,9 +1,9 @@
-// Ctrl-C and SIGTERM as a question that a long command asks now and then.
+// Polling for Ctrl-C and SIGTERM in long commands.
 #pragma once
 
 namespace sectile {
 
-// From now on the first one only sets a flag, and says so; the second one ends the program at once, with code 130.
+// From now on the first one only sets a flag and prints a message; the second one exits immediately with code 130.
 void catch_interrupts();
 bool interrupted();
 

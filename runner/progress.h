@@ -1,4 +1,5 @@
-// How far a command is: one live line on a terminal, a plain line now and then in a pipe, nothing with --quiet.
+// Progress of a command: one line that is updated on a terminal, a line every ten seconds in a pipe, nothing with
+// --quiet.
 #pragma once
 
 #include <chrono>
@@ -14,7 +15,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void show(const std::string& line,
-            bool last = false);       // replaces the live line; in a pipe every ten seconds, and the last one
+            bool last = false);       // replaces the current line; in a pipe every ten seconds, and the last one
   void clear();                       // before other output
   void say(const std::string& line);  // stays
 

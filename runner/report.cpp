@@ -46,7 +46,7 @@ int report(const std::function<void()>& command, bool verbose) {
     return say(error.what(), kInputWrong);
   } catch (const boost::program_options::error& error) {
     return say(error.what(), kInputWrong);
-  } catch (const std::filesystem::filesystem_error& error) {  // a file that the user named, and may not use
+  } catch (const std::filesystem::filesystem_error& error) {  // a file named by the user, without permission
     return say(error.path1().string() + ": " + error.code().message(), kInputWrong);
   } catch (const std::exception& error) {
     return say(error.what(), kRunFailed);

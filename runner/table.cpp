@@ -16,7 +16,7 @@ std::string number(double value) {
 
 std::string padded(const std::string& text, std::size_t width, bool right) {
   std::size_t letters = 0;
-  for (const char c : text) letters += (c & 0xc0) != 0x80;  // UTF-8: not the bytes that continue a letter
+  for (const char c : text) letters += (c & 0xc0) != 0x80;  // UTF-8: without continuation bytes
   const std::string space(width > letters ? width - letters : 0, ' ');
   return right ? space + text : text + space;
 }

@@ -1,4 +1,4 @@
-// Trained networks from what the user names: checkpoints, or the spec of a finished run.
+// Opening trained networks from checkpoints, or from the spec of a finished run.
 #pragma once
 
 #include <memory>
@@ -17,10 +17,10 @@ struct Trained {
   const LabelMap& labels() const { return *ensemble->first().context.labels; }
 };
 
-// --device, and what joins several networks and views: the same for every command that uses trained networks.
+// --device, and options to combine several networks and views: common to all commands that use trained networks.
 void add_network_options(boost::program_options::options_description& options);
 
-// operand: a checkpoint or a spec, as open_network takes it. Says what is worth telling about it.
+// operand: a checkpoint or a spec, as in open_network. Prints its notes.
 Trained open_trained(const std::string& operand, const CommandLine& line);
 
 }  // namespace sectile

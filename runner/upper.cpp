@@ -1,4 +1,4 @@
-// lib/sectile/sectile-compute: what needs LibTorch. Started by bin/sectile, which sets its environment.
+// lib/sectile/sectile-compute: the commands that need LibTorch. Started by bin/sectile, which sets its environment.
 #include <cstring>
 #include <iostream>
 
@@ -22,7 +22,7 @@ constexpr Command kCommands[] = {{"train", sectile::train},
                                  {"doctor", sectile::doctor}};
 
 void run(int count, char** words) {
-  cv::setNumThreads(0);  // the threads are ours: loaders beside the network's
+  cv::setNumThreads(0);  // threads are managed here: loaders and the network's
   sectile::check_blas();
   for (const auto& command : kCommands)
     if (count > 1 && std::strcmp(words[1], command.name) == 0) return command.run(count, words);
@@ -35,5 +35,5 @@ int main(int count, char** words) {
   const int code = sectile::report([&] { run(count, words); }, sectile::wants_backtraces(count, words));
   std::cout.flush();
   std::cerr.flush();
-  _exit(code);  // LibTorch's static destructors forget thousands of operators one by one: 0.1 s for nothing
+  _exit(code);  // skips LibTorch's static destructors, which unregister thousands of operators: 0.1 s
 }

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
-# What the scripts share. Sourced, never run.
+# Common functions of the scripts. Sourced, not executed.
 
-# Ends with exit code 2: something about the machine has to change first. One sentence, and the command that helps.
+# Exits with code 2: something on the machine has to change first. Prints one sentence, and the command that fixes it.
 fail() {
   echo "$(basename "$0"): $1" >&2
   [[ $# -lt 2 ]] || echo "  $2" >&2
   exit 2
 }
 
-# phase NAME COMMAND…: says what runs and how long it took.
+# phase NAME COMMAND…: runs a command, prints its name and how long it took.
 phase() {
   local name=$1 started=$SECONDS code=0
   shift
@@ -21,7 +21,7 @@ phase() {
   echo "== $name: $((SECONDS - started)) s"
 }
 
-# As many compilers as there are processors, but no more than memory has room for: one takes up to 2 GB here.
+# One compiler per processor, limited by memory: each needs up to 2 GB.
 compilers_at_once() {
   local processors gigabytes
   processors=$(nproc)

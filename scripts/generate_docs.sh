@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes docs/components.md out of what the built plugins say about themselves: scripts/generate_docs.sh [PRESET].
+# Generates docs/components.md from the built plugins: scripts/generate_docs.sh [PRESET].
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -21,7 +21,7 @@ unset SECTILE_PLUGIN_PATH # only what comes along
         last_kind=$kind
       fi
       printf '\n### %s\n\n%s\n\n```text\n' "$name" "$summary"
-      # Its first lines are the name and summary once more, and the file, which differs from machine to machine.
+      # The first lines repeat the name and summary, and contain the file, which differs between machines.
       "$sectile" describe "$kind" "$name" | sed '1,/^$/d'
       printf '```\n'
     done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Sectile is built from: the distribution's packages, and LibTorch out of pinned wheels into .deps/libtorch.
-# Run it as often as you like: it does only what is missing, and says nothing when nothing is. For Debian 12 and Ubuntu 24.04.
+# Installs the dependencies of Sectile: packages of the distribution, and LibTorch from pinned wheels into .deps/libtorch.
+# Can be run repeatedly: it only installs what is missing, and prints nothing if nothing is. For Debian 12 and Ubuntu 24.04.
 #
 #   LibTorch_ROOT=DIR   use the LibTorch there: a `torch` folder, its site-packages, a virtual environment
 #   SECTILE_CUDA=1      install the wheel with all its CUDA libraries, for GPUs: 5 GB instead of 1.3
@@ -48,7 +48,7 @@ install_packages() {
   fi
 }
 
-# The folder that holds include/ and lib/: DIR itself, or where a wheel puts it below DIR. Nothing when there is none.
+# The folder that contains include/ and lib/: DIR itself, or the location of a wheel below DIR. Nothing if there is none.
 torch_folder() {
   local folder
   for folder in "$1" "$1"/torch "$1"/lib/python3*/{site,dist}-packages/torch; do
@@ -104,7 +104,7 @@ install_libtorch() {
   [[ -t 1 ]] || quiet=(--quiet)
   rm -rf $target.tmp
   mkdir -p $target.tmp/unpacking # on the same disk, so that nothing is copied twice and a small /tmp suffices
-  # --no-compile: nobody runs its Python.
+  # --no-compile: its Python code is not used.
   if ! TMPDIR=$PWD/$target.tmp/unpacking PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 \
     "$found" -m pip install "${quiet[@]}" --no-compile --target "$target.tmp/libtorch" "${what[@]}"; then
     rm -rf $target.tmp

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that a change must pass. scripts/test.sh [PRESET [CMAKE_ARGUMENT]…]; PRESET: release, dev, asan, tsan, cuda.
+# All checks that a change must pass. scripts/test.sh [PRESET [CMAKE_ARGUMENT]…]; PRESET: release, dev, asan, tsan, cuda.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -11,7 +11,7 @@ grep -q "\"configurePreset\": \"$preset\"" CMakePresets.json ||
 [[ $preset != cuda ]] || export SECTILE_CUDA=1
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(compilers_at_once)}
 
-# Version 14 decides, Debian 12's: others lay out some code differently.
+# Version 14, as in Debian 12: other versions format some code differently.
 check_format() {
   local tool found=
   for tool in clang-format-14 clang-format; do

@@ -1,4 +1,4 @@
-// Segments one image: predict CHECKPOINT IMAGE MASK.png. The mask is the one that `sectile predict` writes.
+// Segments one image: predict CHECKPOINT IMAGE MASK.png. Writes the same mask as `sectile predict`.
 #include <iostream>
 
 #include <sectile/data/image_io.h>

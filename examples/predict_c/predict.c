@@ -1,5 +1,5 @@
-/* Segments one image from C: predict_c CHECKPOINT IMAGE.ppm MASK.pgm. The image is a PPM of 8 bits (P6); the mask holds class
-   numbers, and 255 where no class is. */
+/* Segments one image from C: predict_c CHECKPOINT IMAGE.ppm MASK.pgm. The image is an 8-bit PPM (P6); the mask contains
+   class numbers, and 255 where there is no class. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -14,7 +14,7 @@ std::vector<int> Dataset::classes_of(std::size_t index) const {
   for (const auto& instance : sample.instances) classes.insert(instance.category);
   for (const auto& segment : sample.segments) classes.insert(segment.category);
   if (sample.labels.type() == CV_16SC1) {
-    int last = kIgnore;  // neighbours are mostly alike
+    int last = kIgnore;  // adjacent pixels are mostly equal
     for (auto it = sample.labels.begin<std::int16_t>(); it != sample.labels.end<std::int16_t>(); ++it)
       if (*it != last) classes.insert(last = *it);
   } else {

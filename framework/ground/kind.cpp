@@ -1,5 +1,5 @@
-// What all components of a kind have in common, and the key functions of those kinds that need no LibTorch: one vtable
-// and one typeinfo of each interface, whatever plugin casts.
+// Options common to all components of a kind, and key functions of the kinds without LibTorch: each interface has one
+// vtable and one typeinfo, shared by all plugins.
 #include <sectile/kind.h>
 #include <sectile/sampler.h>
 #include <sectile/schedule.h>
@@ -47,7 +47,7 @@ void Kind<Sampler>::Common::declare(Options& options) {
   options.add("samples", &samples,
               "Samples per epoch. Default: set by the sampler, usually the whole dataset.")
       .at_least(1)
-      .at_most(100'000'000);  // their numbers are held in memory
+      .at_most(100'000'000);  // the indexes are kept in memory
 }
 
 void Kind<Optimizer>::Common::declare(Options& options) {

@@ -21,7 +21,7 @@ std::string described(const at::Tensor& labels) {
   return text;
 }
 
-// Neighbours mostly agree: equal pairs are counted while they last, and checked once.
+// Adjacent pixels are mostly equal: runs of equal pairs are counted and checked once.
 void count(const at::Tensor& prediction, const at::Tensor& truth, at::Tensor& counts, const std::string& id) {
   const auto* predicted = prediction.const_data_ptr<std::int64_t>();
   const auto* wanted = truth.const_data_ptr<std::int64_t>();

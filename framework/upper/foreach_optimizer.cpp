@@ -13,8 +13,7 @@ namespace {
 
 const std::string kCount = "step";
 
-// The kernels walk over memory, so element i of one tensor must be element i of the others, which is not so when the
-// state comes from a file.
+// The kernels iterate over memory, so all tensors need the same layout; state from a file may have another one.
 at::Tensor laid_out_like(const at::Tensor& parameter, const at::Tensor& other) {
   if (other.strides() == parameter.strides() && other.device() == parameter.device() &&
       other.scalar_type() == parameter.scalar_type())

@@ -1,5 +1,5 @@
-// The key functions of the other kinds and of the roles: one vtable and one typeinfo of each interface, whatever plugin
-// casts.
+// Key functions of the other kinds and of the roles: each interface has one vtable and one typeinfo, shared by all
+// plugins.
 #include <sectile/backbone.h>
 #include <sectile/metric.h>
 #include <sectile/optimizer.h>

@@ -1,4 +1,4 @@
-// The commands of the ground floor, one file each. Words are those of the program: words[1] is the command's name.
+// The commands of the ground floor, one file each. words: the arguments of the program; words[1] is the command.
 #pragma once
 
 namespace sectile {

@@ -28,7 +28,7 @@ double matrix_product_ms() {
   return best;
 }
 
-// Two OpenMP runtimes in one process fight for the cores.
+// Two OpenMP runtimes in one process compete for the cores.
 std::set<std::string> openmp_runtimes() {
   std::set<std::string> found;
   std::ifstream maps("/proc/self/maps");
@@ -47,7 +47,7 @@ void doctor(int count, char** words) {
   const auto index = open_plugins(line.common, nullptr);
   std::size_t components = 0;
   for (const auto& entry : index.all())
-    index.load(entry.kind, entry.name), ++components;  // with all libraries that plugins bring along
+    index.load(entry.kind, entry.name), ++components;  // with all libraries that plugins link
   std::printf("LibTorch        %s, instructions %s, %d threads\n", TORCH_VERSION, at::get_cpu_capability().c_str(),
               at::get_num_threads());
   std::printf("components      %zu, all of them load\n", components);

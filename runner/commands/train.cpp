@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-// Where a run writes to, and what it goes on from.
+// The output folder of a run, and the checkpoint that it resumes from.
 struct Place {
   fs::path folder;
   std::optional<fs::path> resume_from;
@@ -48,7 +48,7 @@ void remove_run(const fs::path& folder) {
   for (const auto& file : files) fs::remove(file, failed);
 }
 
-// Makes the run's folder; an earlier run in it is only replaced when that was asked for.
+// Creates the run's folder; an earlier run in it is only replaced if requested.
 Place place_of(const PipelineSpec& spec, const CommandLine& line) {
   const fs::path folder = folder_of(spec, line);
   const auto resume = line.given["resume"].as<std::string>();
@@ -80,7 +80,7 @@ std::string step_line(const StepReport& report) {
   return text;
 }
 
-// "--resume auto" and "--resume FILE.pth" as one word, which is what program_options takes for an optional value.
+// "--resume auto" and "--resume FILE.pth" as one argument, as program_options requires for an optional value.
 std::vector<std::string> joined(int count, char** words) {
   std::vector<std::string> result(words, words + count);
   for (std::size_t i = 0; i + 1 < result.size(); ++i)

@@ -1,4 +1,4 @@
-// The commands that compute: sectile-compute's.
+// The commands of sectile-compute.
 #pragma once
 
 namespace sectile {

@@ -1,18 +1,17 @@
-// Brier loss: the squared distance between predicted probabilities and the truth, as one complete plugin to start from.
-// Read it from the bottom up: the last line is what the host finds.
+// Brier loss: the squared distance between predicted probabilities and the truth. A complete plugin to start from; read
+// it from the bottom up: the last line is what the host reads.
 
-// LibTorch's operators one by one: this file compiles in seconds, where torch/torch.h takes a quarter of a minute.
+// Includes single operators of LibTorch, so that this file compiles in seconds; torch/torch.h takes 15 seconds.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/one_hot.h>
 
-// The header of the kind is the only one of Sectile's that a loss needs. model.h, dataset.h, metric.h and transform.h
-// are the same for the other kinds.
+// The only header of Sectile that a loss needs. Other kinds have model.h, dataset.h, metric.h, transform.h and so on.
 #include <sectile/loss.h>
 
 namespace {
 
-// Everything that a spec may say about this loss, declared once. Defaults are the members' initial values; reading,
-// messages, `sectile describe` and the JSON Schema come from this list.
+// The options of this loss in a spec, declared once. Defaults are the members' initial values; parsing, messages,
+// `sectile describe` and the JSON Schema are generated from this list.
 struct BrierOptions {
   double label_smoothing = 0.0;
 
@@ -25,13 +24,13 @@ struct BrierOptions {
 
 class Brier final : public sectile::DenseLoss {
  public:
-  // The host calls the constructor that it finds: with the options, with the context of the run (classes, task), with
-  // both, or with nothing.
+  // The host calls the constructor that exists: with the options, the context of the run (classes, task), both, or no
+  // arguments.
   explicit Brier(const BrierOptions& options) : options_(options) {}
 
  protected:
-  // logits: float [N, C, …], as the model returned them. labels: int64 [N, …], class numbers or sectile::kIgnore.
-  // Returns a scalar that has a gradient even when every pixel is ignored: hence the sum, and a divisor of at least 1.
+  // logits: float [N, C, …], from the model. labels: int64 [N, …], class numbers or sectile::kIgnore. Returns a scalar
+  // that has a gradient even if all pixels are ignored: hence the sum, and a divisor of at least 1.
   at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
     const auto counts = labels != sectile::kIgnore;  // [N, …]
     const auto classes = logits.size(1);

@@ -6,7 +6,7 @@
 namespace sectile {
 
 std::array<std::uint8_t, 3> distinct_color(int index) {
-  // Hues a golden ratio of the circle apart never meet again; three kinds of strength keep close ones apart.
+  // Hues at steps of the golden ratio never repeat; three strengths distinguish similar hues.
   static constexpr double kGolden = 0.6180339887498949;
   static constexpr double kStrength[3][2] = {{0.80, 0.92}, {0.55, 1.00}, {0.90, 0.62}};  // saturation, value
   const double hue = std::fmod(0.57 + index * kGolden, 1.0) * 6;

@@ -10,7 +10,7 @@
 namespace sectile {
 namespace {
 
-// Run lengths come out of files: they must not lead beyond the image.
+// Run lengths are read from files: they must not exceed the image.
 void check(const Rle& rle) {
   const auto pixels = std::int64_t{rle.size.width} * rle.size.height;
   std::int64_t covered = 0;
@@ -39,7 +39,7 @@ cv::Mat Mask::bitmap() const {
   if (const auto* polygons = std::get_if<Polygons>(&form_)) {
     cv::Mat bitmap(polygons->size, CV_8U, cv::Scalar(0));
     for (int y = 0; y < bitmap.rows; ++y)
-      for (int x = 0; x < bitmap.cols; ++x) {  // at the pixel's centre
+      for (int x = 0; x < bitmap.cols; ++x) {  // at the pixel center
         bool inside = false, some = false;
         for (const auto& ring : polygons->rings) {
           if (polygons->rule == Polygons::Rule::any_ring) some |= std::exchange(inside, false);

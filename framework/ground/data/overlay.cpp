@@ -11,11 +11,11 @@
 namespace sectile {
 namespace {
 
-constexpr int kColorShare = 45;  // percent; the rest is the image's own
+constexpr int kColorShare = 45;  // percent; the rest is the image
 constexpr int kBorderShare = 85;
-constexpr double kLargest = std::numeric_limits<float>::max();  // beyond: infinite, or no number
+constexpr double kLargest = std::numeric_limits<float>::max();  // beyond: Inf or NaN
 
-// The range of what is finite, from black to white: 16-bit and float images rarely fill theirs.
+// Scales the range of finite values from black to white: 16-bit and float images rarely use their full range.
 cv::Mat stretched(const cv::Mat& image) {
   const cv::Mat values = image.reshape(1);
   cv::Mat finite(values.size(), CV_8U, cv::Scalar(255));
@@ -29,7 +29,7 @@ cv::Mat stretched(const cv::Mat& image) {
   return bytes;
 }
 
-// Of two, four and more channels the first as grey: what they mean is not known.
+// Of two, four and more channels, the first one as grayscale: their meaning is unknown.
 cv::Mat as_rgb(const cv::Mat& image) {
   cv::Mat shown = image;
   if (image.channels() != 1 && image.channels() != 3) cv::extractChannel(image, shown, 0);

@@ -34,7 +34,7 @@ bool consecutive(const Axis& axis) {
   return true;
 }
 
-// Copies whole pixels of Size bytes; 0: of any number.
+// Copies whole pixels of Size bytes; 0: any size.
 template <std::size_t Size>
 void copy_pixels(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, std::size_t any_size) {
   const std::size_t size = Size ? Size : any_size;
@@ -63,7 +63,7 @@ void copy_row(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, s
   }
 }
 
-// The columns that come from inside: there are no gaps between them.
+// The columns from inside the image; they are contiguous.
 std::pair<std::size_t, std::size_t> inside(const Axis& axis) {
   const auto& places = axis.places;
   std::size_t begin = 0, end = places.size();
@@ -108,8 +108,8 @@ void blend_columns(const T* from, float* to, const Axis& columns, std::size_t be
   }
 }
 
-// To the nearest integer, halves to even, as cvRound does, but in a form that compilers vectorise: adding 1.5 * 2^23
-// leaves the integer in the low bits. What is blended lies within the range of T.
+// Rounds to the nearest integer, halves to even, as cvRound does, but in a form that compilers vectorize: adding 1.5 *
+// 2^23 leaves the integer in the low bits. Blended values are within the range of T.
 template <class T>
 T round_to(float value) {
   if constexpr (std::is_same_v<T, float>)
@@ -125,7 +125,7 @@ void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
   std::vector<float> buffers[2];  // two rows of `from`, blended along x
   int held[2] = {-1, -1};
   for (auto& buffer : buffers) buffer.resize(static_cast<std::size_t>(to.cols * channels));
-  const auto row = [&](int y, int other) {  // never in the buffer that holds `other`
+  const auto row = [&](int y, int other) {  // never in the buffer of `other`
     for (int i = 0; i < 2; ++i)
       if (held[i] == y) return i;
     const int i = held[0] == other ? 1 : 0;
@@ -157,7 +157,7 @@ void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
 
 // Each row or column of the result as a weighted sum of consecutive ones.
 struct Sums {
-  std::size_t most = 0;  // so many weights are kept for each
+  std::size_t most = 0;  // weights stored for each
   std::vector<int> first{};
   std::vector<int> count{};  // 0: outside
   std::vector<float> weights{};
@@ -183,7 +183,7 @@ Sums cubic_sums(const Axis& axis) {
   return sums;
 }
 
-// Of an axis along which the image does not grow.
+// For an axis along which the image does not grow.
 Sums area_sums(const Axis& axis) {
   Sums sums(axis, static_cast<std::size_t>(std::abs(axis.scale)) + 2);
   for (std::size_t i = 0; i < axis.places.size(); ++i) {
@@ -227,7 +227,7 @@ void mix(const cv::Mat& from, cv::Mat& to, const Separable& warp, const Sums& co
     std::fill(sum.begin(), sum.end(), 0.f);
     for (int k = 0; k < rows.count[i]; ++k) {
       const int source = rows.first[i] + k;
-      const std::size_t slot = static_cast<std::size_t>(source) % rows.most;  // what one row needs never shares a slot
+      const std::size_t slot = static_cast<std::size_t>(source) % rows.most;  // rows in use never share a slot
       if (std::exchange(held[slot], source) != source)
         mix_columns(from.ptr<T>(source), buffers[slot].data(), columns, begin, end, channels);
       const float weight = rows.weights_of(i)[k];

@@ -1,4 +1,4 @@
-// What a warp does to a sample: its image, its annotation, its record of where it came from.
+// Applying a warp to a sample: to its image, its annotation and its geometry.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -23,7 +23,7 @@ void demand_fill(const std::vector<double>& fill, const cv::Mat& map, const std:
                                std::to_string(fill.size()) + " values: give one for all, or one for each");
 }
 
-// Of labels per class, 1 in the class that stands for the outside.
+// For labels per class, 1 in the class of the outside.
 std::vector<double> label_fill(std::int16_t number, const Sample& sample) {
   if (sample.labels.depth() != CV_32F || number == kIgnore) return {static_cast<double>(number)};
   const int classes = sample.labels.channels();
@@ -35,13 +35,13 @@ std::vector<double> label_fill(std::int16_t number, const Sample& sample) {
   return fill;
 }
 
-// So that a transform left out by chance costs nothing, and loses nothing either.
+// A random transform that is not applied has no cost and loses nothing.
 bool changes_nothing(const Warp& warp, const Sample& sample) {
   return warp.displacement.empty() && warp.stages.empty() && warp.to_input == cv::Matx44d::eye() &&
          !sample.image.empty() && warp.size == extent(sample.image);
 }
 
-// where: names the sample.
+// where: the sample's name.
 void check(const Warp& warp, const std::string& where) {
   const auto demand_pixels = [&](const Extent& size) {
     if (size.depth < 1 || size.height < 1 || size.width < 1)
@@ -53,7 +53,7 @@ void check(const Warp& warp, const std::string& where) {
     throw DataError(where, "a displacement is 32FC3 of the result's size");
 }
 
-// What a warp would move apart, or could not fill.
+// Throws DataError for annotation that does not match the image's size, or fills that do not match its channels.
 void check(const Warp& warp, const Sample& sample) {
   check(warp, sample.id);
   const auto same_size = [&](const cv::Mat& map, const std::string& name) {
@@ -83,7 +83,7 @@ bool moves_whole_pixels(const Warp& warp) {
   return true;
 }
 
-// From positions of a later result to those of `map`, which `by` has led to already: the displacement of the two.
+// Composes displacements: from positions of a later result, through `by`, to those of `map`.
 cv::Mat joined_displacement(const cv::Matx44d& matrix, const cv::Mat& displacement, const Warp& by) {
   if (displacement.empty() && by.displacement.empty()) return {};
   cv::Mat joined = make(by.size, by.size.depth > 1 || displacement.dims == 3 || by.displacement.dims == 3, CV_32FC3);
@@ -102,7 +102,7 @@ cv::Mat joined_displacement(const cv::Matx44d& matrix, const cv::Mat& displaceme
   return joined;
 }
 
-// Whether any pixel of the result comes from outside the stage.
+// Whether any pixel of the result is from outside the stage.
 bool shows(const Warp::Stage& stage, const Extent& size) {
   if (!stage.displacement.empty()) return true;
   for (int corner = 0; corner < 8; ++corner) {
@@ -114,7 +114,7 @@ bool shows(const Warp::Stage& stage, const Extent& size) {
   return false;
 }
 
-// The smallest upright rectangle around a moved one.
+// The axis-aligned bounding box of a transformed box.
 cv::Rect2f moved_box(const cv::Rect2f& box, const cv::Matx44d& matrix) {
   float x0 = 1e30f, y0 = 1e30f, x1 = -1e30f, y1 = -1e30f;
   for (const auto& corner :
@@ -126,12 +126,12 @@ cv::Rect2f moved_box(const cv::Rect2f& box, const cv::Matx44d& matrix) {
   return {x0, y0, x1 - x0, y1 - y0};
 }
 
-// Cut off at each edge that it meets on its way.
+// Clipped at the edge of each stage.
 cv::Rect2f moved_box(cv::Rect2f box, const Warp& warp) {
   const auto cut = [](const cv::Rect2f& moved, const Extent& size) {
     return moved & cv::Rect2f(0, 0, float(size.width), float(size.height));
   };
-  cv::Matx44d to_result = warp.to_input.inv();  // from where the box is by now
+  cv::Matx44d to_result = warp.to_input.inv();  // from the current position of the box
   for (const auto& stage : warp.stages) {
     box = cut(moved_box(box, stage.from_result * to_result), stage.size);
     to_result = stage.from_result.inv();

@@ -1,5 +1,5 @@
-// One plain sampler for images and volumes of any type is the reference. In front of it stand warps whose columns and
-// rows move independently; only those have an area that a pixel covers, so the reference knows no Interpolation::area.
+// A plain sampler for images and volumes of any type is the reference. Warps whose columns and rows move independently
+// have a faster path; only they support Interpolation::area.
 #include "warped_pixels.h"
 
 #include <algorithm>
@@ -15,14 +15,14 @@
 namespace sectile {
 namespace {
 
-// What a value between pixels is made of, along one axis.
+// The pixels and weights of an interpolated value, along one axis.
 struct Taps {
   int count = 0;
   std::array<int, 4> at{};
   std::array<double, 4> weight{};
 };
 
-// centre: in pixels from the first one's centre. limit: how many pixels there are.
+// centre: in pixels from the center of the first one. limit: number of pixels.
 Taps taps(double centre, int limit, bool cubic) {
   if (limit == 1) return {1, {0}, {1}};
   const double whole = std::floor(centre), part = centre - whole;
@@ -37,7 +37,7 @@ T* pixel(const cv::Mat& map, int x, int y, int z) {
   return reinterpret_cast<T*>(row) + x * map.channels();
 }
 
-// fill: a value for each channel.
+// fill: one value per channel.
 template <class T>
 void sample(const cv::Mat& from, cv::Mat& to, const Warp& warp, Interpolation how, const std::vector<T>& fill) {
   const Extent in = extent(from);
@@ -69,7 +69,7 @@ void sample(const cv::Mat& from, cv::Mat& to, const Warp& warp, Interpolation ho
   });
 }
 
-// cv::Mat::t() does it for up to four channels.
+// cv::Mat::t() supports up to four channels.
 cv::Mat transposed(const cv::Mat& from) {
   if (from.channels() <= 4) return from.t();
   cv::Mat to(from.cols, from.rows, from.type());
@@ -90,7 +90,7 @@ void fill_all(cv::Mat& to, const std::vector<T>& fill) {
     for (std::size_t i = 0; i < count; i += fill.size()) std::copy(fill.begin(), fill.end(), out + i);
 }
 
-// Of the whole image: OpenCV does it two to four times faster than `blend`.
+// For the whole image: OpenCV is two to four times faster than `blend`.
 bool is_resize(const Warp& warp, const Extent& from) { return warp.to_input == Warp::resize(from, warp.size).to_input; }
 bool opencv_knows(Interpolation how, int channels) { return how != Interpolation::area || channels <= 4; }
 
@@ -112,7 +112,7 @@ void warp_image(const cv::Mat& from, cv::Mat& to, const Warp& warp, Interpolatio
   move_separably<T>(separable->transposed ? transposed(from) : from, to, *separable, how);
 }
 
-// What of the result shows the outside of a stage: 8U, not 0 there.
+// The part of the result that is outside a stage: 8U, not 0 there.
 cv::Mat outside_of(const Warp::Stage& stage, const Extent& size, bool volume) {
   cv::Mat outside = make(size, volume, CV_8U);
   each_position(size, stage.from_result, stage.displacement, [&](int x, int y, int z, const cv::Vec3d& at) {

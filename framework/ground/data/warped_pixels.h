@@ -1,4 +1,4 @@
-// The pixels of a map after a warp.
+// Resampling the pixels of a map by a warp.
 #pragma once
 
 #include <vector>
@@ -11,7 +11,7 @@
 
 namespace sectile {
 
-// Calls use(x, y, z, position) for every pixel of the result. position: where its centre comes from.
+// Calls use(x, y, z, position) for every pixel of the result. position: of its center in the source.
 template <class Use>
 void each_position(const Extent& size, const cv::Matx44d& matrix, const cv::Mat& displacement, const Use& use) {
   for (int z = 0; z < size.depth; ++z)
@@ -37,17 +37,17 @@ inline bool within(const cv::Vec3d& position, const Extent& size) {
 
 cv::Mat make(const Extent& size, bool volume, int type);  // [H, W], or [D, H, W]; not filled
 
-// A warp, and for each of its stages where the result is filled.
+// A warp, and where the result is filled for each of its stages.
 struct Move {
   Move(const Warp& its_warp, bool volume);
   const Warp& warp;
   std::vector<cv::Mat> outside;
 };
 
-// fills: of the warp and of each stage; one value for all channels, or one each.
+// fills: of the warp and of each stage; one value for all channels, or one per channel.
 using Fills = std::vector<std::vector<double>>;
 
-// Throws DataError for a type of pixel that no image has.
+// Throws DataError for an unsupported pixel type.
 cv::Mat moved(const cv::Mat& from, const Move& how_moved, Interpolation how, const Fills& fills);
 
 }  // namespace sectile

@@ -26,7 +26,7 @@ void demand_kind(const PluginIndex& index, const std::string& kind) {
   throw SpecError("", message);
 }
 
-// The entry that is meant, or a SpecError.
+// The requested entry; throws SpecError.
 PluginIndex::Entry entry_of(const PluginIndex& index, const std::string& kind, const std::string& name) {
   if (!kind.empty()) {
     demand_kind(index, kind);
@@ -71,7 +71,7 @@ std::string range_text(const Option& option) {
   return "";
 }
 
-// "array of 2 numbers, 0 to 1": what may be written for a value of this type.
+// The values of a type, such as "array of 2 numbers, 0 to 1".
 std::string type_text(const ValueType& type, const Option& option) {
   const auto with_range = [&](const std::string& name) {
     const auto range = range_text(option);
@@ -134,7 +134,7 @@ void describe_group(std::string& out, const ValueType& group, const std::string&
   }
 }
 
-// How the component stands in a spec.
+// How the component is written in a spec.
 std::string place_in_spec(const std::string& kind, const Json& component) {
   Json spec;
   if (kind == "dataset")

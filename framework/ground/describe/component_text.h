@@ -1,4 +1,4 @@
-// What is known of components, in words for people and as JSON text for programs. No JSON types here.
+// Descriptions of components, as text for people and JSON text for programs. No JSON types here.
 #pragma once
 
 #include <string>
@@ -12,15 +12,15 @@ namespace sectile {
 std::string list_text(const PluginIndex& index, const std::string& kind);
 std::string list_json(const PluginIndex& index, const std::string& kind);
 
-// One component: what it is, where it comes from, every option, and how a spec names it. Without a kind, the name must
-// belong to one component only. Throws SpecError.
+// One component: its summary, its file, all options, and how to use it in a spec. Without a kind, the name must be
+// unique. Throws SpecError.
 std::string describe_text(const PluginIndex& index, const std::string& kind, const std::string& name);
 std::string describe_json(const PluginIndex& index, const std::string& kind, const std::string& name);
 
 // The JSON Schema of whole specs, for editors. Loads every plugin.
 std::string schema_text(const PluginIndex& index);
 
-// The smallest JSON object that names the component and that its reader accepts: {"type": "dice"}.
+// The smallest valid JSON object for the component: {"type": "dice"}.
 std::string example_text(const PluginIndex& index, const std::string& kind, const std::string& name);
 
 }  // namespace sectile

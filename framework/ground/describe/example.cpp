@@ -18,7 +18,8 @@ bool needs_components(const ValueType& group) {
   });
 }
 
-// The first that can stand alone, so that a dataset made of others does not show one made of others in its turn.
+// The first one without required components, so that the example of a dataset that contains others is not nested
+// further.
 const Component& simple_component(const PluginIndex& index, const std::string& kind,
                                   const std::vector<std::string>& names) {
   for (const auto& name : names)
@@ -65,7 +66,7 @@ Json example_of(const PluginIndex& index, const ValueType& type, const Option& o
   return nullptr;
 }
 
-// Also inside groups that are not required themselves, but hold what is.
+// Also inside groups that are not required but contain required options.
 void add_required(const PluginIndex& index, const ValueType& group, Json& json, int depth) {
   const auto values = group.make();
   Options options;
@@ -81,7 +82,7 @@ void add_required(const PluginIndex& index, const ValueType& group, Json& json, 
 }  // namespace
 
 Json example(const PluginIndex& index, const Component& component) {
-  constexpr int kDepth = 4;  // of components in components
+  constexpr int kDepth = 4;  // of nested components
   Json json{{"type", component.name}};
   add_required(index, *component.common, json, kDepth);
   add_required(index, *component.options, json, kDepth);

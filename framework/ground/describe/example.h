@@ -1,4 +1,4 @@
-// The smallest JSON that names a component and that the reader accepts.
+// The smallest valid JSON for a component.
 #pragma once
 
 #include <sectile/component.h>
@@ -8,7 +8,7 @@
 
 namespace sectile {
 
-// Its type and, for every required option, a value within its limits.
+// Its type and a valid value for every required option.
 Json example(const PluginIndex& index, const Component& component);
 
 }  // namespace sectile

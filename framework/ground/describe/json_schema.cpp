@@ -7,8 +7,8 @@
 namespace sectile {
 namespace {
 
-// Whether an object is whole, or one that is merged over another and so may leave out what that has. Arrays are not
-// merged, so what stands in them is whole.
+// Whether an object is complete, or merged over another one and may omit keys. Arrays are not merged, so their elements
+// are complete.
 enum class Extent { whole, part };
 
 Json schema_of_group(const std::vector<const ValueType*>& groups, Json properties, Extent extent);
@@ -74,8 +74,8 @@ Json schema_of_group(const std::vector<const ValueType*>& groups, Json propertie
     type->declare(values.get(), options);
     for (const auto& option : options.all()) {
       Json schema = schema_of(*option->type, *option, extent);
-      if (extent == Extent::part) schema = or_null(schema);         // null takes away what the other has
-      if (schema.contains("$ref")) schema = {{"allOf", {schema}}};  // draft 7 ignores what stands beside a $ref
+      if (extent == Extent::part) schema = or_null(schema);         // null removes a key
+      if (schema.contains("$ref")) schema = {{"allOf", {schema}}};  // draft 7 ignores other keys next to a $ref
       schema["description"] = option->help;
       if (auto value = write_value(option->value, *option->type, *option); !value.is_null() && !option->is_required)
         schema["default"] = value;
@@ -101,8 +101,8 @@ Json schema_of_component(const Component& component, Extent extent) {
   return schema;
 }
 
-// Any component of the kind, with the options of the one that its "type" names. A part may leave the type to what it is
-// merged over; then its options are not known here.
+// Any component of the kind, with the options of its "type". A part may omit the type; then its options are not known
+// here.
 void define_kind(const PluginIndex& index, const std::string& kind, Extent extent, Json& definitions) {
   Json choices = Json::array();
   for (const auto& name : index.names(kind)) {

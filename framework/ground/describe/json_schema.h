@@ -1,4 +1,4 @@
-// The JSON Schema (draft 7) of what the reader accepts, out of the same declarations.
+// The JSON Schema (draft 7) of specs, from the declarations that the reader uses.
 #pragma once
 
 #include <sectile/component.h>
@@ -10,7 +10,8 @@ namespace sectile {
 
 Json json_schema(const Component& component);
 
-// Of whole specs. Loads every plugin; a component that cannot be loaded is refused by the schema as by the reader.
+// For whole specs. Loads every plugin; a component that cannot be loaded is invalid in the schema, as it is for the
+// reader.
 Json json_schema(const PluginIndex& index, const ValueType& group);
 
 }  // namespace sectile

@@ -1,4 +1,4 @@
-// BMP, our own: 1, 4 and 8 bits with a palette, 24 and 32 bits, not compressed.
+// Own BMP decoder: 1, 4 and 8 bits with a palette, 24 and 32 bits, not compressed.
 // Layout: Microsoft's BITMAPFILEHEADER, BITMAPCOREHEADER, BITMAPINFOHEADER and its versions 4 and 5.
 #include <array>
 #include <cstdlib>
@@ -32,7 +32,7 @@ std::uint64_t read_number(const ImageFile& file, std::uint64_t at, int bytes) {
   return number_at(number, bytes, false);
 }
 
-// Which byte a mask of eight bits takes; -1 for any other mask.
+// The byte that a mask of eight bits selects; -1 for any other mask.
 int byte_of(std::uint64_t mask) {
   for (int byte = 0; byte < 4; ++byte)
     if (mask == std::uint64_t{0xff} << (8 * byte)) return byte;
@@ -119,7 +119,7 @@ DecodedImage decode(const ImageFile& file, int page) {
   decoded.alpha = layout.channels == 4;
   if (layout.colors > 0) decoded.image.palette = read_palette(file, layout);
   decoded.image.pixels.create(layout.height, layout.width, CV_8UC(layout.channels));
-  const std::uint8_t* row = bytes.data.get() + layout.pixels_at;  // all there, as read_layout has checked
+  const std::uint8_t* row = bytes.data.get() + layout.pixels_at;  // complete: checked by read_layout
   for (int y = 0; y < layout.height; ++y, row += layout.row_bytes)
     copy_row(row, layout, decoded.image.pixels.row(layout.top_down ? y : layout.height - 1 - y));
   return decoded;

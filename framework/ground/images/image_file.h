@@ -1,4 +1,4 @@
-// Files on disk, below all image formats: reading foreign bytes, and writing beside and renaming.
+// File access for all image formats: reading untrusted bytes, and writing to a temporary file that is renamed.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ struct FileBytes {
   std::size_t size = 0;
 };
 
-// Open for reading. Holds no position, so that a header and several threads may be read from one.
+// A file open for reading. Has no position, so that several threads can read from it.
 class ImageFile {
  public:
   explicit ImageFile(const std::filesystem::path& path);  // throws DataError
@@ -23,7 +23,8 @@ class ImageFile {
 
   const std::filesystem::path& path() const { return path_; }
   std::uint64_t size() const { return size_; }
-  // How many of `count` bytes from `at` on are now in `to`: fewer at the file's end, and when reading fails.
+  // Reads up to `count` bytes from `at` to `to`. Returns their number: fewer at the end of the file, and if reading
+  // fails.
   std::size_t read(std::uint64_t at, void* to, std::size_t count) const noexcept;
   FileBytes bytes() const;  // all; throws DataError
 
@@ -33,11 +34,11 @@ class ImageFile {
   std::uint64_t size_ = 0;
 };
 
-// The new content of a file, written beside it: a reader never sees half a file, and a failure leaves what was there.
+// Writes a temporary file that replaces the old one: readers never see a partial file, and a failure keeps the old one.
 class ReplacedFile {
  public:
   explicit ReplacedFile(const std::filesystem::path& path);  // throws DataError
-  ~ReplacedFile();                                           // without commit(), nothing has happened
+  ~ReplacedFile();                                           // without commit(), the old file is kept
   ReplacedFile(const ReplacedFile&) = delete;
   ReplacedFile& operator=(const ReplacedFile&) = delete;
 

@@ -1,4 +1,4 @@
-// An image format is one file (png.cpp, jpeg.cpp, …) that defines one ImageFormat, and its row in image_io.cpp.
+// An image format is one file (png.cpp, jpeg.cpp, …) that defines one ImageFormat, and an entry in image_io.cpp.
 #pragma once
 
 #include <string_view>
@@ -9,8 +9,7 @@
 
 namespace sectile {
 
-// As a header states it. Orientation is EXIF's and TIFF's number, 1 to 8; image_io.cpp applies it, and nothing else
-// does.
+// The contents of a header. Orientation is the number in EXIF and TIFF, 1 to 8; only image_io.cpp applies it.
 struct ImageHeader {
   ImageInfo info{};  // before orientation
   int orientation = 1;
@@ -19,22 +18,22 @@ struct ImageHeader {
 struct DecodedImage {
   RawImage image{};  // before orientation
   int orientation = 1;
-  bool alpha = false;  // the last channel
-  int white = 0;       // the largest value that pixels of 8U and 16U may have; 0: all of the depth
+  bool alpha = false;  // in the last channel
+  int white = 0;       // the largest value of 8U and 16U pixels; 0: the full range of the type
 };
 
 struct ImageFormat {
   std::string_view name;
-  std::string_view suffixes;                                // ".tif .tiff"
-  bool (*starts)(std::string_view bytes);                   // whether a file that starts so (16 bytes, or all) is one
+  std::string_view suffixes;               // ".tif .tiff"
+  bool (*starts)(std::string_view bytes);  // whether a file with these first 16 bytes (or fewer) has this format
   ImageHeader (*header)(const ImageFile& file, int page);   // page: as below
-  DecodedImage (*decode)(const ImageFile& file, int page);  // page: 0 where there are no pages
+  DecodedImage (*decode)(const ImageFile& file, int page);  // page: 0 if the format has no pages
 };
 
 extern const ImageFormat kPngFormat, kJpegFormat, kTiffFormat, kWebpFormat, kBmpFormat, kPnmFormat;
 
-// Throws DataError unless the sides are from 1 to the most that is read, and the file can hold so much:
-// `bytes` is the size of the image when it is unpacked, `ratio` how far the format's compression goes at most.
+// Throws DataError unless width and height are from 1 to the maximum, and plausible for the file size: `bytes` is the
+// unpacked size of the image, `ratio` the maximum compression ratio of the format.
 void check_size(const ImageFile& file, std::uint64_t width, std::uint64_t height, std::uint64_t bytes,
                 std::uint64_t ratio);
 

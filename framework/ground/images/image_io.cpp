@@ -1,4 +1,4 @@
-// Chooses the format by a file's first bytes; what all formats share is done here, once.
+// Detects the format from a file's first bytes, and does what is common to all formats.
 #include <cstring>
 #include <sstream>
 #include <string_view>
@@ -22,9 +22,9 @@ constexpr const ImageFormat* kFormats[] = {&kPngFormat,  &kJpegFormat, &kTiffFor
 
 constexpr std::uint64_t kMaxSide = 1u << 20;
 constexpr std::uint64_t kMaxPixels = 1u << 29;
-constexpr std::size_t kLook = 352;  // first bytes, up to NIfTI's mark
+constexpr std::size_t kLook = 352;  // first bytes, including NIfTI's magic number
 
-// What the first bytes of a file that is not read say; empty when nothing known.
+// The name of an unsupported format, by the first bytes of the file; empty if unknown.
 std::string_view other_format(std::string_view bytes) {
   using namespace std::string_view_literals;
   static constexpr struct {

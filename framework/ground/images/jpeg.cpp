@@ -22,12 +22,12 @@ namespace {
 constexpr int kExifMarker = JPEG_APP0 + 1;
 constexpr std::string_view kExif{"Exif\0\0", 6};
 constexpr std::size_t kBuffer = 1u << 15;
-constexpr int kPadding = 16;  // bytes between markers that some cameras leave and every decoder skips
+constexpr int kPadding = 16;  // bytes between markers, written by some cameras and skipped by all decoders
 // Every 8 x 8 block of samples costs at least a bit. Each scan of a progressive file visits blocks, and may take next
 // to no bytes; so the visits are limited by the file's size (libjpeg-turbo's advice is a limit of scans).
 constexpr std::uint64_t kBlocksPerByte = 8, kVisits = 20'000'000, kVisitsPerByte = 100;
 
-// Lives outside of the functions that libjpeg leaves by longjmp.
+// Outlives the functions that libjpeg leaves by longjmp.
 struct Decoder {
   explicit Decoder(const ImageFile& from) : file(from) {}
   ~Decoder() { jpeg_destroy_decompress(&jpeg); }
@@ -42,7 +42,7 @@ struct Decoder {
   const ImageFile& file;
   std::uint64_t next = 0;    // byte of the file
   std::uint64_t blocks = 0;  // of all components
-  bool unsupported = false;  // no damage
+  bool unsupported = false;  // not damaged
   char message[JMSG_LENGTH_MAX] = {};
   JOCTET buffer[kBuffer];
 };
@@ -57,7 +57,7 @@ Decoder& decoder_of(j_common_ptr jpeg) { return *static_cast<Decoder*>(jpeg->cli
   std::longjmp(decoder.escape, 1);
 }
 
-// Level -1 is a warning: what was read is not what was meant.
+// Level -1 is a warning: the data is corrupt.
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   const auto& error = *jpeg->err;
@@ -149,7 +149,7 @@ void open(Decoder& decoder) {
                   jpeg.num_components, jpeg.data_precision, jpeg.arith_code ? "arithmetic" : "Huffman");
     refuse(decoder);
   }
-  for (int c = 0; c < jpeg.num_components; ++c) {  // with those that fill up its units, for which memory is taken too
+  for (int c = 0; c < jpeg.num_components; ++c) {  // including padding blocks, which also need memory
     const jpeg_component_info& component = jpeg.comp_info[c];
     decoder.blocks += whole(component.width_in_blocks, component.h_samp_factor) *
                       whole(component.height_in_blocks, component.v_samp_factor);
@@ -191,7 +191,7 @@ DecodedImage decode(const ImageFile& file, int page) {
   if (!read_rows(*decoder, pixels.data, pixels.step[0])) refuse(*decoder);
   DecodedImage decoded;
   decoded.orientation = header.orientation;
-  // Adobe's convention, 255 for no ink, which Pillow and OpenCV take for granted too.
+  // Adobe's convention, 255 for no ink, which Pillow and OpenCV also assume.
   decoded.image.pixels = cmyk ? rgb_of_cmyk(pixels, true) : pixels;
   return decoded;
 }

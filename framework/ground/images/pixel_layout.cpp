@@ -9,7 +9,7 @@ namespace sectile {
 namespace {
 
 constexpr int kOrientationTag = 0x0112, kShort = 3;
-constexpr int kTile = 64;  // pixels: turned in small squares, rows that become columns stay in the cache
+constexpr int kTile = 64;  // pixels: transposing in small squares keeps rows and columns in the cache
 
 template <std::size_t kSize>
 void copy_pixels(const std::uint8_t* from, std::ptrdiff_t step, int count, std::uint8_t* to, std::size_t size) {

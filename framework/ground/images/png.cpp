@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
 constexpr std::uint64_t kDeflateRatio = 1032;  // no deflate stream expands further (zlib's technical notes)
 constexpr std::size_t kHeaderBytes = 8 + 25;   // signature, IHDR
-constexpr std::size_t kMaxChunk = 64u << 20;   // of what is no pixel: profiles, texts
+constexpr std::size_t kMaxChunk = 64u << 20;   // of other data: profiles, texts
 
 struct FreeContext {
   void operator()(spng_ctx* context) const { spng_ctx_free(context); }

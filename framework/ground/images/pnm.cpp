@@ -1,4 +1,4 @@
-// PNM, our own: PBM, PGM and PPM as text (P1 to P3) and binary (P4 to P6), and PAM (P7). Only the first image of a
+// Own PNM decoder: PBM, PGM and PPM as text (P1 to P3) and binary (P4 to P6), and PAM (P7). Only the first image of a
 // file. Layout: the manual pages of Netpbm.
 #include <cctype>
 #include <charconv>
@@ -57,7 +57,7 @@ class Reader {
     return number;
   }
 
-  std::uint64_t bit() {  // need no space between them
+  std::uint64_t bit() {  // without spaces between them
     skip_space();
     if (at_ == text_.size()) refuse_damaged(file_, "it ends where a number should be");
     const char c = text_[at_++];
@@ -157,7 +157,7 @@ void read_text(const ImageFile& file, const FileBytes& bytes, const Layout& layo
   }
 }
 
-// That they are all there, read_layout has checked.
+// Complete: checked by read_layout.
 void read_binary(const ImageFile& file, const FileBytes& bytes, const Layout& layout, cv::Mat& pixels) {
   const std::uint8_t* from = bytes.data.get() + layout.pixels_at;
   if (layout.is_bitmap()) return unpack_bits(from, layout.row_bytes(), 1, pixels);

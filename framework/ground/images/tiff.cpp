@@ -1,4 +1,4 @@
-// TIFF through libtiff, which knows the compressions and byte orders; pages, layouts and checks are here.
+// TIFF with libtiff, which handles compressions and byte orders; pages, layouts and checks are here.
 #include "tiff.h"
 
 #include <cstdarg>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::uint64_t kSpare = 1u << 20;  // bytes: of libtiff's own tables
 
-// One page, as its directory states it.
+// One page, according to its directory.
 struct Layout {
   std::uint32_t width = 0, height = 0;
   std::uint32_t block_width = 0, block_height = 0;  // of a tile or a strip
@@ -38,7 +38,7 @@ struct Layout {
   bool is_cmyk() const { return photometric == PHOTOMETRIC_SEPARATED; }
 };
 
-// libtiff's view of a ImageFile.
+// An ImageFile for libtiff.
 struct Stream {
   const ImageFile& file;
   std::uint64_t at = 0;
@@ -69,7 +69,7 @@ toff_t size(thandle_t handle) { return stream_of(handle).file.size(); }
                                    read + ". Convert it");
 }
 
-// most_memory: what libtiff may ask for at once.
+// most_memory: libtiff's limit per allocation.
 Tiff open(Stream& stream, std::uint64_t directory, std::uint64_t most_memory) {
   const TiffOptions options = tiff_options(stream.messages);
   TIFFOpenOptionsSetMaxSingleMemAlloc(options.get(), static_cast<tmsize_t>(most_memory));
@@ -86,7 +86,7 @@ std::uint16_t field(TIFF* tiff, std::uint32_t tag) {
   return value;
 }
 
-// How far a compression goes at most, unpacked to packed.
+// The maximum compression ratio, unpacked to packed.
 std::uint64_t ratio_of(const ImageFile& file, const Layout& layout) {
   switch (layout.compression) {
     case COMPRESSION_NONE:
@@ -94,7 +94,7 @@ std::uint64_t ratio_of(const ImageFile& file, const Layout& layout) {
     case COMPRESSION_PACKBITS:
       return 64;  // 2 bytes are at most 128
     case COMPRESSION_LZW:
-      return 1400;  // 3837 codes of 9 to 12 bits, each a byte longer than the one before
+      return 1400;  // 3837 codes of 9 to 12 bits, each one byte longer than the previous
     case COMPRESSION_ADOBE_DEFLATE:
     case COMPRESSION_DEFLATE:
       return 1032;  // zlib's technical notes
@@ -111,7 +111,7 @@ std::uint64_t ratio_of(const ImageFile& file, const Layout& layout) {
   }
 }
 
-// The depth that read_raw_image gives; -1 for what it does not.
+// The depth in read_raw_image; -1 if unsupported.
 int depth_of(const Layout& layout) {
   const int bits = layout.bits;
   switch (layout.format) {
@@ -226,7 +226,7 @@ ImageInfo info_of(const Layout& layout) {
           .depth = depth_of(layout)};
 }
 
-// As they are in the file, but a byte for each sample of 1, 2 and 4 bits; floating-point of 16 bits is 16S.
+// As in the file, except one byte per sample of 1, 2 and 4 bits; 16-bit floating-point is 16S.
 int stored_type(const Layout& layout) {
   const int depth = layout.bits == 64                                 ? CV_64F
                     : depth_of(layout) == CV_32F && layout.bits == 16 ? CV_16S
@@ -234,7 +234,7 @@ int stored_type(const Layout& layout) {
   return CV_MAKETYPE(depth, layout.samples);
 }
 
-// Rows of one plane's samples to their places between the other planes'.
+// Interleaves rows of one plane with the other planes.
 void place(const std::uint8_t* from, std::size_t row_bytes, std::size_t pixel_bytes, cv::Mat to, std::size_t offset) {
   const std::size_t step = to.elemSize();
   for (int y = 0; y < to.rows; ++y, from += row_bytes) {
@@ -282,7 +282,7 @@ cv::Mat decode_blocks(Stream& stream, TIFF* tiff, const Layout& layout) {
   return pixels;
 }
 
-// 16 bits to 8, but for writers who took them for 8 (libtiff's tools do the same).
+// 16 bits to 8, except for writers that store 8-bit values (as libtiff's tools do).
 Palette read_palette(const ImageFile& file, TIFF* tiff, const Layout& layout) {
   std::uint16_t* colors[3] = {};
   if (!TIFFGetField(tiff, TIFFTAG_COLORMAP, &colors[0], &colors[1], &colors[2]))
@@ -298,7 +298,7 @@ Palette read_palette(const ImageFile& file, TIFF* tiff, const Layout& layout) {
   return palette;
 }
 
-// 0 is white in the file. Alpha and what else follows the first channel stays.
+// 0 is white in the file. Alpha and other channels after the first are not changed.
 void turn_round(cv::Mat& pixels, int white) {
   cv::Mat grey;
   cv::extractChannel(pixels, grey, 0);
@@ -350,7 +350,7 @@ int on_problem(TiffMessages& messages, const char* module, const char* format, s
   const int used = std::snprintf(messages.text, sizeof messages.text, "%s: ", module ? module : "TIFF");
   const auto at = std::min(static_cast<std::size_t>(std::max(used, 0)), sizeof messages.text - 1);
   std::vsnprintf(messages.text + at, sizeof messages.text - at, format, arguments);
-  return 1;  // told; nothing is printed
+  return 1;  // recorded; nothing is printed
 }
 
 }  // namespace

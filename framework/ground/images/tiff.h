@@ -1,4 +1,4 @@
-// What reading and writing of TIFF share.
+// Common parts of reading and writing TIFF.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,10 @@ struct FreeTiffOptions {
 };
 using TiffOptions = std::unique_ptr<TIFFOpenOptions, FreeTiffOptions>;
 
-// The last problem that libtiff told of; nothing is ever printed. Set as the handlers' data.
+// The last problem that libtiff reported; nothing is ever printed. Passed to the handlers.
 struct TiffMessages {
   char text[256] = {};
-  bool warnings_count = false;  // while pixels are decoded: what was read is not what was meant
+  bool warnings_count = false;  // while decoding pixels: a warning means corrupt data
   bool damaged = false;
 };
 

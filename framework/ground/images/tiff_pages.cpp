@@ -18,7 +18,7 @@ std::vector<std::uint64_t> page_offsets(const ImageFile& file, int at_most) {
     return number_at(found, bytes, big_endian);
   };
   std::vector<std::uint64_t> offsets;
-  std::uint64_t mark = 0;  // Brent's way to find a loop: a page to meet again, moved on at every power of two
+  std::uint64_t mark = 0;  // Brent's cycle detection: a page to compare with, updated at every power of two
   for (auto next = number(big_tiff ? 8 : 4, offset_bytes); next != 0 && static_cast<int>(offsets.size()) < at_most;) {
     if (next == mark || static_cast<int>(offsets.size()) == kMaxTiffPages)
       refuse_damaged(file, "the list of its pages does not end");

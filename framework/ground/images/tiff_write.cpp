@@ -76,7 +76,7 @@ void set_fields(TIFF* tiff, const cv::Mat& pixels) {
 bool write_strips(TIFF* tiff, const cv::Mat& pixels) {
   std::uint32_t rows = 0;
   TIFFGetField(tiff, TIFFTAG_ROWSPERSTRIP, &rows);
-  cv::Mat strip;  // libtiff may change what it is given
+  cv::Mat strip;  // libtiff may modify its input
   for (int y = 0; y < pixels.rows; y += static_cast<int>(rows)) {
     pixels.rowRange(y, std::min(pixels.rows, y + static_cast<int>(rows))).copyTo(strip);
     const auto bytes = static_cast<tmsize_t>(strip.total() * strip.elemSize());

@@ -12,7 +12,7 @@
 namespace sectile {
 namespace {
 
-constexpr std::size_t kStart = 64;  // bytes, more than the headers before the pixels' own take
+constexpr std::size_t kStart = 64;  // bytes, more than all headers before those of the pixels
 // A lossless image of one color takes a few bytes at any size; beyond this many pixels it is an attack, not a
 // image.
 constexpr std::uint64_t kFreePixels = 1u << 24, kPixelsPerByte = 4096;
@@ -39,7 +39,7 @@ int orientation_of(const ImageFile& file) {
     if (std::memcmp(chunk, "EXIF", 4) == 0) {
       std::uint8_t exif[1024];  // the first directory, which comes first
       const std::size_t got = file.read(at, exif, std::min<std::uint64_t>(size, sizeof exif));
-      const std::size_t mark = got >= 6 && std::memcmp(exif, "Exif\0", 6) == 0 ? 6 : 0;  // of JPEG; some leave it
+      const std::size_t mark = got >= 6 && std::memcmp(exif, "Exif\0", 6) == 0 ? 6 : 0;  // as in JPEG; optional
       return exif_orientation(exif + mark, got - mark);
     }
     at += size + size % 2;

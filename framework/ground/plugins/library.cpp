@@ -29,7 +29,7 @@ std::map<std::string, std::string> abi_fields(const std::string& abi) {
   return fields;
 }
 
-// Boost.DLL wraps the loader's own words: "load() failed (dlerror system message: …): Bad file descriptor".
+// Boost.DLL wraps the loader's message: "load() failed (dlerror system message: …): Bad file descriptor".
 std::string loader_message(const std::string& wrapped) {
   const std::string opening = "(dlerror system message: ";
   const auto from = wrapped.find(opening);
@@ -40,7 +40,8 @@ std::string loader_message(const std::string& wrapped) {
 
 dll::shared_library open(const fs::path& file) {
   try {
-    // A missing symbol shows now and not in epoch 3; plugins do not see each other; nothing is ever unmapped.
+    // Missing symbols are reported now and not in epoch 3; plugins do not see each other's symbols; nothing is ever
+    // unmapped.
     const auto mode =
         dll::load_mode::rtld_now | dll::load_mode::rtld_local | static_cast<dll::load_mode::type>(RTLD_NODELETE);
     return dll::shared_library(file, mode);  // the overload with an error_code loses the loader's message
@@ -54,7 +55,7 @@ const Plugin& table_of(const dll::shared_library& library, const fs::path& file)
     throw PluginError(
         file, "has stamps, but does not export \"" + std::string(kSymbol) + "\"; build it with sectile_add_plugin");
   const auto& plugin = library.get<const Plugin>(kSymbol);
-  const auto home = dll::symbol_location(plugin);  // the loader also looks into what the library links
+  const auto home = dll::symbol_location(plugin);  // the loader also searches the libraries that it links
   std::error_code unknown;
   if (!fs::equivalent(home, file, unknown))
     throw PluginError(file, "has no \"" + std::string(kSymbol) + "\" of its own: it is that of " +
@@ -66,8 +67,8 @@ const Plugin& table_of(const dll::shared_library& library, const fs::path& file)
   return plugin;
 }
 
-// Objects, exceptions, type information and LibTorch registrations of a plugin may outlive any owner that we could
-// name, so the handles are deliberately leaked.
+// Objects, exceptions, type information and LibTorch registrations of a plugin may outlive any owner, so the handles
+// are deliberately leaked.
 const Plugin& load_library(const fs::path& file) {
   static std::mutex mutex;
   static auto* const libraries = new std::map<fs::path, dll::shared_library>;
@@ -83,7 +84,7 @@ std::string abi_difference(const std::string& plugin, const std::string& host) {
   std::string table;
   auto theirs = abi_fields(plugin);
   for (const auto& [key, ours] : abi_fields(host)) {
-    if (key == "libtorch" && theirs[key].empty()) continue;  // a plugin of the ground floor alone
+    if (key == "libtorch" && theirs[key].empty()) continue;  // a plugin that uses only the ground floor
     if (key == "c++" ? theirs[key] < ours : theirs[key] != ours)
       table += "\n  " + key + ": plugin " + (theirs[key].empty() ? "(not stated)" : theirs[key]) + ", host " + ours;
   }

@@ -1,4 +1,4 @@
-// Plugin libraries in the process: checked, loaded, and asked for their components. Boost.DLL is used here only.
+// Checking and loading plugin libraries, and getting their components. Boost.DLL is used only here.
 #pragma once
 
 #include <filesystem>
@@ -8,18 +8,18 @@
 
 namespace sectile {
 
-// Empty when a plugin with this ABI string fits this host; otherwise one line per field that does not.
+// Empty if a plugin with this ABI string matches this host; otherwise one line per field that differs.
 std::string abi_difference(const std::string& plugin);
 std::string abi_difference(const std::string& plugin, const std::string& host);
 
-// The ABI refusal as a message to follow the file's name; empty when the plugin fits.
+// An ABI mismatch as a message to follow the file's name; empty if the plugin matches.
 std::string abi_problem(const Stamp& stamp);
 
-// The component that the stamp names. Loads the library when it is first asked for, by absolute path, and never unloads
-// it. The caller compared the ABI. Throws PluginError.
+// The component of the stamp. Loads the library at the first call, by absolute path, and never unloads it. The caller
+// must have compared the ABI. Throws PluginError.
 const Component& load_component(const std::filesystem::path& library, const Stamp& stamp);
 
-// Where libsectile.so lies.
+// The location of libsectile.so.
 std::filesystem::path own_folder();
 
 }  // namespace sectile

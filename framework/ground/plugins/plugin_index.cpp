@@ -16,7 +16,7 @@ bool is_candidate(const fs::path& file) {
   return file.extension() == ".so" && file.filename().string().rfind("libsectile_", 0) == 0;
 }
 
-// In the order of their names; that of the directory differs between machines.
+// Sorted by name; the order of a directory differs between machines.
 std::vector<fs::path> candidates(const fs::path& folder, std::error_code& problem) {
   std::vector<fs::path> files;
   for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem))
@@ -56,7 +56,7 @@ void PluginIndex::search(const fs::path& folder) {
       skipped_.push_back({file, broken.message()});
       continue;
     }
-    if (std::count(seen.begin(), seen.end(), real)) continue;  // a link to its neighbour
+    if (std::count(seen.begin(), seen.end(), real)) continue;  // a link to another file of the folder
     seen.push_back(real);
     auto [stamps, why] = read_stamps(real);
     if (!why.empty()) skipped_.push_back({file, std::move(why)});

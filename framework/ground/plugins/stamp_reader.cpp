@@ -30,7 +30,7 @@ class Bytes {
   }
   std::uint64_t size() const { return size_; }
 
-  // None when any of it lies beyond the end. Never allocates more than the file is long.
+  // Nothing if any of it is beyond the end. Never allocates more than the size of the file.
   template <class T>
   std::optional<std::vector<T>> read(std::uint64_t offset, std::uint64_t count) {
     if (count > size_ / sizeof(T) || offset > size_ - count * sizeof(T)) return std::nullopt;
@@ -46,7 +46,7 @@ class Bytes {
   std::uint64_t size_ = 0;
 };
 
-// Empty when it is a shared library of this machine.
+// Empty if it is a shared library for this machine.
 std::string wrong_header(const Elf64_Ehdr& header) {
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != kByteOrder || header.e_machine != kMachine)
     return "was built for another machine (ELF class " + std::to_string(header.e_ident[EI_CLASS]) + ", machine " +

@@ -1,4 +1,4 @@
-// What a library says about itself, read from its bytes without loading it.
+// Reading the stamps of a library from its bytes, without loading it.
 #pragma once
 
 #include <filesystem>
@@ -15,11 +15,11 @@ struct StampReading {
   std::string problem;  // why there are none: "is empty"
 };
 
-// Believes nothing that the file says: a damaged one gives a problem, never a crash.
+// Does not trust the file: a damaged one results in a problem, never a crash.
 StampReading read_stamps(const std::filesystem::path& library);
 StampReading read_stamps(std::istream& library);  // seekable; reads from its beginning
 
-// A field's characters, up to the first zero.
+// The characters of a field, up to the first zero.
 template <std::size_t N>
 std::string text(const char (&field)[N]) {
   std::size_t length = 0;

@@ -3,7 +3,7 @@
 namespace sectile {
 namespace {
 
-// Told with its place in the spec once, by the innermost of nested components.
+// Reported once, with the location of the innermost of nested components.
 class PlacedDataError final : public DataError {
  public:
   using DataError::DataError;

@@ -1,4 +1,4 @@
-// A component that a spec names, with its options filled in: held until it is built.
+// A component of a spec with its options, before it is built.
 #pragma once
 
 #include <memory>
@@ -13,8 +13,8 @@ class HostRecipe final : public Recipe {
   HostRecipe(const Component& part, std::string where);
   const void* common() const override { return common_options.get(); }
 
-  // A failure is told with the component's place in the spec: a SpecError as it is, an OptionError as a SpecError
-  // at that option, a DataError behind the pointer, all else as a PluginError with the component's name.
+  // Errors get the component's location in the spec: a SpecError is not changed, an OptionError becomes a SpecError at
+  // that option, a DataError gets the pointer as prefix, all others become a PluginError with the component's name.
   std::shared_ptr<void> build(const BuildContext& context) const override;
 
   const Component& component;

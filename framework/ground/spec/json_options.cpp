@@ -9,13 +9,13 @@
 namespace sectile {
 namespace {
 
-constexpr int kDeepest = 32;              // components in components; also ends a cycle of defaults
-constexpr double kLargestWhole = 0x1p53;  // up to here a double holds every whole number
+constexpr int kDeepest = 32;              // nested components; also ends a cycle of defaults
+constexpr double kLargestWhole = 0x1p53;  // up to here a double represents every integer
 
 bool is_whole(const Json& json) {
   if (json.is_number_integer()) return true;
   if (!json.is_number_float()) return false;
-  const auto number = json.get<double>();  // 1e3 is a whole number, as JSON and its schemas see it
+  const auto number = json.get<double>();  // 1e3 is an integer, as in JSON Schema
   return std::floor(number) == number && std::abs(number) <= kLargestWhole;
 }
 
@@ -57,8 +57,8 @@ class Walk {
     const ValueType* type;
   };
 
-  // Reads one object into one or two groups: a component's own options and those of its kind share it. `others`: keys
-  // that are read elsewhere.
+  // Reads one object into one or two groups: it contains a component's own options and those of its kind. `others`:
+  // keys that are read elsewhere.
   void object(const Json& json, std::initializer_list<Group> groups, const std::string& pointer,
               std::vector<std::string> others = {}) {
     auto& names = others;
@@ -68,7 +68,7 @@ class Walk {
         problem(pointer + "/" + escape(key), "unknown option" + suggestion(key, names));
   }
 
-  // Once, behind the last problem that it may explain.
+  // Once, after the last problem that it may explain.
   void add_search_report() {
     if (last_unknown_) problems_[*last_unknown_].message += search_report(reader_.index);
   }
@@ -96,13 +96,13 @@ class Walk {
       else
         absent(*option, pointer);
     }
-    if (group.type->check && problems_.size() == before) {  // rules across options see only values that are right alone
+    if (group.type->check && problems_.size() == before) {  // rules about several options need valid values
       Problems relative(problems_, pointer);
       group.type->check(group.value, relative);
     }
   }
 
-  // An option that the spec leaves out: its default may hold more to be read.
+  // An option that is not in the spec: its default may contain components.
   void absent(const Option& option, const std::string& pointer) {
     const auto below = pointer + "/" + escape(option.name);
     if (option.is_required)
@@ -112,7 +112,7 @@ class Walk {
     if (!written.is_null()) read(written, option.value, *option.type, option, below);
   }
 
-  // Groups do too: there may be a component somewhere in them.
+  // Also groups: they may contain components.
   static bool holds_components(const ValueType& type) {
     if (type.element) return holds_components(*type.element);
     return type.shape == Shape::component || type.shape == Shape::group;
@@ -242,7 +242,7 @@ class Walk {
 
   const SpecReader& reader_;
   std::vector<Problem>& problems_;
-  std::optional<std::size_t> last_unknown_;  // the last problem with a component that no plugin offers
+  std::optional<std::size_t> last_unknown_;  // the last problem with an unknown component
   int depth_ = 0;
 };
 

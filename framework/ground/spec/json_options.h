@@ -11,7 +11,7 @@ struct SpecReader {
   const PluginIndex& index;
   const SpecFile& file;
 
-  // Fills a group and everything below it. Throws SpecError with every problem of the whole spec.
+  // Fills a group and everything below it. Throws SpecError with all problems of the spec.
   void read(void* group, const ValueType& type) const;
 };
 

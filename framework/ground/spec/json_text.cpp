@@ -11,7 +11,7 @@ constexpr std::size_t kLongest = 60;  // of a quoted value
 
 struct TooDeep {};
 
-// Follows the parser to know where it is: its callbacks tell keys and values, but not their place.
+// Tracks the position of the parser: its callbacks report keys and values, but not their location.
 class Duplicates {
  public:
   Duplicates(const std::string& prefix, std::vector<Problem>& problems) : prefix_(prefix), problems_(problems) {}
@@ -63,7 +63,7 @@ struct Place {
   std::size_t offset, line, column;
 };
 
-Place place_of(const std::string& text, std::size_t byte) {  // byte: how many were read, the wrong one included
+Place place_of(const std::string& text, std::size_t byte) {  // byte: number of bytes read, including the wrong one
   Place place{std::min(byte == 0 ? 0 : byte - 1, text.size()), 1, 1};
   for (std::size_t i = 0; i < place.offset; ++i) {
     const bool next_line = text[i] == '\n';
@@ -112,7 +112,7 @@ Json parse_json(const std::string& text, const std::string& name, std::vector<Pr
     });
   } catch (const Json::parse_error& error) {
     refuse(text, name, error);
-  } catch (const Json::exception& error) {  // a number that no double can hold
+  } catch (const Json::exception& error) {  // a number that does not fit a double
     const std::string what = error.what();
     throw SpecError("", name + ": is not valid JSON: " + what.substr(what.find(']') + 2));
   } catch (const TooDeep&) {
@@ -127,7 +127,7 @@ std::string quoted(const Json& value) {
   auto text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() <= kLongest) return text;
   text.resize(kLongest);
-  while (!text.empty() && (text.back() & 0xc0) == 0x80) text.pop_back();  // no half of a character
+  while (!text.empty() && (text.back() & 0xc0) == 0x80) text.pop_back();  // no partial character
   if (!text.empty() && (text.back() & 0x80)) text.pop_back();
   return text + "…\"";
 }

@@ -1,4 +1,4 @@
-// JSON from text, read once and strictly: no comments, no key twice.
+// Strict JSON parsing: no comments, no duplicate keys.
 #pragma once
 
 #include <string>
@@ -10,16 +10,15 @@
 
 namespace sectile {
 
-using Json = nlohmann::ordered_json;  // keeps the order of keys, so that messages and the resolved spec do too
+using Json = nlohmann::ordered_json;  // keeps the order of keys in messages and the resolved spec
 
-// Keys that an object has twice are added to `problems`. Throws SpecError when it is not valid JSON: "spec.json:3:7:
-// …".
+// Duplicate keys are added to `problems`. Throws SpecError if it is not valid JSON: "spec.json:3:7: …".
 Json parse_json(const std::string& text, const std::string& name, std::vector<Problem>& problems);
 
-// A value as messages quote it: short, and safe whatever it holds.
+// A value for messages: shortened, and safe for any content.
 std::string quoted(const Json& value);
 
-// A key as a part of a JSON pointer.
+// A key as part of a JSON pointer.
 std::string escape(const std::string& key);
 
 }  // namespace sectile

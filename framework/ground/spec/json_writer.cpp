@@ -19,7 +19,7 @@ Json write_reference(const AnyRef& reference) {
     json[name] = Json::array();
     for (const auto& scalar : std::get<std::vector<Scalar>>(value)) json[name].push_back(written(scalar));
   }
-  if (reference) {  // only named: a default that was not looked for
+  if (reference) {  // only a name: a default that was not looked up
     const auto& recipe = dynamic_cast<const HostRecipe&>(reference.recipe());
     json.update(resolved(recipe.common_options.get(), *recipe.component.common));
     json.update(resolved(recipe.options.get(), *recipe.component.options));

@@ -7,15 +7,15 @@
 
 namespace sectile {
 
-// A group with every default filled in. What is absent (an empty optional or Ref) is left out.
+// A group with all defaults. Empty optionals and Refs are omitted.
 Json resolved(void* group, const ValueType& type);
 
-// One value of any type; null where it is absent.
+// One value of any type; null if it is empty.
 Json write_value(void* value, const ValueType& type, const Option& option);
 
 const char* json_type(Shape shape);  // "number"
 
-// Whether a value of this type within the option, its outermost array, may also be one element alone.
+// Whether a value of this type in the option (its outermost array) may also be a single element.
 bool takes_single(const Option& option, const ValueType& type);
 
 }  // namespace sectile

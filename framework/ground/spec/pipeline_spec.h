@@ -1,4 +1,5 @@
-// A whole spec, read and checked without LibTorch, and what the commands say about specs and components. No JSON here.
+// A whole spec, read and checked without LibTorch, and what the commands print about specs and components. No JSON
+// here.
 #pragma once
 
 #include <map>
@@ -12,7 +13,7 @@
 
 namespace sectile {
 
-// An options struct like any other: one reader, one schema, one kind of message.
+// An options struct, with the same reader, schema and messages as components.
 struct PipelineSpec {
   enum class EvaluateAt { original, input };
   enum class Precision { fp32, bf16, fp16, fp64 };
@@ -85,16 +86,16 @@ struct PipelineSpec {
 };
 
 struct SpecFile;
-PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file);  // throws SpecError with every problem
-std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name);  // with its defaults
+PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file);  // throws SpecError with all problems
+std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name);  // with default options
 
-// With every default filled in and every path absolute: reading it again gives the same spec anywhere on this machine.
+// With all defaults and absolute paths, so that it can be read again from any folder on this machine.
 std::string resolved_text(PipelineSpec spec);
-// What differs between two resolved specs and changes what is trained, by pointer: not the number of loader threads,
-// how often is saved, nor where to.
+// Differences between two resolved specs that affect training, by pointer: not the number of loader threads, how often
+// checkpoints are saved, or the output folder.
 std::vector<std::string> training_differences(const std::string& resolved, const std::string& other);
 
-// The values of a component's own options that are numbers, switches, words, or lists of those, by name.
+// The values of a component's own options that are numbers, booleans, strings, or lists of those, by name.
 using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;
 PlainValues plain_values(const AnyRef& component);
 

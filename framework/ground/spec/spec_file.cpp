@@ -37,7 +37,7 @@ void merge_at(SpecFile& into, Json& base, const Json& patch, const Pointer& wher
   }
 }
 
-// The value below `parent` at the pointer's last token; makes objects on the way, but no elements of arrays.
+// The value below `parent` at the pointer's last token; creates missing objects, but no array elements.
 Json& place(Json& root, const Pointer& where) {
   if (where.empty()) return root;
   auto& parent = place(root, where.parent_pointer());
@@ -65,10 +65,10 @@ std::string contents(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Absolute, so that a resolved spec means the same in whatever folder it is kept.
+// Absolute, so that a resolved spec has the same meaning in any folder.
 fs::path folder_of(const fs::path& file) { return fs::absolute(file).parent_path(); }
 
-// `chain`: the files that led here, to end a circle.
+// `chain`: the files that extend this one, to detect cycles.
 void load(SpecFile& into, const fs::path& file, std::vector<fs::path> chain) {
   const auto real = fs::weakly_canonical(file);
   const auto refuse = [&](const std::string& what) { throw SpecError("/extends", file.string() + ": " + what); };
@@ -90,13 +90,13 @@ void load(SpecFile& into, const fs::path& file, std::vector<fs::path> chain) {
   merge(into, json, folder_of(file));
 }
 
-// The value of --set: JSON where it looks like it, else a plain string.
+// The value of --set: JSON if it looks like JSON, else a string.
 Json value_of(const std::string& text, const std::string& pointer, std::vector<Problem>& problems) {
   auto value = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!value.is_discarded() && !value.is_structured()) return value;
   if (value.is_discarded() && (text.empty() || std::strchr("{[\"", text[0]) == nullptr)) return text;
   try {
-    std::vector<Problem> twice;  // pointers are those of the value
+    std::vector<Problem> twice;  // pointers are relative to the value
     value = parse_json(text, "", twice);
     for (const auto& problem : twice) problems.push_back({pointer + problem.pointer, problem.message});
     return value;
@@ -106,7 +106,7 @@ Json value_of(const std::string& text, const std::string& pointer, std::vector<P
   }
 }
 
-// Looked at before the other options are, because reading those needs the plugins. Wrong types are left to the reader.
+// Read before the other options, because reading those needs the plugins. Wrong types are reported by the reader.
 void read_plugin_path(SpecFile& spec) {
   const auto found = spec.json.find("plugin_path");
   if (found == spec.json.end() || !found->is_array()) return;
@@ -176,7 +176,7 @@ void change(SpecFile& into, const std::string& text, const fs::path& folder) {
   auto value = value_of(text.substr(equals + 1), pointer, into.problems);
   auto& parent = place(into.json, where.parent_pointer());
   if (parent.is_array()) return merge_at(into, place(into.json, where), value, where, folder);
-  if (!parent.is_object() && !parent.is_null()) place(into.json, where);  // tells what is in the way
+  if (!parent.is_object() && !parent.is_null()) place(into.json, where);  // reports what is in the way
   auto patch = Json::object();
   patch[where.back()] = std::move(value);
   merge_at(into, parent, patch, where.parent_pointer(), folder);

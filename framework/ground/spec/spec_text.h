@@ -1,4 +1,4 @@
-// A spec's text as the commands handle it before its components are known. No JSON types here.
+// Reading the text of a spec, for the commands, before its components are known. No JSON types here.
 #pragma once
 
 #include <filesystem>
@@ -12,19 +12,18 @@ namespace sectile {
 
 struct SpecFile;
 
-// The file, what it extends, and the changes on top of it. Throws SpecError.
+// The file, the files that it extends, and the changes. Throws SpecError.
 std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, const std::vector<std::string>& changes);
 
-// A resolved spec, as checkpoints hold it, with changes whose paths are relative to the current directory.
+// A resolved spec, as in checkpoints, with changes whose paths are relative to the current directory.
 std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes);
 
-// Where components are looked for, in this order: in `first`, in the spec's plugin_path (of no spec when null), then
-// where every program looks.
+// The search path of components, in this order: `first`, the spec's plugin_path (if not null), the default folders.
 std::vector<std::filesystem::path> plugin_folders(const std::vector<std::filesystem::path>& first,
                                                   const SpecFile* spec);
 
-// What is no mistake but should be known: options that went with an exchanged type, and, once the spec was read,
-// options by an old name.
+// Notes that are not errors: options dropped with a changed type, and, after the spec was read, options with an old
+// name.
 std::vector<Problem> notes(const SpecFile& spec);
 
 }  // namespace sectile

@@ -1,7 +1,7 @@
-// What a plugin file says about itself, and what the host compares it with.
+// The stamp of a plugin file, and the ABI string that the host compares with its own.
 //
-// The stamp is read from the file's bytes before the library is loaded, so it holds only characters:
-// no pointer, no C++ type. A new layout takes a new number in kStampMagic.
+// The stamp is read from the file's bytes before the library is loaded, so it contains only characters: no pointers, no
+// C++ types. A new layout needs a new number in kStampMagic.
 #pragma once
 
 #include <cstddef>  // defines _GLIBCXX_USE_CXX11_ABI
@@ -12,8 +12,8 @@
 #define SECTILE_STRINGIFY(x) SECTILE_STRINGIFY_(x)
 #define SECTILE_EXPORT __attribute__((visibility("default")))
 
-// Raised by one whenever a public header changes so that plugins must be rebuilt: a virtual, a member, a signature.
-// New abilities that need no rebuild come as new classes beside the old ones, found by dynamic_cast (see roles.h).
+// Incremented whenever a change in a public header requires rebuilding plugins: a virtual, a member, a signature.
+// Features that need no rebuild are added as new classes, found by dynamic_cast (see roles.h).
 #define SECTILE_API_VERSION 3
 
 #ifdef _GLIBCXX_DEBUG
@@ -26,7 +26,7 @@
 #define SECTILE_ABI_TORCH_
 #endif
 
-// What two builds must share to exchange C++ objects; the host refuses any other plugin.
+// Must be equal in two builds that exchange C++ objects; the host does not load any other plugin.
 #define SECTILE_ABI                                                                                             \
   "api " SECTILE_STRINGIFY(SECTILE_API_VERSION) SECTILE_ABI_TORCH_                                              \
       "; opencv " SECTILE_STRINGIFY(CV_VERSION_MAJOR) "." SECTILE_STRINGIFY(                                    \

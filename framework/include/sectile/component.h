@@ -1,8 +1,8 @@
-// How a shared library offers its components: it ends with
+// How a shared library provides components: it ends with
 //
 //   SECTILE_PLUGIN("1.0.0", sectile::loss<Dice, DiceOptions>("dice", "Soft Dice over softmax probabilities."))
 //
-// Each kind's header (loss.h, model.h, …) includes this one, so it is the author's one include.
+// Each kind's header (loss.h, model.h, …) includes this one, so plugins need to include only that.
 #pragma once
 
 #include <array>
@@ -15,13 +15,13 @@
 
 namespace sectile {
 
-// One component: constant data, so that nothing of a plugin runs before its stamp was compared.
+// One component: constant data, so that no code of a plugin runs before its stamp is compared.
 struct Component {
   const char* kind;
   const char* name;
   const char* summary;
   const ValueType* options;  // a group: the component's own options
-  const ValueType* common;   // a group: the options that its kind has in common; read from the same JSON object
+  const ValueType* common;   // a group: the options common to its kind; read from the same JSON object
   std::shared_ptr<void> (*create)(const void* options, const BuildContext& context);  // an Interface*
 };
 
@@ -31,13 +31,13 @@ struct Plugin {
   const char* abi;
   const char* version;
   const Component* components;
-  const Stamp* stamps;  // the same characters as the file's section; naming them here keeps the linker from dropping it
+  const Stamp* stamps;  // the file's section; referenced here so that the linker keeps it
   std::size_t component_count;
 };
 
 namespace detail {
 
-// Calls T(options, context), T(options), T(context) or T(): a constructor asks for what it needs.
+// Calls T(options, context), T(options), T(context) or T(), whichever exists.
 template <class Interface, class T, class OwnOptions>
 std::shared_ptr<void> create(const void* options, [[maybe_unused]] const BuildContext& context) {
   [[maybe_unused]] const auto& own = *static_cast<const OwnOptions*>(options);

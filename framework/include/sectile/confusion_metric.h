@@ -1,5 +1,4 @@
-// Pixels counted by truth and prediction over all images: what IoU, accuracy and their relatives are computed from.
-// Such a metric writes compute() alone.
+// Confusion matrix of pixels over all images, for IoU, accuracy and similar metrics. They implement only compute().
 #pragma once
 
 #include <cstdint>
@@ -17,7 +16,7 @@ class SECTILE_EXPORT ConfusionMetric : public Metric {
   ConfusionMetric(std::string name, const BuildContext& context);
 
   Wanted wanted() const final;
-  // Pixels that are kIgnore in the truth do not count. Throws DataError for a class number out of range, and where
+  // Pixels that are kIgnore in the truth do not count. Throws DataError for a class number out of range, and if
   // prediction and truth differ in size.
   void update(const Prediction& prediction, const Truth& truth) final;
   std::vector<at::Tensor> state() const final;
@@ -32,13 +31,13 @@ class SECTILE_EXPORT ConfusionMetric : public Metric {
   };
   std::vector<Counts> per_class() const;  // each class against all others
 
-  // int64 [classes, classes] of (truth, prediction); where classes overlap [classes, 2, 2], each class by itself.
+  // int64 [classes, classes] of (truth, prediction); if classes overlap [classes, 2, 2], one matrix per class.
   const at::Tensor& matrix() const { return counts_; }
   bool overlapping() const { return overlapping_; }
-  MetricReport::Table table() const;  // the matrix with its classes' names; empty where classes overlap
+  MetricReport::Table table() const;  // the matrix with class names; empty if classes overlap
 
-  static double ratio(std::int64_t part, std::int64_t whole);  // NaN of 0
-  static double mean(const std::vector<double>& of_classes);   // of those that are defined; NaN where none is
+  static double ratio(std::int64_t part, std::int64_t whole);  // NaN if whole is 0
+  static double mean(const std::vector<double>& of_classes);   // of those that are not NaN; NaN if there are none
 
  private:
   const std::string name_;

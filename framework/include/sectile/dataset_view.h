@@ -1,4 +1,4 @@
-// A choice of another dataset's samples, in any order: what subset and k_fold are.
+// A selection of another dataset's samples, in any order: the base of subset and k_fold.
 #pragma once
 
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace sectile {
 
-// Sample i is the other's sample indices[i], unchanged, its name too.
+// Sample i is sample indices[i] of the other dataset, unchanged, including its id.
 class DatasetView : public Dataset {
  public:
   DatasetView(std::shared_ptr<const Dataset> dataset, std::vector<std::size_t> indices)

@@ -1,5 +1,5 @@
-// Optimizers on LibTorch's fused and foreach operators, which update many tensors in one call. Derive, name what is
-// remembered of a parameter, and write the one function that updates lists of tensors.
+// Optimizers that use LibTorch's fused and foreach operators, which update many tensors in one call. A derived class
+// names its state per parameter, and implements one function that updates lists of tensors.
 #pragma once
 
 #include <array>
@@ -11,13 +11,13 @@
 
 namespace sectile {
 
-// Parameters that are updated alike: of one group and one type, all with a gradient. Element i of every list belongs to
-// the same parameter, and has its type, device and layout in memory; "step" is a float32 scalar on that device.
+// Parameters that are updated together: of one group and one type, all with a gradient. Element i of every list belongs
+// to the same parameter, and has its type, device and memory layout; "step" is a float32 scalar on that device.
 struct ForeachTensors {
   std::vector<at::Tensor> parameters{};
-  std::vector<at::Tensor> gradients{};                     // may be a parameter's own: never written to
+  std::vector<at::Tensor> gradients{};                     // may be the parameters' own: do not modify
   std::map<std::string, std::vector<at::Tensor>> state{};  // by slot
-  bool first = false;                                      // never updated before: their state is all zeros
+  bool first = false;                                      // the first update: all state is zero
 };
 
 class SECTILE_EXPORT ForeachOptimizer : public Optimizer {
@@ -25,17 +25,17 @@ class SECTILE_EXPORT ForeachOptimizer : public Optimizer {
   void step(const std::vector<ParameterGroup>& groups, double lr) final;
   std::map<std::string, ParameterState> state() const final;
 
-  // Wants for every parameter exactly the slots of this optimizer, with a "step" of one element; throws DataError. The
-  // next step throws it for a slot whose shape is not its parameter's. Takes a copy.
+  // Expects for every parameter exactly the slots of this optimizer, with a "step" of one element; throws DataError.
+  // The next step throws it for a slot whose shape differs from its parameter's. Copies the tensors.
   void load(const std::map<std::string, ParameterState>& state) final;
 
  protected:
-  // name: for messages. slots: what is remembered of a parameter, under torch.optim's names. It is zero at first, and
-  // like the parameter, but for "step": the number of updates, counted here before update() is called.
+  // name: for messages. slots: the state per parameter, under torch.optim's names, initially zero and like the
+  // parameter, except "step": the number of updates, incremented here before update() is called.
   ForeachOptimizer(std::string name, std::vector<std::string> slots);
   ~ForeachOptimizer() override;
 
-  // lr: of the group. decay: whether weight decay holds.
+  // lr: of the group. decay: whether weight decay applies.
   virtual void update(ForeachTensors& tensors, double lr, bool decay) = 0;
 
  private:
@@ -46,10 +46,10 @@ class SECTILE_EXPORT ForeachOptimizer : public Optimizer {
   std::map<std::string, ParameterState> state_;  // of parameters that had a gradient, by name
 };
 
-// For an options struct's check(): a running mean that keeps all of itself never leaves the zero it starts from.
+// For an options struct's check(): with a beta of 1, a running mean would stay at its initial zero.
 SECTILE_EXPORT void check_betas(const std::array<double, 2>& betas, Problems& problems);
 
-// The options that Adam and its relatives have in common: derive from it, and declare these before your own.
+// The options common to Adam and similar optimizers: derive from it, and declare these before your own.
 struct SECTILE_EXPORT MomentOptions {
   std::array<double, 2> betas = {0.9, 0.999};
   double eps = 1e-8;

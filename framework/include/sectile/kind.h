@@ -1,5 +1,5 @@
-// The kinds of component: what a spec calls them, and the options that all components of a kind have in common.
-// On the ground floor, so that specs are read and checked without LibTorch.
+// The kinds of component: their names in a spec, and the options common to all components of a kind.
+// Part of the ground floor, so that specs are read and checked without LibTorch.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +65,7 @@ struct Kind<Loss> {
   static constexpr const char* name = "loss";
   struct SECTILE_EXPORT Common {
     double weight = 1;              // of all its terms
-    std::vector<double> auxiliary;  // of each of Outputs::auxiliary; one value: of all; none: the model's own
+    std::vector<double> auxiliary;  // one per Outputs::auxiliary; one value: for all; empty: the model's own
     std::string output;             // a name in Outputs::named; empty: the logits
     std::string target;             // a name in Batch::targets; empty: the labels
     void declare(Options& options);
@@ -82,13 +82,13 @@ struct Kind<Optimizer> {
   static constexpr const char* name = "optimizer";
   struct SECTILE_EXPORT Common {
     struct SECTILE_EXPORT Group {
-      std::string match;  // of whole parameter names, with * and ?
+      std::string match;  // a pattern for whole parameter names, with * and ?
       double lr_scale = 1;
       std::optional<bool> decay;
       bool freeze = false;
       void declare(Options& options);
     };
-    double lr = 1e-3;          // of the parameter groups whose scale is 1, before the schedule's factor
+    double lr = 1e-3;          // for parameter groups with scale 1, before the schedule's factor
     double layer_decay = 1;    // by WeightRules::depth
     double head_lr_scale = 1;  // by WeightRules::head
     bool decay_norms = false;
@@ -112,7 +112,7 @@ template <>
 struct Kind<Sampler> {
   static constexpr const char* name = "sampler";
   struct SECTILE_EXPORT Common {
-    std::optional<std::int64_t> samples;  // of an epoch; none: as many as the sampler says
+    std::optional<std::int64_t> samples;  // per epoch; none: set by the sampler
     void declare(Options& options);
   };
 };

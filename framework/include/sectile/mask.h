@@ -1,4 +1,4 @@
-// The pixels of one object, in whichever form they came, converted when asked.
+// The pixels of one object, in their original form, converted on demand.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct Rle {
 
 // Closed rings in continuous pixel coordinates.
 struct Polygons {
-  enum class Rule { any_ring, even_odd };  // COCO: inside some ring; others: a ring inside another is a hole
+  enum class Rule { any_ring, even_odd };  // COCO: inside any ring; others: a ring inside another is a hole
   cv::Size size;
   std::vector<std::vector<cv::Point2f>> rings;
   Rule rule = Rule::any_ring;
@@ -33,7 +33,7 @@ class SECTILE_EXPORT Mask {
   Mask(Polygons polygons);
   Mask(cv::Mat bitmap);  // 8U, H x W or D x H x W, 0 or not; shared, not copied
 
-  bool empty() const;      // holds nothing at all, which differs from covering no pixel
+  bool empty() const;      // no mask, which differs from a mask that covers no pixel
   cv::Mat bitmap() const;  // 8U, 0 or 1
   Rle rle() const;         // of a 2-D mask
   std::int64_t area() const;

@@ -1,4 +1,4 @@
-// How good predictions are. A metric streams: it keeps counts, never images.
+// Evaluation metrics. A metric accumulates counts, it never stores images.
 #pragma once
 
 #include <map>
@@ -10,8 +10,8 @@
 
 namespace sectile {
 
-// What is compared with a prediction: the sample as the file has it, or, when the spec says `"evaluate_at": "input"`,
-// as the transforms left it. The host brings predictions to the same size.
+// What a prediction is compared with: the sample as stored in the file, or, if the spec says `"evaluate_at": "input"`,
+// after the transforms. The host resizes predictions to the same size.
 struct Truth {
   Sample sample{};
   at::Tensor labels{};  // sample.labels as a tensor, int64 […] or float [classes, …], on the prediction's device
@@ -30,11 +30,11 @@ struct MetricReport {
     std::vector<std::string> rows{}, columns{};
     std::vector<std::vector<double>> cells{};  // [rows][columns]
   };
-  std::vector<Value> values{};                   // the first one is the headline
+  std::vector<Value> values{};                   // the first one is the main one
   std::vector<std::string> columns{};            // of the table per class
   std::vector<std::vector<double>> per_class{};  // [classes][columns]; may be empty
-  std::vector<Table> tables{};                   // more than that: a confusion matrix, a value per image
-  std::string convention{};                      // whose rules were followed
+  std::vector<Table> tables{};                   // further tables: a confusion matrix, a value per image
+  std::string convention{};                      // which convention the values follow
 };
 
 class SECTILE_EXPORT Metric {
@@ -44,8 +44,8 @@ class SECTILE_EXPORT Metric {
   virtual void update(const Prediction& prediction, const Truth& truth) = 0;
   virtual MetricReport compute() const = 0;
 
-  // Everything counted so far, as tensors of any type and size; merge adds another metric's. One way for threads, for
-  // ranks (the host gathers the tensors) and for a checkpoint in the middle of an evaluation.
+  // Everything counted so far, as tensors of any type and size; merge adds the state of another metric. Used for
+  // threads, for ranks (the host gathers the tensors) and for a checkpoint during an evaluation.
   virtual std::vector<at::Tensor> state() const = 0;
   virtual void merge(const std::vector<at::Tensor>& state) = 0;
 };

@@ -1,6 +1,6 @@
-// A network, and how its outputs become predictions.
+// A network, and how its outputs are decoded into predictions.
 //
-// A dense model is an ordinary torch::nn::Module with `forward(at::Tensor)` that returns logits, or Outputs when it has
+// A dense model is an ordinary torch::nn::Module with `forward(at::Tensor)` that returns logits, or Outputs if it has
 // auxiliary heads. Any other model derives from torch::nn::Module and from sectile::Model.
 #pragma once
 
@@ -18,17 +18,17 @@ class Module;
 
 namespace sectile {
 
-// What the host must know before it feeds a model. It checks sizes and dimensions once, so that no model does.
+// Properties of a model. The host checks sizes and dimensions once, so models do not have to.
 struct ModelTraits {
   std::vector<Task> tasks = {Task::semantic};  // what it can decode
-  std::vector<int> dimensions = {2};           // what it takes: 2 images, 3 volumes
+  std::vector<int> dimensions = {2};           // which inputs it accepts: 2 images, 3 volumes
   Extent divisor = {1, 1, 1};                  // padded sizes are multiples of it, axis by axis
-  Extent least = {1, 1, 1};                    // the smallest padded size that it takes
-  Extent window = {0, 0, 0};   // the size it was made for; zeros: any. The spec's inference.window comes first
-  bool pad_to_window = false;  // it takes no other size: what is smaller is padded to it, in training too
-  std::string loss{};          // the loss made for it, used when the spec names none
-  bool reads_values = false;   // forward reads values of tensors on the host, or makes shapes of them, as proposals do;
-                               // without it, a step can run asynchronously or as one graph
+  Extent least = {1, 1, 1};                    // the smallest padded size that it accepts
+  Extent window = {0, 0, 0};   // the size it is designed for; zeros: any. The spec's inference.window takes precedence
+  bool pad_to_window = false;  // it accepts no other size: smaller images are padded to it, in training too
+  std::string loss{};          // its own loss, used if the spec has none
+  bool reads_values = false;   // forward reads values of tensors on the CPU, or shapes depend on them, as with
+                               // proposals; if false, a step can run asynchronously or as one graph
 };
 
 class SECTILE_EXPORT Model {
@@ -45,7 +45,7 @@ class SECTILE_EXPORT Model {
 
 namespace detail {
 
-// Makes a Model of a plain network by inheritance, so that parameter names get no prefix.
+// Turns a plain network into a Model by inheritance, so that parameter names get no prefix.
 template <class Net>
 class DenseModel final : public Net, public Model {
  public:

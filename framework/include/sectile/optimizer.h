@@ -1,4 +1,4 @@
-// What turns gradients into new parameters.
+// Optimizers: update parameters from gradients.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@
 
 namespace sectile {
 
-// Parameters that are treated alike.
+// Parameters with the same settings.
 struct ParameterGroup {
   double lr_scale = 1;
   bool decay = true;  // norms and biases do not
@@ -20,20 +20,20 @@ struct ParameterGroup {
   std::vector<at::Tensor> parameters{};  // one for each name
 };
 
-// What is remembered of one parameter, under torch.optim's names: "step", "exp_avg", …
+// State of one parameter, under torch.optim's names: "step", "exp_avg", …
 using ParameterState = std::map<std::string, at::Tensor>;
 
 class SECTILE_EXPORT Optimizer {
  public:
   virtual ~Optimizer();
 
-  // One step on the gradients that are there; a parameter without one stays as it is. Called outside autograd, each
-  // time with the same groups. lr: the learning rate of this step; a group's is lr * lr_scale.
+  // One step; parameters without a gradient do not change. Called outside autograd, each time with the same groups. lr:
+  // the learning rate of this step; that of a group is lr * lr_scale.
   virtual void step(const std::vector<ParameterGroup>& groups, double lr) = 0;
 
-  // What it remembers between steps, for a checkpoint, by parameter name; the tensors are shared with the optimizer,
-  // which changes them in its next step. Loading comes before the first step and throws DataError for a state that does
-  // not fit. Nothing to remember, nothing to override.
+  // The state between steps, for a checkpoint, by parameter name; the tensors are shared with the optimizer, which
+  // changes them in its next step. load is called before the first step and throws DataError for a state that does not
+  // fit. An optimizer without state need not override these.
   virtual std::map<std::string, ParameterState> state() const { return {}; }
   virtual void load(const std::map<std::string, ParameterState>& /*state*/) {}
 };

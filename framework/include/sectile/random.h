@@ -1,4 +1,4 @@
-// Random numbers that depend only on a key, never on which thread draws them or what was drawn elsewhere.
+// Random numbers that depend only on a key, not on the thread or on other draws.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class SECTILE_EXPORT Random {
   std::int64_t below(std::int64_t count);          // 0 … count - 1
   bool chance(double probability) { return uniform() < probability; }
 
-  // Fisher and Yates, from the end: every order is equally likely.
+  // Fisher-Yates, from the end: all orders are equally likely.
   template <class T>
   void shuffle(std::vector<T>& items) {
     for (std::size_t i = items.size(); i > 1; --i)

@@ -1,4 +1,4 @@
-// Which samples an epoch of training sees, and in which order.
+// Which samples a training epoch uses, and in which order.
 #pragma once
 
 #include <cstddef>
@@ -15,17 +15,17 @@ struct EpochRequest {
   std::size_t available = 0;  // in the training data
 };
 
-// A sampler that looks at the data (classes, sizes) asks for a BuildContext and finds it in BuildContext::data.
+// A sampler that needs the data (classes, sizes) takes a BuildContext, and uses BuildContext::data.
 class SECTILE_EXPORT Sampler {
  public:
   virtual ~Sampler();
 
-  // How many samples an epoch has where the spec does not say ("samples"); at least 1.
+  // Samples per epoch if the spec does not set "samples"; at least 1.
   virtual std::size_t samples_per_epoch(std::size_t available) const { return available; }
 
-  // As many indexes as are asked for; an index may come several times, or never. A pure function of its
-  // arguments, so that a resumed run sees the samples of an unbroken one. random is keyed by (seed, epoch). Called from
-  // several threads at once.
+  // Returns the requested number of indexes; an index may occur several times, or never. Must be a pure function of its
+  // arguments, so that a resumed run uses the same samples. random is keyed by (seed, epoch). Called from several
+  // threads at once.
   virtual std::vector<std::size_t> draw(const EpochRequest& wanted, Random random) const = 0;
 };
 

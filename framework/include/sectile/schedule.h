@@ -8,23 +8,23 @@
 
 namespace sectile {
 
-// Where a training run stands.
+// Progress of a training run.
 struct SchedulePoint {
-  std::int64_t step = 0;              // 0 … total - 1; epochs instead of steps where the spec says "by": "epoch"
+  std::int64_t step = 0;              // 0 … total - 1; epochs instead of steps if the spec says "by": "epoch"
   std::int64_t total = 1;             // of the whole run
-  std::vector<double> evaluations{};  // the value that best.pth is chosen by, of each evaluation so far; may be NaN
+  std::vector<double> evaluations{};  // the best_metric value of each evaluation so far; may be NaN
 };
 
-// A pure function, so that a resumed run has the same learning rate as an unbroken one.
+// A pure function, so that a resumed run uses the same learning rates.
 class SECTILE_EXPORT Schedule {
  public:
   virtual ~Schedule();
 
-  // What the learning rate is multiplied with; at least 0. The host adds the warm-up that all schedules have in common
+  // Factor of the learning rate; at least 0. The host adds the warmup that is common to all schedules
   // (Kind<Schedule>::Common).
   virtual double factor(const SchedulePoint& at) const = 0;
 
-  virtual bool wants_evaluations() const { return false; }  // true: refused in a run that has none
+  virtual bool wants_evaluations() const { return false; }  // true: an error in a run without evaluations
 };
 
 template <class T, class OwnOptions = NoOptions>

@@ -1,5 +1,5 @@
-// A trained network in a program of your own: open a checkpoint, give it images, get class numbers. This header needs
-// OpenCV's core alone; session_c.h is the same for C and the languages that call C.
+// A trained network in your own program: open a checkpoint, pass images, get class numbers. This header needs only
+// OpenCV's core; session_c.h is the same for C and languages that call C.
 #pragma once
 
 #include <filesystem>
@@ -15,27 +15,27 @@
 
 namespace sectile {
 
-// How several networks, and several views of an image, become one answer.
+// How predictions of several networks, and several views of an image, are combined.
 struct Combination {
-  enum class By { mean, vote };  // of probabilities; or each view's labels count once, the lower class on a tie
+  enum class By { mean, vote };  // of probabilities; or one vote per view and pixel, the lower class on a tie
   By by = By::mean;
-  bool flip = false;             // each image is also seen mirrored left and right
-  std::vector<double> scales{};  // sizes at which it is seen, such as {0.75, 1, 1.25}; empty: its own
+  bool flip = false;             // also predict each image mirrored left and right
+  std::vector<double> scales{};  // predict each image at these scales, such as {0.75, 1, 1.25}; empty: {1}
 };
 
 struct SessionOptions {
   std::string device = "cpu";                        // "cpu", "cuda" or "cuda:1"
-  std::string precision{};                           // "fp32", "bf16", "fp16", "fp64"; empty: the one trained in
-  std::vector<std::filesystem::path> plugin_path{};  // folders of plugins, searched before the usual ones
-  std::vector<std::string> changes{};                // of the checkpoint's spec: "/inference/window=[512, 512]"
+  std::string precision{};                           // "fp32", "bf16", "fp16", "fp64"; empty: as in training
+  std::vector<std::filesystem::path> plugin_path{};  // plugin folders, searched before the default ones
+  std::vector<std::string> changes{};                // to the checkpoint's spec: "/inference/window=[512, 512]"
   Combination combination{};
-  std::function<void(const std::string&)> note{};  // is told what is worth knowing while opening; empty: nobody
+  std::function<void(const std::string&)> note{};  // called with notes while opening; may be empty
 };
 
 struct Segmentation {
-  cv::Mat labels;  // 16S [H, W]: class numbers, kIgnore where no class is; of overlapping classes the last one
-  cv::Mat scores;  // 32F [H, W], a channel per class: probabilities. Empty unless asked for
-  std::vector<Instance> instances{};  // of networks that find objects, the most certain first
+  cv::Mat labels;  // 16S [H, W]: class numbers, kIgnore where there is no class; of overlapping classes the last one
+  cv::Mat scores;  // 32F [H, W], one channel per class: probabilities. Empty unless requested
+  std::vector<Instance> instances{};  // for instance segmentation, highest score first
 };
 
 class SECTILE_EXPORT Session {
@@ -48,12 +48,12 @@ class SECTILE_EXPORT Session {
   Session(Session&&) noexcept;
 
   const LabelMap& labels() const;
-  int channels() const;  // of the images that the network was trained on
+  int channels() const;  // of the training images
 
-  // image: [H, W] of 8U, 16U, 16S or 32F; RGB where there are three channels, as read_image gives them (OpenCV's imread
-  // gives BGR). Grey becomes RGB and the reverse where the network was trained so. Answers have the image's size.
-  // Called from several threads at once; each computes with as many OpenMP threads as its program gives it. Throws
-  // DataError for an image that the network cannot take.
+  // image: [H, W] of 8U, 16U, 16S or 32F; RGB if there are three channels, as returned by read_image (OpenCV's imread
+  // returns BGR). Grayscale is converted to RGB, and the reverse, if the network needs it. Results have the size of the
+  // image. May be called from several threads at once; each uses the number of OpenMP threads that the program sets.
+  // Throws DataError for an image that the network cannot process.
   Segmentation predict(const cv::Mat& image, bool scores = false) const;
   std::vector<Segmentation> predict(const std::vector<cv::Mat>& images, bool scores = false) const;  // one by one
 
@@ -62,8 +62,8 @@ class SECTILE_EXPORT Session {
   std::unique_ptr<State> state_;
 };
 
-// A PNG of class numbers, with the colors of the classes as palette; 255 where no class is. With more than 255 classes:
-// 16 bits without a palette, 65535 where no class is. What `sectile predict` writes. Throws DataError.
+// Writes a PNG of class numbers, as `sectile predict` does, with the colors of the classes as palette; 255 where there
+// is no class. With more than 255 classes: 16 bits without a palette, 65535 where there is no class. Throws DataError.
 SECTILE_EXPORT void write_labels(const std::filesystem::path& file, const cv::Mat& labels, const LabelMap& classes);
 
 }  // namespace sectile

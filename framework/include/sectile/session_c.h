@@ -1,5 +1,6 @@
-/* A trained network for C, and for languages that call C: open a checkpoint, give it images, get class numbers.
-   session.h is the same for C++ and says more. No function throws; what fails leaves its reason in sectile_error(). */
+/* A trained network for C, and for languages that call C: open a checkpoint, pass images, get class numbers.
+   session.h is the same for C++, with more details. No function throws; after a failure, sectile_error() has the
+   reason. */
 #ifndef SECTILE_SESSION_C_H
 #define SECTILE_SESSION_C_H
 
@@ -14,10 +15,10 @@ extern "C" {
 
 typedef struct sectile_session sectile_session;
 
-/* Why the last call on this thread failed; "" where it did not. Valid until the thread's next call. */
+/* Why the last call on this thread failed; "" if it did not. Valid until the thread's next call. */
 SECTILE_C_EXPORT const char* sectile_error(void);
 
-/* device: "cpu", "cuda" or "cuda:1"; NULL: "cpu". plugin_path: a folder of plugins that is searched first, or NULL.
+/* device: "cpu", "cuda" or "cuda:1"; NULL: "cpu". plugin_path: a plugin folder that is searched first, or NULL.
    Returns NULL on failure. */
 SECTILE_C_EXPORT sectile_session* sectile_open(const char* checkpoint, const char* device, const char* plugin_path);
 SECTILE_C_EXPORT void sectile_close(sectile_session* session); /* NULL: nothing */
@@ -26,10 +27,10 @@ SECTILE_C_EXPORT size_t sectile_class_count(const sectile_session* session);
 SECTILE_C_EXPORT const char* sectile_class_name(const sectile_session* session,
                                                 size_t number); /* NULL: no such class */
 
-/* pixels: height rows of width pixels of `channels` bytes (RGB where there are three), rows `stride` bytes apart; 0:
-   without a gap. labels: room for height * width class numbers, -1 where no class is. scores: room for height * width *
-   classes probabilities, a pixel's classes side by side, or NULL. Called from several threads at once. Returns 0, or -1
-   on failure. */
+/* pixels: height rows of width pixels of `channels` bytes (RGB if there are three), rows `stride` bytes apart; 0:
+   without a gap. labels: room for height * width class numbers, -1 where there is no class. scores: room for height *
+   width * classes probabilities, the classes of a pixel side by side, or NULL. May be called from several threads at
+   once. Returns 0, or -1 on failure. */
 SECTILE_C_EXPORT int sectile_predict(const sectile_session* session, const uint8_t* pixels, int height, int width,
                                      int channels, size_t stride, int16_t* labels, float* scores);
 

@@ -1,5 +1,5 @@
-// Makes LibTorch's version part of what a plugin says about itself. A plugin of the ground floor alone says nothing of
-// it and outlives a change of LibTorch.
+// Adds LibTorch's version to the stamp of a plugin. Plugins that use only the ground floor do not include it, and keep
+// working with another LibTorch.
 #pragma once
 
 #include <torch/version.h>

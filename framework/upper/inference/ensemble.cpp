@@ -17,7 +17,7 @@ Extent scaled(const Extent& size, double scale) {
   return {size.depth, side(size.height), side(size.width)};
 }
 
-// What one prediction says, as the share of each class: its scores, or 1 for the class that it takes.
+// One prediction as a weight per class: its scores, or 1 for the predicted class.
 at::Tensor shares(const Prediction& prediction, Combination::By by, bool overlapping) {
   if (!prediction.scores.defined())
     throw PluginError("an ensemble",

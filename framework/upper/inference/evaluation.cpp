@@ -14,10 +14,10 @@ namespace {
 struct Item {  // one image and its truth
   std::vector<Batch> batches;
   Truth truth;
-  std::string bad;  // why there is none
+  std::string bad;  // why it could not be read
 };
 
-// The models in their evaluation mode, and those that were training back again.
+// Sets models to evaluation mode, and restores the previous mode.
 class EvaluationMode {
  public:
   explicit EvaluationMode(const Ensemble& ensemble) {
@@ -35,8 +35,7 @@ class EvaluationMode {
   std::vector<torch::nn::Module*> trained_;
 };
 
-// What is compared with the prediction, apart from its tensor: the file's own annotation, or what the transforms made
-// of it.
+// The annotation that the prediction is compared with, apart from its tensor: from the file, or after the transforms.
 Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t index) {
   Item made;
   const auto& first = ensemble.first();
@@ -45,7 +44,7 @@ Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t inde
   if (!at_input) made.truth.sample = read;
   made.batches = ensemble.prepare([&](const Network& network) {
     auto sample = read;
-    sample.labels = read.labels.clone();  // a transform may write in place
+    sample.labels = read.labels.clone();  // a transform may modify it in place
     const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse};
     sample = own.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
     if (at_input) {

@@ -1,4 +1,4 @@
-// A trained network against annotated images.
+// Evaluating a trained network on annotated images.
 #pragma once
 
 #include <functional>
@@ -12,27 +12,27 @@
 namespace sectile {
 
 struct Evaluation {
-  std::vector<std::pair<std::string, MetricReport>> reports;  // metric's name and what it says, in the spec's order
+  std::vector<std::pair<std::string, MetricReport>> reports;  // metric name and report, in the order of the spec
   std::size_t images = 0;
   double seconds = 0;
-  std::vector<std::string> bad_samples;  // what was wrong with those that the spec lets skip
+  std::vector<std::string> bad_samples;  // errors of the samples that were skipped
 
-  // The first value of the first metric. Not a number where there is none.
+  // The first value of the first metric; NaN if there is none.
   const MetricReport::Value& headline() const { return reports.front().second.values.front(); }
 };
 
 // Throws PluginError naming the metric for a report whose tables do not fit their rows and columns.
 void check_report(const std::string& metric, const MetricReport& report, std::size_t classes);
 
-// Sees every image that an evaluation measures, from the thread that evaluates.
+// Called for every evaluated image, from the thread that evaluates.
 class EvaluationObserver {
  public:
   virtual ~EvaluationObserver() = default;
   virtual void image(std::size_t index, const Prediction& prediction, const Truth& truth) = 0;
 };
 
-// Reads with the spec's number of loader threads. `progress` is called after each image, from the calling thread;
-// what it throws ends the evaluation.
+// Uses the spec's number of loader threads. `progress` is called after each image, from the calling thread; an
+// exception from it ends the evaluation.
 Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
                     const std::function<void(std::size_t done, std::size_t all)>& progress = {},
                     const std::vector<EvaluationObserver*>& observers = {});

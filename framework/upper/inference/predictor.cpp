@@ -17,13 +17,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kIgnoredIndex = 255;   // what PNG masks hold where no class is, as in VOC and Cityscapes
-constexpr int kIgnoredWide = 65535;  // likewise in 16 bits
+constexpr int kIgnoredIndex = 255;   // value of PNG masks where there is no class, as in VOC and Cityscapes
+constexpr int kIgnoredWide = 65535;  // the same in 16 bits
 
 struct Read {
   cv::Mat image;
   std::vector<Batch> batches;
-  std::string bad;  // why there is none
+  std::string bad;  // why it could not be read
 };
 
 Read read(const Ensemble& ensemble, const ImageSource& source) {
@@ -59,7 +59,7 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
 
 cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place) {
   if (image.channels() == channels) return image;
-  const bool convertible = image.depth() != CV_16S;  // what cvtColor can do
+  const bool convertible = image.depth() != CV_16S;  // supported by cvtColor
   cv::Mat converted;
   if (image.channels() == 1 && channels == 3 && convertible)
     cv::cvtColor(image, converted, cv::COLOR_GRAY2RGB);
@@ -80,7 +80,7 @@ std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const
     sample.image = with_channels(image, network.context.channels, place);
     try {
       return transformed_alone(std::move(sample), network.evaluation_transforms, network.spec.transforms.fuse);
-    } catch (const cv::Exception& error) {  // OpenCV's functions do not know every type of pixel
+    } catch (const cv::Exception& error) {  // OpenCV's functions do not support all pixel types
       throw DataError(place, "is " + cv::typeToString(image.type()) +
                                  ", which the transforms before the network cannot work on: " + error.what());
     }
@@ -146,7 +146,7 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
 void write_labels(const fs::path& file, const cv::Mat& labels, const LabelMap& classes) {
   auto palette = palette_of(classes);
   cv::Mat pixels;
-  if (palette.size() > kIgnoredIndex) {  // more classes than a palette holds: the numbers alone, in 16 bits
+  if (palette.size() > kIgnoredIndex) {  // too many classes for a palette: only numbers, in 16 bits
     labels.convertTo(pixels, CV_16U);
     pixels.setTo(kIgnoredWide, labels < 0);
     return write_png(file, pixels);

@@ -63,7 +63,7 @@ int sectile_predict(const sectile_session* session, const uint8_t* pixels, int h
       throw sectile::DataError("sectile_predict", "height, width and channels must be 1 or more");
     const auto row = static_cast<size_t>(width) * static_cast<size_t>(channels);
     if (stride != 0 && stride < row) throw sectile::DataError("sectile_predict", "stride is less than a row's pixels");
-    // OpenCV knows no pixels that cannot be written; nobody writes these.
+    // cv::Mat cannot wrap const data; the pixels are not modified.
     const cv::Mat image(height, width, CV_8UC(channels), const_cast<uint8_t*>(pixels), stride ? stride : row);
     const auto answer = session->session.predict(image, scores != nullptr);
     if (answer.labels.size() != image.size())

@@ -1,4 +1,4 @@
-// Samples to tensors.
+// Converting samples to tensors.
 #include "batch.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ at::ScalarType type_of(const cv::Mat& mat) {
   }
 }
 
-// [..., channels] over the Mat's own memory.
+// [..., channels], shares the Mat's memory.
 at::Tensor view(const cv::Mat& mat) {
   auto sizes = spatial(extent(mat), mat.dims == 3);
   sizes.push_back(mat.channels());
@@ -38,7 +38,7 @@ at::Tensor view(const cv::Mat& mat) {
 
 at::Tensor channels_first(const at::Tensor& tensor) { return tensor.movedim(-1, 1); }
 
-// One further map of every sample. `like` is any of them, `shape` is [N, …] with padding.
+// One target of all samples. `like` is any of its maps, `shape` is [N, …] with padding.
 at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, const cv::Mat& like,
                    std::vector<std::int64_t> shape) {
   const bool real = like.depth() == CV_32F, volume = like.dims == 3;
@@ -58,7 +58,7 @@ at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, 
   return real ? channels_first(all) : all;
 }
 
-// One row of pixels as float, normalised: (x - mean) / deviation per channel.
+// One row of pixels as float, normalized: (x - mean) / deviation per channel.
 template <class T>
 void write_row(const T* from, float* to, int width, const std::vector<float>& shift, const std::vector<float>& scale) {
   const auto channels = shift.size();
@@ -66,8 +66,8 @@ void write_row(const T* from, float* to, int width, const std::vector<float>& sh
     for (std::size_t c = 0; c < channels; ++c) *to++ = (static_cast<float>(*from++) - shift[c]) * scale[c];
 }
 
-// Straight from the image's own type into the batch's memory: the only pass over the pixels after the transforms.
-void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [..., C], the image's part of the batch
+// From the image's type directly into the batch's memory: the only pass over the pixels after the transforms.
+void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [..., C], this image in the batch
   const auto& image = sample.image;
   const auto channels = static_cast<std::size_t>(image.channels());
   std::vector<float> shift(channels, 0), scale(channels, 1);
@@ -103,13 +103,13 @@ void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [.
     }
 }
 
-// "512 x 512", or with a depth in front.
+// "512 x 512", or "depth x …" for volumes.
 std::string text(const Extent& size, bool volume) {
   return (volume ? std::to_string(size.depth) + " x " : "") + std::to_string(size.height) + " x " +
          std::to_string(size.width);
 }
 
-// Of the batch's images: the largest of each axis, padded as the model wants it.
+// Size of the batch's images: the largest of each axis, padded as the model requires.
 Extent padded_size(const Sample& first, const std::vector<Extent>& sizes, const Collation& how) {
   const auto& traits = how.traits;
   const bool volume = first.image.dims == 3;
@@ -281,7 +281,7 @@ Batch window_of(const Batch& batch, const std::array<std::int64_t, 3>& at, const
   // [N, …, axes] → the same of the window's size
   const auto cut = [&](const at::Tensor& tensor, double padding) {
     auto part = tensor;
-    std::vector<std::int64_t> missing;  // as constant_pad_nd wants it: the last axis first, before and behind
+    std::vector<std::int64_t> missing;  // for constant_pad_nd: the last axis first, before and after
     for (int axis = axes - 1; axis >= 0; --axis) {
       const auto i = static_cast<std::size_t>(axis + 3 - axes);
       const auto inside = std::clamp<std::int64_t>(whole[static_cast<std::size_t>(axis)] - at[i], 0, size[i]);
@@ -295,7 +295,7 @@ Batch window_of(const Batch& batch, const std::array<std::int64_t, 3>& at, const
   part.images = cut(batch.images, 0);
   if (batch.labels.defined()) part.labels = cut(batch.labels, kIgnore);
   part.tags = batch.tags;
-  for (const auto& [name, target] : batch.targets)  // those that a model made may have another size, and no window
+  for (const auto& [name, target] : batch.targets)  // the model's own targets may have another size, and no window
     if (target.dim() > axes && target.sizes().slice(target.dim() - axes) == whole)
       part.targets[name] = cut(target, target.is_floating_point() ? 0 : kIgnore);
   const auto number = [](std::int64_t pixels) { return static_cast<int>(pixels); };

@@ -1,4 +1,4 @@
-// How images lie in the tensors of a batch.
+// Layout of images in the tensors of a batch.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace sectile {
 
 std::vector<std::int64_t> spatial(const Extent& size, bool volume);  // [H, W], or [D, H, W]
 
-// The part of a tensor that is not padding. first: which of its dimensions is the first spatial one.
+// The part of a tensor that is not padding. first: the index of its first spatial dimension.
 at::Tensor valid(at::Tensor tensor, const Extent& size, bool volume, int first);
 
 // Scores [N, C, …] at another resolution; linear, corners not aligned.

@@ -6,7 +6,7 @@
 namespace sectile {
 
 void become_loader_thread() {
-  at::get_num_threads();  // the first call sets up the thread and would undo what follows
+  at::get_num_threads();  // the first call initializes the thread and would reset what follows
   omp_set_num_threads(1);
 }
 

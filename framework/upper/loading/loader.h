@@ -1,4 +1,4 @@
-// Threads that make items ahead of time, in order. What an item holds never depends on how many threads there are.
+// Threads that prepare items in advance, in order. Items never depend on the number of threads.
 #pragma once
 
 #include <condition_variable>
@@ -15,22 +15,22 @@
 
 namespace sectile {
 
-// Called once by every loader thread: one OpenMP thread each, so that loading leaves the cores to the network.
+// Called once by every loader thread: sets one OpenMP thread each, so that loading leaves the cores to the network.
 void become_loader_thread();
 
-// Whole items are made of parts: a batch of samples. Parts are made by all threads at once, a whole by whichever thread
-// finishes its last part. With no threads everything happens inside next().
+// A whole (batch) consists of parts (samples). All threads make parts; the thread that finishes the last part of a
+// whole joins it. Without threads, everything happens inside next().
 template <class Part, class Whole>
 class Loader {
  public:
   struct Work {
     std::function<std::int64_t()> count;                                     // of wholes
-    std::function<std::size_t(std::int64_t whole)> parts;                    // of one whole
+    std::function<std::size_t(std::int64_t whole)> parts;                    // per whole
     std::function<Part(std::int64_t whole, std::size_t part)> make;          // called from several threads at once
-    std::function<Whole(std::int64_t whole, std::vector<Part> parts)> join;  // likewise
+    std::function<Whole(std::int64_t whole, std::vector<Part> parts)> join;  // the same
   };
 
-  // ahead: how many wholes are begun before the first of them is taken.
+  // ahead: how many wholes are started in advance.
   Loader(Work work, int threads, int ahead = 3) : work_(std::move(work)), total_(work_.count()), ahead_(ahead) {
     for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
   }
@@ -47,7 +47,7 @@ class Loader {
 
   bool done() const { return taken_ == total_; }
 
-  // The next whole. Throws what making it threw; then the loader is at its end.
+  // The next whole. Rethrows exceptions from making it; the loader is then at its end.
   Whole next() {
     if (done()) throw std::logic_error("a loader was asked for more than there is");
     const auto number = taken_;
@@ -77,7 +77,7 @@ class Loader {
   struct Slot {
     std::int64_t number = 0;
     std::size_t begun = 0;
-    std::size_t missing = 0;  // parts, and the joining of them
+    std::size_t missing = 0;  // parts, and joining them
     std::vector<std::optional<Part>> parts;
     std::optional<Whole> whole;
     std::exception_ptr error;

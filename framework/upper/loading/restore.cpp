@@ -1,4 +1,4 @@
-// Scores and boxes of a batch back to the coordinates of the files.
+// Maps scores and boxes of a batch back to the coordinates of the files.
 #include <optional>
 
 #include <ATen/ATen.h>
@@ -13,8 +13,8 @@
 namespace sectile {
 namespace {
 
-// The axes of a map of this size that a change of position only mirrors, counted from the last one, -1 being x. Nothing
-// where it does anything else: only whole pixels come back exactly.
+// The axes that a mapping of positions only flips, counted from the last one (-1 is x), for a map of this size. Nothing
+// if it does anything else: only whole pixels can be restored exactly.
 std::optional<std::vector<std::int64_t>> mirrored_axes(const cv::Matx44d& change, const Extent& size) {
   const double sides[] = {double(size.width), double(size.height), double(size.depth)};
   auto mirror = cv::Matx44d::eye();
@@ -40,7 +40,7 @@ at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t ind
   if (now == then)
     if (const auto axes = mirrored_axes(geometry.to_original, now))
       return (axes->empty() ? input : input.flip(*axes)).squeeze(0);
-  // original position → position here, both scaled to -1…1: what affine_grid calls theta.
+  // original position → position here, both scaled to -1…1: theta of affine_grid.
   const auto back = geometry.to_original.inv();
   const double size_now[] = {double(now.width), double(now.height), double(now.depth)};
   const double size_then[] = {double(then.width), double(then.height), double(then.depth)};

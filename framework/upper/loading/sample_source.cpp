@@ -7,15 +7,15 @@
 namespace sectile {
 namespace {
 
-constexpr std::uint64_t kBatchStream = 0x6261746368;  // keeps a batch's numbers apart from its samples'
+constexpr std::uint64_t kBatchStream = 0x6261746368;  // separates random numbers of a batch and of its samples
 
 void set_original_size(Sample& sample) {
   if (sample.geometry.original.width == 0) sample.geometry.original = extent(sample.image);
   for (auto& shot : sample.support) set_original_size(shot);
 }
 
-// A sample as it will be after a warp that has not been applied yet, without its pixels and annotation. The pixels'
-// memory is asked for but never written, so that a large image costs nothing.
+// A sample as after a warp that has not been applied yet, without pixels and annotation. The memory of the pixels is
+// allocated but never written, so that large images cost nothing.
 struct Preview {
   Preview(const Sample& now, const Warp& warp) {
     sample.id = now.id;
@@ -38,13 +38,13 @@ struct Preview {
   Sample sample;
 };
 
-// Transforms of a sample and its support, in order. Where they are to be fused, warps are held back until something
-// needs the pixels.
+// Applies the transforms to a sample and its support, in order. With fusing, warps are deferred until the pixels are
+// needed.
 class Chain {
  public:
   Chain(Sample& sample, bool fuse) : sample_(sample), fuse_(fuse) {}
 
-  // draw(i): the chances of the sample (0) and of each support sample (from 1).
+  // draw(i): the random draws of the sample (0) and of each support sample (from 1).
   template <class MakeDraw>
   void add(const Transform& transform, const MakeDraw& draw) {
     const auto* geometric = fuse_ ? dynamic_cast<const GeometricTransform*>(&transform) : nullptr;
@@ -80,7 +80,7 @@ class Chain {
   std::vector<Warp> held_back_;
 };
 
-// The first `count` transforms. `stream` tells apart the samples that mixing transforms draw for one index.
+// Applies the first `count` transforms. `stream` distinguishes the samples that mixing transforms draw for one index.
 Sample apply(const SampleSource& source, Sample sample, std::size_t count, const Occasion& when, std::uint64_t stream) {
   const auto others = [&source, when](std::size_t position) {
     return [&source, when, position](Random& random) {

@@ -1,4 +1,4 @@
-// A dataset with its transforms: which samples there are, and how each of them comes out.
+// A dataset with its transforms.
 #pragma once
 
 #include <cstdint>
@@ -12,28 +12,28 @@ namespace sectile {
 
 using TransformChain = std::vector<std::shared_ptr<Transform>>;
 
-// One application of the transforms to one sample: with the seed, all random numbers follow from it.
+// One application of the transforms to one sample; together with the seed, it determines all random numbers.
 struct Occasion {
   std::size_t epoch = 0;
   std::size_t index = 0;       // of the sample
   std::size_t occurrence = 0;  // how often the sample came before in this epoch
-  std::int64_t batch = 0;      // of the whole run; its samples share Draw::batch
+  std::int64_t batch = 0;      // number in the whole run; its samples share Draw::batch
 };
 
 struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
   std::uint64_t seed = 0;
-  bool fuse = false;  // neighbouring warps are applied as one
+  bool fuse = false;  // consecutive warps are applied as one
 
-  // The sample as the file has it, with Geometry::original filled in.
+  // The sample as stored in the file, with Geometry::original filled in.
   Sample read(std::size_t index) const;
-  // The same after its transforms. Depends on the seed and the occasion alone; called from several threads at once.
+  // The same after its transforms. Depends only on the seed and the occasion; called from several threads at once.
   Sample prepare(const Occasion& when) const;
   Sample transformed(Sample sample, const Occasion& when) const;
 };
 
-// Transforms for an image that belongs to no dataset. fuse: as above.
+// Transforms for an image that is not from a dataset. fuse: as above.
 Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse = false);
 
 }  // namespace sectile

@@ -11,7 +11,7 @@
 namespace sectile {
 namespace {
 
-// "[32, 32]", with a depth for volumes.
+// "[32, 32]", or with depth for volumes.
 std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
   std::string text;
   for (std::size_t i = volumes ? 0 : 1; i < size.size(); ++i) {
@@ -59,8 +59,8 @@ void Network::prepare_for_inference() {
 }
 
 void Network::build_model(bool load_weights_files) {
-  // The host sees every component right after it is built, also those inside others, so that weights and freezing work
-  // at any depth. A checkpoint's weights come later, so the files that training started from are not read again.
+  // Called for every component right after it is built, including nested ones, so that weights and freezing work at any
+  // depth. A checkpoint's weights are loaded later, and the files that training started from are not read again.
   context.after_build = [this, load_weights_files](const Component& component, void* made, const void* common) {
     const std::string kind = component.kind;
     const auto name = kind + " \"" + component.name + "\"";
@@ -89,7 +89,7 @@ void Network::build_model(bool load_weights_files) {
                 .model = spec.model.type()};
 }
 
-// What only shows when the model is there.
+// Checks that need the model.
 void Network::check_model() const {
   std::vector<Problem> problems;
   const auto traits = model->traits();

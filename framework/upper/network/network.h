@@ -1,5 +1,4 @@
-// A network with all that using it needs: its weights, classes, device and precision, and the spec that says how images
-// come to it.
+// A network with everything needed to use it: weights, classes, device and precision, and the spec with its transforms.
 #pragma once
 
 #include <memory>
@@ -20,18 +19,18 @@ namespace sectile {
 
 class Network {
  public:
-  // A trained one: everything comes from the checkpoint, and no dataset is opened before source() asks for it. `file`
-  // is named in messages. Throws SpecError, PluginError, DataError.
+  // A trained network: everything is taken from the checkpoint, and datasets are only opened by source(). `file` is
+  // named in messages. Throws SpecError, PluginError, DataError.
   static Network from_checkpoint(PipelineSpec spec, const Checkpoint& checkpoint, const std::filesystem::path& file,
                                  const at::Device& device);
 
   Network(Network&&) = default;
 
-  // Brings layers into their faster form, which has no gradients and cannot be undone.
+  // Converts layers to their faster inference form, which has no gradients and cannot be undone.
   void prepare_for_inference();
 
-  // "train", "val" or "test", with the transforms of evaluation. Throws SpecError where the spec has no such dataset,
-  // and DataError where its classes are not those of the network.
+  // "train", "val" or "test", with the evaluation transforms. Throws SpecError if the spec has no such dataset, and
+  // DataError if its classes differ from those of the network.
   SampleSource source(const std::string& split) const;
 
   // training: with the model's own targets. Called from several threads at once.
@@ -39,9 +38,9 @@ class Network {
   Batch placed(Batch batch) const;  // on the device, in the spec's precision
 
   Outputs forward(const Batch& batch) const;  // in the spec's precision
-  // The same, by windows where the spec or the model wants them; then only the logits and the named ones are there.
+  // The same, in windows if the spec or the model sets a size; then only logits and named outputs are computed.
   Outputs infer(const Batch& batch, const std::vector<std::string>& named = {}) const;
-  // What the network says of each image of a batch that collate() made, on the network's device.
+  // The predictions for each image of a batch from collate(), on the network's device.
   std::vector<Prediction> predict(Batch batch, const Wanted& wanted) const;
 
   std::vector<std::shared_ptr<Metric>> metrics() const;  // new ones
@@ -51,11 +50,11 @@ class Network {
   at::Device device;
   TransformChain evaluation_transforms;
   std::shared_ptr<Model> model;
-  std::vector<std::string> notes;  // worth telling: what weights were loaded and what was not
+  std::vector<std::string> notes;  // notes for the user: which weights were loaded and which were not
 
  protected:
   Network(PipelineSpec spec, const at::Device& device);
-  // Of the context, which is complete but for the model. load_weights_files: those that the spec names.
+  // From the context, which is complete except for the model. load_weights_files: those that the spec names.
   void build_model(bool load_weights_files);
 
   Collation collation_;
@@ -63,7 +62,7 @@ class Network {
  private:
   void check_model() const;
 
-  PipelineSpec::Precision precision_;  // computed
+  PipelineSpec::Precision precision_;  // that is used
 };
 
 // The transforms of a spec, in order.

@@ -19,7 +19,7 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
     tell();
     return spec;
   } catch (...) {
-    tell();  // a dropped option may explain the mistake
+    tell();  // a dropped option may explain the error
     throw;
   }
 }

@@ -12,14 +12,14 @@ namespace sectile {
 
 struct OpenOptions {
   std::string device = "cpu";
-  std::vector<std::string> changes{};                // of the spec, in order: "/inference/window=[512, 512]"
+  std::vector<std::string> changes{};                // to the spec, in order: "/inference/window=[512, 512]"
   std::vector<std::filesystem::path> plugin_path{};  // searched first
-  bool spec_plugins = true;                          // the spec's own plugin_path is searched
-  bool fold = true;                                  // layers take their faster form, which has no gradients
+  bool spec_plugins = true;                          // also search the spec's own plugin_path
+  bool fold = true;                                  // convert layers to their faster form, which has no gradients
 };
 
 // file: a checkpoint, or a .json spec, whose output folder holds best.pth or, without validation data, last.pth.
-// note: called with what is worth telling, also where opening fails later. Throws SpecError, PluginError, DataError.
+// note: called with notes for the user, even if opening fails later. Throws SpecError, PluginError, DataError.
 Network open_network(const std::filesystem::path& file, const OpenOptions& options,
                      const std::function<void(const std::string&)>& note);
 

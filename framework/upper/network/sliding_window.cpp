@@ -16,11 +16,11 @@ namespace {
 
 using Window = std::array<std::int64_t, 3>;  // depth, height, width
 
-// As MONAI's sliding_window_inference has them with mode="gaussian" (monai.data.utils.compute_importance_map).
-constexpr double kSigmaScale = 0.125;  // of a window's side
+// As in MONAI's sliding_window_inference with mode="gaussian" (monai.data.utils.compute_importance_map).
+constexpr double kSigmaScale = 0.125;  // relative to the window size
 constexpr double kLeastWeight = 1e-3;
 
-// Where windows begin along one side, the last one flush with its end.
+// Start positions of windows along one axis; the last window ends at the end of the axis.
 std::vector<std::int64_t> starts(std::int64_t side, std::int64_t window, double overlap) {
   if (side <= window) return {0};
   const auto step = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(window) * (1 - overlap)));
@@ -49,7 +49,7 @@ at::Tensor weights(at::IntArrayRef size, PipelineSpec::Inference::Weighting weig
 // A weighted mean over windows, in one tensor of the padded images' size.
 class Joined {
  public:
-  // [N, C, …] of a window, at any resolution; at: where it begins. Only what lies inside the images is kept.
+  // [N, C, …] of a window, at any resolution; at: its start. Only the part inside the images is kept.
   void add(const at::Tensor& scores, const at::Tensor& weight, at::IntArrayRef at, at::IntArrayRef whole) {
     const auto type = scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     const auto size = weight.sizes().slice(2);
@@ -66,7 +66,7 @@ class Joined {
   }
   at::Tensor mean(const at::Tensor& total) && { return std::move(sum_.div_(total)); }
 
-  // The part of a map of the whole that a window covers, and the part of a window that is not past the end.
+  // The part of a full map that a window covers, and the part of a window that is not past the end.
   static at::Tensor inside(at::Tensor map, at::IntArrayRef at, at::IntArrayRef size) {
     for (std::size_t i = 0; i < at.size(); ++i) {
       const auto axis = static_cast<std::int64_t>(i) + 2;

@@ -19,7 +19,7 @@ at::Tensor activate(at::Tensor input, Activation activation) {
   switch (activation) {
     case Activation::none:
       return input;
-    // Their gradients are functions of the result.
+    // Activations whose gradient can be computed from the result.
     case Activation::relu:
       return input.relu_();
     case Activation::relu6:
@@ -34,7 +34,7 @@ at::Tensor activate(at::Tensor input, Activation activation) {
       return input.sigmoid_();
     case Activation::tanh:
       return input.tanh_();
-    // Theirs need what came in.
+    // Activations whose gradient needs the input.
     case Activation::gelu:
       return goes_back ? at::gelu(input) : at::gelu_(input);
     case Activation::gelu_tanh:

@@ -30,10 +30,10 @@ at::Tensor along_channels(const at::Tensor& per_channel, const at::Tensor& x) { 
   return per_channel.view(shape);
 }
 
-// Of all ranks' inputs together. Sums of large values lose the digits that a variance needs, so nothing is summed
-// before it is centred: about this rank's own mean first, which need not be exact, then about that of all.
+// Statistics of all ranks' inputs. Sums of large values lose the digits that a variance needs, so values are centered
+// before they are summed: first with this rank's own mean, which need not be exact, then with the mean of all.
 struct Moments {
-  at::Tensor centre, offset;  // [C], float or as the input: the mean of all in two parts, this rank's and the rest
+  at::Tensor centre, offset;  // [C], float or as the input: the overall mean in two parts, this rank's and the rest
   at::Tensor mean, variance, count;  // double [C], [C], [1]
   at::Tensor centred;                // input - mean, as `centre`
 };
@@ -42,8 +42,8 @@ at::Tensor centred_about(const at::Tensor& input, const at::Tensor& centre, cons
   return (input - along_channels(centre, input)).sub_(along_channels(offset, input));
 }
 
-// In float32 at least, whatever autocast made of the input: sums over a batch overflow half precision. Channels' sums
-// are float64 where they meet.
+// In at least float32, even if the input is autocast: sums over a batch overflow half precision. Sums per channel are
+// combined in float64.
 Moments moments_across(const at::Tensor& input, const Ranks& ranks) {
   const auto channels = input.size(1);
   const auto type = input.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
@@ -68,12 +68,12 @@ struct HeldRanks : torch::CustomClassHolder {
   const std::shared_ptr<const Ranks> ranks;
 };
 
-// Keeps the input for the way back, and centres it again there.
+// Saves the input for the backward pass, and centers it again there.
 struct NormAcrossRanks : torch::autograd::Function<NormAcrossRanks> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const std::optional<at::Tensor>& weight,
                             const std::optional<at::Tensor>& bias, const Moments& of, double eps,
                             const std::shared_ptr<const Ranks>& ranks) {
-    const auto inverse = (of.variance + eps).rsqrt();  // of the standard deviation
+    const auto inverse = (of.variance + eps).rsqrt();  // 1 / standard deviation
     context->save_for_backward({input, of.centre, of.offset, inverse, of.count, weight.value_or(at::Tensor())});
     context->saved_data["ranks"] = c10::IValue::make_capsule(c10::make_intrusive<HeldRanks>(ranks));
     const auto type = of.centred.scalar_type();
@@ -168,7 +168,7 @@ at::Tensor BatchNorm::trained_across_ranks(const at::Tensor& input) {
   {
     const c10::AutoGradMode no_grad(false);
     of = moments_across(input.detach(), *ranks_);
-    const auto unbiased = of.variance * of.count / (of.count - 1).clamp_min(1);  // one value of all has none
+    const auto unbiased = of.variance * of.count / (of.count - 1).clamp_min(1);  // undefined for one value in total
     running_mean.lerp_(of.mean.to(running_mean.scalar_type()), options.momentum);
     running_var.lerp_(unbiased.to(running_var.scalar_type()), options.momentum);
   }
@@ -178,7 +178,7 @@ at::Tensor BatchNorm::trained_across_ranks(const at::Tensor& input) {
   return NormAcrossRanks::apply(input, if_affine(weight), if_affine(bias), of, options.eps, ranks_);
 }
 
-// A rank without others has the statistics of its own batch, which LibTorch's kernel computes faster.
+// A single rank uses the statistics of its own batch, for which LibTorch's kernel is faster.
 void BatchNorm::use(std::shared_ptr<const Ranks> ranks) {
   ranks_ = ranks && ranks->count() > 1 ? std::move(ranks) : nullptr;
 }

@@ -25,7 +25,7 @@ using Axes = std::vector<std::int64_t>;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Not at::convolution, which stands for all four: autocast does not know it.
+// Not at::convolution, which covers all four: autocast does not support it.
 at::Tensor convolve(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias,
                     const Axes& stride, const Axes& padding, const Axes& dilation, std::int64_t groups) {
   return weight.dim() == 5 ? at::conv3d(input, weight, bias, stride, padding, dilation, groups)
@@ -49,7 +49,7 @@ struct JoinedConv : torch::autograd::Function<JoinedConv> {
     const auto saved = context->get_saved_variables();
     const auto axes = [&](const char* name) { return context->saved_data[name].toIntVector(); };
     const auto& gradient = gradients[0];
-    const auto type = gradient.scalar_type();  // autocast's, where that was on
+    const auto type = gradient.scalar_type();  // the autocast type if autocast is on
     const auto bias_type = context->saved_data["bias"].toScalarType();
     const bool has_bias = bias_type != at::ScalarType::Undefined;
     const auto [of_input, of_weight, of_bias] =
@@ -81,7 +81,7 @@ const ConvOptions& checked(const ConvOptions& options) {
   return options;
 }
 
-// [C] in this shape, and a 1 for each axis of the kernel
+// [C] in this shape, with a 1 per axis of the kernel
 at::Tensor beside_axes(const at::Tensor& per_channel, std::vector<std::int64_t> shape, int axes) {
   shape.resize(shape.size() + static_cast<std::size_t>(axes), 1);
   return per_channel.view(shape);
@@ -150,7 +150,7 @@ void Conv::expect_fold() {
 void Conv::fold(const at::Tensor& scale, const at::Tensor& shift, const InferencePlan& plan) {
   const auto exact = weight.to(at::kDouble);
   const int axes = options.dimensions;
-  // A transposed weight has its groups along the input's channels, and each group's outputs beside them.
+  // A transposed weight has groups along the input channels, and the outputs of each group in the next dimension.
   const auto folded =
       options.transposed
           ? (exact.unflatten(0, {options.groups, -1}) * beside_axes(scale, {options.groups, 1, -1}, axes)).flatten(0, 1)

@@ -8,7 +8,7 @@
 namespace sectile::nn {
 namespace {
 
-// By the largest value of the answer: several roundings of input, weights and result, which differ in their last bit.
+// Relative to the largest output: several roundings of input, weights and result, which differ in the last bit.
 double tolerance(at::ScalarType precision) {
   switch (precision) {
     case at::kDouble:
@@ -35,7 +35,7 @@ void require_same(const std::string& layer, const at::Tensor& training_form, con
   const auto wanted = training_form.detach().to(at::kDouble), found = inference_form.detach().to(wanted.options());
   const double largest = std::max(wanted.abs().max().item<double>(), 1e-6);
   const double difference = (found - wanted).abs().max().item<double>() / largest;
-  if (difference <= tolerance(precision)) return;  // never for NaN
+  if (difference <= tolerance(precision)) return;  // false for NaN
   std::ostringstream reason;
   reason << "its inference form differs from its training form by " << difference
          << " of the largest value on made-up input, and " << c10::toString(precision) << " explains "

@@ -39,7 +39,7 @@ std::string digits(Number value) {
 
 std::string number(double value) { return std::isfinite(value) ? digits(value) : "null"; }
 
-// Every line that EventLog writes has it near its beginning.
+// Every line of EventLog has it near the beginning.
 std::int64_t step_of(const std::string& line) {
   const std::string key = "\"step\": ";
   const auto at = line.find(key);
@@ -79,7 +79,7 @@ EventLog::EventLog(const fs::path& file) : file_(file), out_(std::fopen(file.c_s
 EventLog::EventLog(const fs::path& file, std::int64_t last_step) : file_(file), out_(nullptr) {
   ReplacedFile kept(file);
   std::ifstream before(file);
-  for (std::string line; std::getline(before, line) && !before.eof();) {  // a line without its end was cut by a crash
+  for (std::string line; std::getline(before, line) && !before.eof();) {  // an incomplete line is from a crash
     if (step_of(line) > last_step) continue;
     line += '\n';
     std::fwrite(line.data(), 1, line.size(), kept.stream());

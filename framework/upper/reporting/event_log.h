@@ -1,4 +1,4 @@
-// log.jsonl: one JSON object a line, for whoever plots or compares runs.
+// log.jsonl: one JSON object per line, for plotting and comparing runs.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace sectile {
 
-// One line, built member by member. Numbers keep every digit; those that JSON has no word for become null.
+// One line, built member by member. Numbers keep all digits; NaN and Inf become null.
 class JsonLine {
  public:
   JsonLine& add(const std::string& name, double value);
@@ -28,13 +28,13 @@ class JsonLine {
 
 class EventLog {
  public:
-  explicit EventLog(const std::filesystem::path& file);  // begins anew; throws DataError
-  // Goes on with the lines up to this step (their member "step"); what came after it never happened.
+  explicit EventLog(const std::filesystem::path& file);  // starts a new log; throws DataError
+  // Keeps the lines up to this step (their member "step"), and discards later ones.
   EventLog(const std::filesystem::path& file, std::int64_t last_step);
   ~EventLog();
   EventLog(const EventLog&) = delete;
   EventLog& operator=(const EventLog&) = delete;
-  void write(const JsonLine& line);  // on disk when it returns, as far as the system goes; throws DataError
+  void write(const JsonLine& line);  // flushed to the operating system; throws DataError
 
  private:
   const std::filesystem::path file_;

@@ -1,4 +1,4 @@
-// Which evaluation is the best so far, and whether a better one is still to be expected.
+// Which evaluation is the best so far, and early stopping.
 #pragma once
 
 #include <optional>
@@ -10,16 +10,16 @@
 
 namespace sectile {
 
-// One value of one metric, by "iou/mIoU"; where the spec names none, the very first.
+// One value of one metric, such as "iou/mIoU"; by default the first value of the first metric.
 class BestBy {
  public:
-  explicit BestBy(const Pipeline& pipeline);  // throws SpecError where no metric gives the value
+  explicit BestBy(const Pipeline& pipeline);  // throws SpecError if no metric has the value
 
   const std::string& name() const { return name_; }
-  double value(const Evaluation& evaluation) const;  // NaN where it is not among its values
+  double value(const Evaluation& evaluation) const;  // NaN if it is missing
   bool better(double value, std::optional<double> than, double by = 0) const;
 
-  // Whether the spec's patience is at its end after evaluations with these values.
+  // Whether the spec's patience is exceeded after evaluations with these values.
   bool stops_early(const std::vector<double>& evaluations) const;
 
  private:

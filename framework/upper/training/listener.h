@@ -1,4 +1,4 @@
-// What training tells while it runs, and to whom.
+// Events of training, and their listeners.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,17 @@ struct StepReport {
   int epoch = 0;  // 1 … epochs
   int epochs = 0;
   double loss = 0;                                    // the mean of the step's batches
-  std::vector<std::pair<std::string, double>> terms;  // of the loss, before their weights
+  std::vector<std::pair<std::string, double>> terms;  // of the loss, unweighted
   double gradient_norm = 0;                           // before clipping
   double lr = 0;
   std::optional<double> loss_scale{};  // of fp16
-  double seconds = 0;                  // since training began, evaluation left out, with those before it was resumed
-  double images_per_second = 0;        // since it began or was resumed
-  double seconds_left = 0;             // of training, at that speed
+  double seconds = 0;                  // of training, without evaluation, including those before resuming
+  double images_per_second = 0;        // since training started or resumed
+  double seconds_left = 0;             // of training, at this speed
 };
 
 struct EvaluationReport {
-  std::int64_t step = 0;  // after which it was made
+  std::int64_t step = 0;  // after which it was evaluated
   int epoch = 0;
   const Evaluation& evaluation;
   bool best = false;  // so far
@@ -40,7 +40,7 @@ struct BadSampleReport {
   std::string reason;  // names the sample
 };
 
-// All are called from the thread that trains. What one of them throws ends the training.
+// All are called from the training thread. An exception from a listener ends the training.
 struct TrainListener {
   std::function<void(const StepReport&)> stepped = [](const StepReport&) {};
   std::function<void(const BadSampleReport&)> skipped = [](const BadSampleReport&) {};

@@ -1,4 +1,5 @@
-// An optimizer in torch.optim's state dict, so that Python goes on where a run stopped, and the reverse.
+// Conversion of an optimizer's state from and to torch.optim's state dict, so that Python can resume a run, and the
+// reverse.
 #pragma once
 
 #include <filesystem>
@@ -15,7 +16,7 @@ namespace sectile {
 PythonValue optimizer_state(const Optimizer& optimizer, const Ref<Optimizer>& recipe,
                             const std::vector<ParameterGroup>& groups, double lr);
 
-// Parameters are known by name. Throws DataError naming the file.
+// Parameters are matched by name. Throws DataError naming the file.
 void load_optimizer_state(Optimizer& optimizer, const PythonValue& state, const std::filesystem::path& file);
 
 }  // namespace sectile

@@ -7,7 +7,7 @@
 namespace sectile {
 namespace {
 
-// Pixels of one sample's classes, added to the counts.
+// Adds the pixels per class of one sample to the counts.
 void count_labels(const cv::Mat& labels, std::vector<std::int64_t>& counts) {
   if (labels.empty()) return;
   if (labels.type() == CV_16SC1) {
@@ -17,12 +17,12 @@ void count_labels(const cv::Mat& labels, std::vector<std::int64_t>& counts) {
   }
   Sample holder;
   holder.labels = labels;
-  const auto inside = (labels_tensor(holder) >= 0.5).flatten(1).sum(1);  // of each class by itself
+  const auto inside = (labels_tensor(holder) >= 0.5).flatten(1).sum(1);  // for each class separately
   for (std::size_t c = 0; c < counts.size(); ++c)
     counts[c] += inside[static_cast<std::int64_t>(c)].item<std::int64_t>();
 }
 
-// Counts once, when it is asked first.
+// Counts once, at the first call.
 std::function<std::vector<std::int64_t>()> counter_of(std::shared_ptr<const Dataset> data, bool skip_bad) {
   const auto known = std::make_shared<std::optional<std::vector<std::int64_t>>>();
   return [data, skip_bad, known] {

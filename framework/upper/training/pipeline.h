@@ -1,4 +1,4 @@
-// A network in training: with the data that it learns from, and the losses that it is taught by.
+// A network in training, with its data and losses.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace sectile {
 
 struct Prepared {
   Sample sample;
-  std::vector<std::string> bad;  // what was wrong with those that could not be read
+  std::vector<std::string> bad;  // errors of samples that could not be read
 };
 
 class Pipeline : public Network {
@@ -23,16 +23,16 @@ class Pipeline : public Network {
 
   Pipeline(Pipeline&&) = default;
 
-  // A training sample after its transforms; where the spec skips bad ones, the next that can be read stands in for it.
-  // Depends on the seed and the occasion alone; called from several threads at once.
+  // A training sample after its transforms; if the spec skips bad samples, it is replaced by the next one that can be
+  // read. Depends only on the seed and the occasion; called from several threads at once.
   Prepared prepare(const Occasion& when) const;
 
   struct NamedTerm {
     std::string name;  // "dice", "auxiliary0/dice", "edges/dice" of another output
-    at::Tensor value;  // before its weight
+    at::Tensor value;  // unweighted
   };
-  // The weighted sum, and what it consists of. Throws SpecError for an output, a target or weights of auxiliary outputs
-  // that the spec names and the model or the data do not have.
+  // The weighted sum, and its terms. Throws SpecError for an output, a target or weights of auxiliary outputs that the
+  // spec names and the model or the data do not have.
   std::pair<at::Tensor, std::vector<NamedTerm>> loss(const Outputs& outputs, const Batch& batch) const;
 
   SampleSource training;

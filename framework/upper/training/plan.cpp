@@ -9,9 +9,9 @@
 namespace sectile {
 namespace {
 
-constexpr std::uint64_t kOrderStream = 0x6f72646572;  // keeps the order's numbers apart from the transforms'
+constexpr std::uint64_t kOrderStream = 0x6f72646572;  // separates the random numbers of the order and of transforms
 
-// The epoch that this thread is in.
+// The current epoch of this thread.
 const TrainingPlan::Epoch& current(const TrainingPlan& plan, std::size_t epoch) {
   thread_local TrainingPlan::Epoch known;
   thread_local std::tuple<std::shared_ptr<const Sampler>, std::size_t, std::size_t, std::uint64_t, std::size_t> key;

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kResumedSince = 3;  // the API whose keys of random numbers are today's
+constexpr std::int64_t kResumedSince = 3;  // API versions from this one use the current keys of random numbers
 
 TrainingPlan plan_of(const Pipeline& pipeline) {
   const auto& train = pipeline.spec.train;
@@ -89,7 +89,7 @@ void RunState::save(const fs::path& folder) const {
   if (pipeline_.spec.train.keep > 0) keep_last(folder);
 }
 
-// last.pth under a name of its own, without its bytes twice where the file system can do that.
+// Keeps last.pth under another name, without copying its bytes if the file system supports that.
 void RunState::keep_last(const fs::path& folder) const {
   char name[32];
   std::snprintf(name, sizeof name, "step-%06lld.pth", static_cast<long long>(step));

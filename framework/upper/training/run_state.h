@@ -1,4 +1,4 @@
-// All that a training run carries from one step to the next, and how that is saved and taken up again.
+// The state of a training run between steps, and saving and restoring it.
 #pragma once
 
 #include <filesystem>
@@ -26,11 +26,10 @@ class RunState {
  public:
   explicit RunState(Pipeline& pipeline);  // which must outlive it; throws SpecError
 
-  // Goes on from a checkpoint. Throws SpecError where it was made by another spec, DataError where no run can go on
-  // from it.
+  // Resumes from a checkpoint. Throws SpecError if it is from another spec, DataError if it cannot be resumed.
   void resume(const std::filesystem::path& file);
 
-  // Writes last.pth into the run's folder, and keeps it under a name of its own where the spec wants that.
+  // Writes last.pth to the run's folder, and also keeps it under another name if the spec says so.
   void save(const std::filesystem::path& folder) const;
   void save_best(const std::filesystem::path& folder) const;
 
@@ -44,8 +43,8 @@ class RunState {
   const std::vector<ParameterGroup> groups;
   std::optional<Ema> ema;
   LossScaler scaler;
-  std::int64_t step = 0;  // done
-  Resumption record;      // optimizer, rng and scaler stand elsewhere until it is saved
+  std::int64_t step = 0;  // completed steps
+  Resumption record;      // optimizer, rng and scaler are only filled in when saving
 
  private:
   Checkpoint weights() const;

@@ -31,7 +31,7 @@ void write_text(const fs::path& file, const std::string& text) {
   out.commit();
 }
 
-// What a run that was killed in the middle of a save left beside its files.
+// Temporary files of a run that was killed while saving.
 void remove_unfinished(const fs::path& folder) {
   std::vector<fs::path> unfinished;
   for (const auto& entry : fs::directory_iterator(folder))
@@ -51,7 +51,7 @@ void want_determinism() {
   context.setDeterministicCuDNN(true);
 }
 
-// Thrown out of an evaluation that is not waited for.
+// Thrown to abort an evaluation.
 struct Interrupted {};
 
 class Run {
@@ -154,7 +154,7 @@ class Run {
     if (!problems.empty()) throw SpecError(std::move(problems));
   }
 
-  // At the end of epochs and of the run.
+  // At the end of epochs and at the end of the run.
   bool evaluation_is_due() const {
     if (state_.step == state_.plan.steps()) return true;
     if (state_.step % state_.plan.steps_per_epoch() != 0) return false;
@@ -196,7 +196,7 @@ class Run {
     if (state_.ema) state_.ema->update(state_.step - 1);
   }
 
-  // Adds a batch's share to the gradients; false when its loss is not finite, and nothing was added.
+  // Accumulates the gradients of a batch; false if its loss is not finite, and nothing was added.
   bool learn_from(const Batch& batch, std::int64_t batches) {
     const auto [loss, terms] = pipeline_.loss(pipeline_.forward(batch), batch);
     std::vector<at::Tensor> values{loss.detach().to(at::kDouble)};
@@ -249,7 +249,7 @@ class Run {
     for (const auto& listener : listeners_) listener.stepped(report_);
   }
 
-  // Evaluates where there is something to evaluate on, and saves; false when interrupted, and saved as due.
+  // Evaluates if there is validation data, and saves; false if interrupted, and saved with the evaluation due.
   bool evaluated() {
     const auto epoch = static_cast<std::int64_t>(state_.plan.epoch_of(state_.step - 1)) + 1;
     bool best = false;
@@ -291,8 +291,8 @@ class Run {
   std::unique_ptr<EventLog> log_;
   std::vector<TrainListener> listeners_;
   StepReport report_;
-  std::int64_t images_ = 0;     // since it began or was resumed
-  double seconds_before_ = 0;   // it was resumed
+  std::int64_t images_ = 0;     // since it started or resumed
+  double seconds_before_ = 0;   // before it resumed
   std::set<std::string> told_;  // bad samples of evaluations
   TrainResult result_;
 };

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "sectile-1";
 
-// A member of the checkpoint's dict; throws where it is missing or of another type.
+// A member of the checkpoint's dict; throws if it is missing or of another type.
 template <class T>
 const T& member(const PythonValue& from, const char* name, const fs::path& file) {
   const auto* found = from.find(name);
@@ -176,7 +176,7 @@ Checkpoint load_checkpoint(const fs::path& file) {
 
 StateDict load_weights(const fs::path& file) {
   const auto content = read_torch_file(file);
-  StateDict state;  // a dict of weights comes before single tensors beside it, such as a best score
+  StateDict state;  // a dict of weights takes precedence over single tensors next to it, such as a best score
   for (const char* usual : {"model", "state_dict", "model_state_dict"})
     if (const auto* inner = content.find(usual); inner && state.empty()) state = tensors(*inner);
   if (state.empty()) state = tensors(content);

@@ -1,4 +1,4 @@
-// A trained network with all that using it needs: weights, the resolved spec, classes and their colors.
+// A trained network with everything needed to use it: weights, the resolved spec, classes and their colors.
 #pragma once
 
 #include <filesystem>
@@ -14,17 +14,17 @@
 
 namespace sectile {
 
-// What a run needs besides the weights to go on as if it had never stopped.
+// What a run needs in addition to the weights, to resume with the same result.
 struct Resumption {
-  std::int64_t api = 2;                   // of the version that saved it; 2 did not say
+  std::int64_t api = 2;                   // of the version that saved it; not stored by 2
   PythonValue optimizer;                  // torch.optim's state dict
-  std::map<std::string, at::Tensor> rng;  // the generators' states: "cpu", "cuda"
+  std::map<std::string, at::Tensor> rng;  // generator states: "cpu", "cuda"
   double loss_scale = 1;
   std::int64_t growth_tracker = 0;
   std::vector<double> evaluations;  // the value that best.pth is chosen by, of each so far
   std::optional<double> best;
   std::int64_t best_epoch = 0;
-  bool evaluation_due = false;  // stopped after the last step of an epoch and before its evaluation
+  bool evaluation_due = false;  // stopped between the last step of an epoch and its evaluation
   double seconds = 0;           // of training so far
   std::vector<std::string> bad_samples;
 };
@@ -35,12 +35,12 @@ struct Checkpoint {
   LabelMap labels;
   int channels = 3;
   int dimensions = 2;
-  std::int64_t epoch = 0;  // begun ones
+  std::int64_t epoch = 0;  // started
   std::int64_t step = 0;
   std::string metric_name;  // what best.pth is chosen by; empty without evaluation
   std::optional<double> metric;
   StateDict model;
-  StateDict ema;  // the running mean of the weights, which is what predicts; empty where none is kept
+  StateDict ema;                         // moving average of the weights, used for prediction; empty if there is none
   std::optional<Resumption> resumption;  // of last.pth and step-*.pth
 
   const StateDict& best_weights() const { return ema.empty() ? model : ema; }
@@ -48,14 +48,14 @@ struct Checkpoint {
 
 // Readable by torch.load(weights_only=True): a dict of plain values, with the weights under "model".
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
-// Throws DataError, also for a file of weights that is not a checkpoint.
+// Throws DataError, also for a weights file that is not a checkpoint.
 Checkpoint load_checkpoint(const std::filesystem::path& file);
 
-// Weights alone: of a checkpoint, or of a file that Python saved, where they lie at the top or under a usual name.
+// Only the weights: of a checkpoint, or of a file saved by Python, at the top level or under a usual name.
 StateDict load_weights(const std::filesystem::path& file);
 
-// Throws DataError unless every tensor of the module is in the weights with the same shape, and no other. model_type
-// and file are named in messages.
+// Throws DataError unless the weights contain exactly the tensors of the module, with the same shapes. model_type and
+// file are named in messages.
 void load_into(torch::nn::Module& module, const StateDict& weights, const std::string& model_type,
                const std::filesystem::path& file);
 

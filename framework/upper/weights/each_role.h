@@ -7,7 +7,7 @@
 
 namespace sectile {
 
-// Calls use(prefix, role) for every module of the tree that has the role, the root last; its prefix is empty.
+// Calls use(prefix, role) for every module that has the role, the root last, with an empty prefix.
 template <class Role, class Use>
 void each(torch::nn::Module& root, Use use) {
   for (const auto& item : root.named_modules("", /*include_self=*/false))

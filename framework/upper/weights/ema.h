@@ -1,5 +1,5 @@
-// A running mean of a network's weights, which often does better than the weights themselves (Polyak and Juditsky 1992;
-// as timm's ModelEmaV3 keeps it: buffers are averaged too, counters copied).
+// Exponential moving average of a network's weights, which often performs better than the weights (Polyak and Juditsky
+// 1992; as in timm's ModelEmaV3: buffers are averaged too, counters copied).
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ namespace sectile {
 
 class Ema {
  public:
-  // Begins with the weights as they are. The module must outlive it.
+  // Starts with the current weights. The module must outlive it.
   Ema(torch::nn::Module& module, double decay, bool warmup);
 
   void update(std::int64_t step);  // after step 0, 1, …
@@ -18,10 +18,10 @@ class Ema {
   StateDict state() const;            // shared with it
   void load(const StateDict& state);  // throws DataError unless it has the same tensors
 
-  // While it lives, the module holds the means.
+  // During its lifetime, the module has the averaged weights.
   class Scope {
    public:
-    explicit Scope(Ema* ema) : ema_(ema) { swap(); }  // null: nothing changes
+    explicit Scope(Ema* ema) : ema_(ema) { swap(); }  // null: no effect
     ~Scope() { swap(); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;

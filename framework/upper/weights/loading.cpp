@@ -22,7 +22,7 @@ using Names = std::vector<std::string>;
 
 constexpr const char* kCounter = "num_batches_tracked";
 
-// What the tensors of a network allow.
+// Rules for the tensors of a network.
 class Network {
  public:
   explicit Network(torch::nn::Module& module) : tensors(state_dict(module)) {
@@ -30,12 +30,12 @@ class Network {
       rules_.emplace_back(prefix, &rules);
       for (const auto& name : rules.head()) heads_.push_back(prefix + name);
     });
-    // The innermost module that has a rule is asked first.
+    // Rules of inner modules take precedence.
     std::stable_sort(rules_.begin(), rules_.end(),
                      [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); });
   }
 
-  // The file's tensor in the shape of the network's of that name; undefined where no rule brings it there.
+  // The file's tensor in the shape of the network's tensor of that name; undefined if there is no rule for it.
   at::Tensor adapted(const std::string& name, const at::Tensor& theirs) const {
     const auto wanted = tensors.at(name).sizes();
     for (const auto& [prefix, rules] : rules_) {
@@ -48,15 +48,15 @@ class Network {
   bool is_head(const std::string& name) const {
     return std::any_of(heads_.begin(), heads_.end(), [&](const auto& head) { return name.starts_with(head); });
   }
-  // A head's tensor that differs in the number of classes alone.
+  // A head's tensor that differs only in the number of classes.
   bool of_other_classes(const std::string& name, const at::Tensor& theirs) const {
     const auto& ours = tensors.at(name);
     return is_head(name) && theirs.dim() > 0 && theirs.dim() == ours.dim() && theirs.size(0) != ours.size(0) &&
            theirs.sizes().slice(1) == ours.sizes().slice(1) && same_kind(name, theirs);
   }
-  // Numbers of another kind lose what they say: quantized weights without their scale, complex ones without a part.
+  // Other kinds of numbers would lose information: quantized weights their scale, complex ones a part.
   bool same_kind(const std::string& name, const at::Tensor& theirs) const {
-    if (name.ends_with(kCounter)) return !theirs.is_complex();  // means over weights make counters floating-point
+    if (name.ends_with(kCounter)) return !theirs.is_complex();  // averaging weights makes counters floating-point
     const auto kind = [](const at::Tensor& tensor) {
       return std::pair(tensor.is_floating_point(), tensor.is_complex() || tensor.scalar_type() == at::kBool);
     };
@@ -74,9 +74,9 @@ class Network {
   Names heads_;
 };
 
-// How well a translation explains a file; the greater, the better.
+// How well a translation matches a file; greater is better.
 struct Score {
-  std::int64_t fitting = 0, named = 0, unknown = 0;  // unknown names are counted downwards
+  std::int64_t fitting = 0, named = 0, unknown = 0;  // unknown names count negatively
   auto operator<=>(const Score&) const = default;
 };
 
@@ -86,7 +86,7 @@ struct Translated {
   Score score;
 };
 
-// The modules that have dialects, as a tree, for each of which the best one is found together with those inside it.
+// The tree of modules with dialects; the best dialect of each is found together with those of its inner modules.
 class Translator {
  public:
   Translator(torch::nn::Module& module, const Network& network) : network_(network) {
@@ -115,7 +115,7 @@ class Translator {
  private:
   struct Part {
     std::string prefix;
-    std::vector<Dialect> dialects;   // the first one stands for the module's own names
+    std::vector<Dialect> dialects;   // the first one is the module's own names
     std::vector<std::size_t> inner;  // in modules_
   };
 
@@ -165,7 +165,7 @@ class Translator {
   std::vector<Part> modules_;
 };
 
-// What wrappers of a network put before all its names: DataParallel, trainers, torch.compile.
+// Prefixes that wrappers of a network add to all names: DataParallel, trainers, torch.compile.
 std::string usual_prefix(const StateDict& file) {
   for (const std::string prefix : {"module.", "model.", "net.", "_orig_mod."})
     if (std::all_of(file.begin(), file.end(), [&](const auto& item) { return item.first.starts_with(prefix); }))
@@ -196,7 +196,7 @@ LoadReport::Misfit misfit(const std::string& name, const at::Tensor& theirs, con
 void sort_out(Plan& plan, const Network& network, StateDict file) {
   auto& report = plan.report;
   const bool counts = std::any_of(file.begin(), file.end(), [](const auto& i) { return i.first.ends_with(kCounter); });
-  std::set<std::string> of_other_classes;  // layers, whose weight and bias belong together
+  std::set<std::string> of_other_classes;  // layers: weight and bias belong together
   for (const auto& [name, tensor] : file)
     if (network.tensors.count(name) && network.of_other_classes(name, tensor)) of_other_classes.insert(layer_of(name));
   for (const auto& [name, ours] : network.tensors) {
@@ -264,7 +264,7 @@ std::string first_few(const Names& names) {
   return first_few(names, [](const std::string& name) { return name; });
 }
 
-// With the name that may be meant, which only the other side has.
+// With a suggested name, which only the other side has.
 std::string first_few(const Names& names, const char* other, const Names& others) {
   return first_few(names, [&](const std::string& name) {
     const auto near = nearest(name, others);

@@ -1,4 +1,4 @@
-// A file of weights, brought into a network: which of its tensors goes where, and what the user must know about it.
+// Loading a weights file into a network: which tensor goes where, and notes for the user.
 #pragma once
 
 #include <filesystem>
@@ -18,28 +18,28 @@ struct LoadReport {
     std::string name;
     std::string file, network;  // "[3, 2]", and "Int [3, 2]" where the types differ
   };
-  std::string prefix;                     // of every name of the file, and left out
-  std::vector<Translation> translations;  // modules whose own names explained less
+  std::string prefix;                     // of all names of the file, removed
+  std::vector<Translation> translations;  // modules whose own names matched less
   // Names of the network, but `unexpected`: the file's, as they are after prefix and translations.
   std::vector<std::string> loaded;
   std::vector<std::string> adapted;        // to another shape, by WeightRules::adapt
-  std::vector<std::string> reinitialized;  // for another number of classes and left as made, by WeightRules::head
+  std::vector<std::string> reinitialized;  // initial weights kept for another number of classes, by WeightRules::head
   std::vector<std::string> missing, unexpected;
-  std::vector<std::string> uncounted;  // batch counters, in a file that has none: PyTorch 0.4.1 brought them
-  std::vector<Misfit> misfits;         // of another shape or type, and no rule covers it
+  std::vector<std::string> uncounted;  // batch counters missing in the file: PyTorch 0.4.1 added them
+  std::vector<Misfit> misfits;         // of another shape or type, without a rule for it
 };
 
-// Copies what fits. Throws DataError, before anything is written, for a shape or type that no rule covers.
+// Copies matching tensors. Throws DataError, before anything is written, for a shape or type without a rule.
 LoadReport load_state(torch::nn::Module& module, const StateDict& file);
 
 struct WeightsFile {
   std::filesystem::path path;
-  std::string network;  // as messages name it: "model \"unet\""
+  std::string network;  // its name in messages: "model \"unet\""
   bool strict = true;
 };
-// Starts a network from a file's weights. Returns what to tell the user; throws DataError, before anything is written,
-// for a wrong shape or type, for a file that has no weights for it, and, if strict, for any name that only one of the
-// two has.
+// Initializes a network from a weights file. Returns notes for the user; throws DataError, before anything is written,
+// for a wrong shape or type, for a file without any weights for the network, and, if strict, for missing and unexpected
+// names.
 std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
 
 }  // namespace sectile

@@ -10,7 +10,7 @@
 namespace sectile {
 namespace {
 
-using Stars = std::vector<std::string>;  // what each * of a pattern stood for
+using Stars = std::vector<std::string>;  // what each * of a pattern matched
 
 std::optional<Stars> match(const std::string& pattern, const std::string& name) {
   const auto star = pattern.find('*');
@@ -42,7 +42,7 @@ void require_stars(const std::string& from, const std::string& to) {
     throw std::invalid_argument("a dialect's target \"" + to + "\" has more * than \"" + from + "\"");
 }
 
-// Tensors whose sizes agree but in one dimension, which is what at::cat wants.
+// Tensors whose sizes differ in at most one dimension, as at::cat requires.
 bool joinable(const std::vector<at::Tensor>& parts, std::int64_t dim) {
   return std::all_of(parts.begin(), parts.end(), [&](const at::Tensor& part) {
     if (part.dim() != parts[0].dim() || dim >= part.dim() || part.scalar_type() != parts[0].scalar_type()) return false;

@@ -1,5 +1,5 @@
-// A restricted unpickler over the zip container of torch.save: a stack machine that knows tensors, containers and plain
-// values, and keeps any other class as its bare name.
+// A restricted unpickler over the zip container of torch.save: a stack machine that supports tensors, containers and
+// plain values, and keeps only the name of any other class.
 #include <cstring>
 #include <map>
 #include <unordered_map>
@@ -40,7 +40,7 @@ class PickleReader {
   }
 
  private:
-  static constexpr const char* kMark = "\x01mark";  // a class name that no file can hold
+  static constexpr const char* kMark = "\x01mark";  // a class name that cannot occur in a file
 
   void step(unsigned char opcode) {
     switch (opcode) {
@@ -314,7 +314,7 @@ class PickleReader {
     return result;
   }
 
-  // (storage, offset, size, stride, …) → a view, after checking that all of it lies inside the storage.
+  // (storage, offset, size, stride, …) → a view, after checking that it is inside the storage.
   static at::Tensor tensor(const PythonList& arguments) {
     if (arguments.size() < 4) throw std::runtime_error("is not well formed");
     const auto* all = arguments[0].as<at::Tensor>();
@@ -356,7 +356,7 @@ PythonValue read_torch_file(const fs::path& file) {
     return PickleReader(std::move(bytes), zip).read();
   } catch (const DataError&) {
     throw;
-  } catch (const std::exception& error) {  // LibTorch's own begin a backtrace in the second line
+  } catch (const std::exception& error) {  // LibTorch's exceptions have a backtrace from the second line
     throw DataError(file, "is not a torch.save zip file, or is damaged: " + first_line(error.what()));
   }
 }

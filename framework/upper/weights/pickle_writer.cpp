@@ -1,4 +1,4 @@
-// PythonValue → protocol 2 pickle, in the words that torch.load(weights_only=True) accepts.
+// PythonValue → protocol 2 pickle, with the opcodes that torch.load(weights_only=True) accepts.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -49,7 +49,7 @@ const char* storage_name(at::ScalarType type) {
 class PickleWriter {
  public:
   std::string bytes = "\x80\x02";
-  std::vector<at::Tensor> tensors;  // one storage each, in the order of their keys
+  std::vector<at::Tensor> tensors;  // one storage each, in the order of the keys
 
   void value(const PythonValue& item) {
     std::visit([this](const auto& held) { write(held); }, item.held);
@@ -140,9 +140,9 @@ void write_zip(const fs::path& file, const PickleWriter& pickle) {
   int failure = 0;
   {
     caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t size) {
-      const auto written = size > 0 ? std::fwrite(data, 1, size, out) : 0;  // an empty tensor has no data at all
+      const auto written = size > 0 ? std::fwrite(data, 1, size, out) : 0;  // an empty tensor has no data
       if (written != size && failure == 0) failure = errno;
-      return size;  // reported below, once the archive is closed: its writer must not throw out of a destructor
+      return size;  // reported below, after closing the archive: the writer must not throw from a destructor
     });
     zip.writeRecord("data.pkl", pickle.bytes.data(), pickle.bytes.size());
     zip.writeRecord("byteorder", "little", 6);

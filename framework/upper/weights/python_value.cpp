@@ -16,7 +16,7 @@ const PythonValue* PythonValue::find(const std::string& key) const {
   const PythonValue* found = nullptr;
   for (const auto& [name, item] : *items)
     if (const auto* text = name.as<std::string>(); text && *text == key)
-      found = &item;  // as in Python, the last one counts
+      found = &item;  // as in Python, the last one wins
   return found;
 }
 

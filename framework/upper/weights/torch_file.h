@@ -1,5 +1,5 @@
-// Files that Python's torch.save writes (zip format), and that torch.load(weights_only=True) reads. Nothing in such a
-// file is ever executed: names of unknown classes stay inert values.
+// Files of torch.save (zip format) that torch.load(weights_only=True) can read. Nothing in such a file is ever
+// executed: unknown classes are only stored by name.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,12 @@
 
 namespace sectile {
 
-// One of Python's values, as far as checkpoints need them.
+// A Python value, of the types used in checkpoints.
 struct PythonValue;
 using PythonList = std::vector<PythonValue>;
-using PythonDict = std::vector<std::pair<PythonValue, PythonValue>>;  // in the file's order
+using PythonDict = std::vector<std::pair<PythonValue, PythonValue>>;  // in the order of the file
 
-struct PythonObject {  // an instance of a class that is not looked into
+struct PythonObject {  // an instance of an unknown class
   std::string name;
 };
 
@@ -43,16 +43,17 @@ struct PythonValue {
   const T* as() const {
     return std::get_if<T>(&held);
   }
-  const PythonDict* dict() const;                         // null when it is no dict
+  const PythonDict* dict() const;                         // null if it is not a dict
   const PythonList* list() const;                         // of a list or tuple
-  const PythonValue* find(const std::string& key) const;  // in a dict; null when it is not there
+  const PythonValue* find(const std::string& key) const;  // in a dict; null if missing
 };
 
-// Throws DataError naming the file and the place in it. Tensors are on the CPU and own their memory; those that shared
-// a storage in Python share it here.
+// Throws DataError naming the file and the location in it. Tensors are on the CPU and own their memory; tensors that
+// shared storage in Python also share it here.
 PythonValue read_torch_file(const std::filesystem::path& file);
 
-// Written beside and renamed, so that an interrupted save leaves the earlier file whole. Throws DataError.
+// Writes a temporary file and renames it, so that an interrupted save does not damage the previous file. Throws
+// DataError.
 void write_torch_file(const std::filesystem::path& file, const PythonValue& value);
 
 }  // namespace sectile

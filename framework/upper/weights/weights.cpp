@@ -27,7 +27,7 @@ StateDict all_tensors(torch::nn::Module& module) {
   return state;
 }
 
-// What is known of parameters beside their values, by name.
+// Information about parameters, by name.
 struct Facts {
   std::set<std::string> norm_or_bias, never_decays, head;
   std::map<std::string, int> depth;
@@ -56,7 +56,7 @@ Facts facts_of(torch::nn::Module& module) {
   return facts;
 }
 
-// With * for any characters and ? for one.
+// With * for any characters and ? for one character.
 bool matches_pattern(const std::string& name, const std::string& pattern) {
   return fnmatch(pattern.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
 }
@@ -77,7 +77,7 @@ bool all_frozen(const std::vector<at::Tensor>& parameters) {
   return std::none_of(parameters.begin(), parameters.end(), [](const auto& one) { return one.requires_grad(); });
 }
 
-// A norm without parameters of its own, as with affine = false, follows the nearest module around it that has any.
+// A norm without parameters (affine = false) is treated like the nearest enclosing module that has any.
 void keep_frozen_statistics(torch::nn::Module& module, bool frozen_around) {
   const auto parameters = module.parameters();
   const bool frozen = parameters.empty() ? frozen_around : all_frozen(parameters);
@@ -189,7 +189,7 @@ void to_format(torch::nn::Module& module, at::MemoryFormat format) {
 void to_device(torch::nn::Module& module, const at::Device& device) { module.to(device); }
 void to_double(torch::nn::Module& module) {
   const c10::AutoGradMode no_grad(false);
-  for (auto& [name, tensor] : all_tensors(module))  // Module::to would turn counters into doubles too
+  for (auto& [name, tensor] : all_tensors(module))  // Module::to would also convert counters to double
     if (tensor.is_floating_point()) tensor.set_data(tensor.to(at::kDouble));
 }
 bool is_training(const torch::nn::Module& module) { return module.is_training(); }

@@ -1,4 +1,4 @@
-// Several datasets of the same classes, one after the other.
+// Concatenation of datasets with the same classes.
 #include <algorithm>
 
 #include <sectile/dataset.h>
@@ -61,7 +61,7 @@ class Concat final : public sectile::Dataset {
   }
 
   std::vector<std::shared_ptr<const Dataset>> parts_;
-  std::vector<std::size_t> ends_;  // the first number behind each part
+  std::vector<std::size_t> ends_;  // the index after the last sample of each part
 };
 
 }  // namespace

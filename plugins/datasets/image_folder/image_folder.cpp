@@ -1,4 +1,4 @@
-// Images and masks in folders, paired by name: the layout of most datasets.
+// Images and masks in folders, matched by name: the layout of most datasets.
 #include <algorithm>
 
 #include <sectile/data/image_io.h>

@@ -1,5 +1,5 @@
-// Cross-validation: a dataset in equal folds, one of which is held out. Without a seed the folds are those of
-// scikit-learn's KFold(shuffle=False): stretches of the order, of which the first size % folds are larger by one.
+// Cross-validation: a dataset in equal folds, one of which is held out. Without a seed, the folds are those of
+// scikit-learn's KFold(shuffle=False): contiguous ranges, of which the first size % folds have one sample more.
 #include <algorithm>
 #include <map>
 #include <numeric>
@@ -52,7 +52,7 @@ std::string group_of(const std::string& id, const std::string& pattern) {
   return id.substr(star, end - star);
 }
 
-// A unit stays together: a sample, or a group in the order of its first sample. Returns each sample's unit.
+// Units are not split: a sample, or a group in the order of its first sample. Returns the unit of each sample.
 std::vector<std::size_t> units(const sectile::Dataset& dataset, const std::string& pattern) {
   std::vector<std::size_t> unit(dataset.size());
   std::map<std::string, std::size_t> numbers;

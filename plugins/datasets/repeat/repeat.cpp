@@ -1,4 +1,4 @@
-// The same samples several times in an epoch: for small datasets, and to weigh one part of a concat more.
+// The same samples several times per epoch: for small datasets, and to increase the weight of one part of a concat.
 #include <stdexcept>
 
 #include <sectile/dataset.h>

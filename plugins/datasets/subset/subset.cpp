@@ -1,4 +1,4 @@
-// Part of another dataset: named samples, or a stretch of its order or of a shuffled one.
+// Part of another dataset: samples by index, or a contiguous range, optionally shuffled.
 #include <algorithm>
 #include <cmath>
 #include <numeric>

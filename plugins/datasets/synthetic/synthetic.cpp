@@ -1,6 +1,6 @@
-// Images that are drawn when asked for: a dataset for first runs, tests and documentation that needs no download.
-// The shape alone decides the class. Colors, textures and light are drawn from the same distributions for every class
-// and for the background, so that a model has to look at outlines.
+// Images that are generated on demand: a dataset for first runs, tests and documentation, without a download.
+// The class depends only on the shape. Colors, textures and light have the same distributions for all classes and for
+// the background, so that a model has to learn outlines.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,8 +18,8 @@ namespace {
 using sectile::Random;
 
 constexpr int kBackgroundId = 1;  // segment ids; shapes follow
-constexpr int kPlaces = 30;       // tried for a shape before the image does with fewer
-constexpr int kColors = 40;       // tried for one that stands out
+constexpr int kPlaces = 30;       // attempts to place a shape, before it is omitted
+constexpr int kColors = 40;       // attempts to find a distinct color
 
 struct SyntheticOptions {
   int count = 200;
@@ -64,11 +64,12 @@ struct SyntheticOptions {
 
 enum Kind { circle, square, triangle, star, kKinds };
 
-// Corners around the origin. All kinds cover the area of a circle of radius 1, so that size tells nothing either.
+// Corners around the origin. All kinds have the area of a circle of radius 1, so that size does not depend on the
+// class.
 std::vector<cv::Point2d> outline(Kind kind) {
   constexpr double pi = std::numbers::pi;
   const int corners = kind == circle ? 96 : kind == square ? 4 : kind == triangle ? 3 : 10;
-  constexpr double kInner = 0.45;  // radius of a star's inner corners, of the outer ones
+  constexpr double kInner = 0.45;  // radius of a star's inner corners, relative to the outer ones
   std::vector<cv::Point2d> points;
   double area = 0;
   for (int i = 0; i < corners; ++i) {
@@ -84,7 +85,7 @@ enum class Pattern { plain, stripes, checks, dots, waves, kPatterns };
 
 struct Surface {
   cv::Vec3f color{};
-  cv::Vec3f change{};  // where the pattern is 1
+  cv::Vec3f change{};  // added where the pattern is 1
   Pattern pattern = Pattern::plain;
   double period = 8, cosine = 1, sine = 0, shift = 0;
 
@@ -115,7 +116,7 @@ cv::Vec3f draw_color(Random& random) {
   return color;
 }
 
-// One that differs clearly from all that are there; the last drawn where none does.
+// A color that clearly differs from all others; the last one tried if none does.
 Surface draw_surface(Random& random, const std::vector<Surface>& others, double texture) {
   constexpr double kClear = 80;
   Surface surface;
@@ -135,10 +136,10 @@ Surface draw_surface(Random& random, const std::vector<Surface>& others, double 
 
 struct Shape {
   Kind kind = circle;
-  int area = 0;  // before anything covered it
+  int area = 0;  // before it is covered by others
 };
 
-// What is where, before it is painted: shape i has segment id kBackgroundId + 1 + i.
+// The layout, before painting: shape i has segment id kBackgroundId + 1 + i.
 struct Scene {
   cv::Mat ids{};  // 32S
   std::vector<Shape> shapes{};
@@ -209,9 +210,9 @@ class Synthetic final : public sectile::Dataset {
     return scene;
   }
 
-  // False, and nothing done, where it would cover too much of what is there.
+  // Returns false without a change if it would cover too much of other shapes.
   bool put(Scene& scene, Kind kind, Random& random) const {
-    constexpr int kFraction = 4;  // bits behind the point of fillPoly's positions
+    constexpr int kFraction = 4;  // fractional bits of fillPoly's positions
     const int height = scene.ids.rows, width = scene.ids.cols;
     const double radius = random.uniform(options_.radius[0], options_.radius[1]) * std::min(height, width);
     const double x = random.uniform(radius, width - radius), y = random.uniform(radius, height - radius);
@@ -256,7 +257,7 @@ class Synthetic final : public sectile::Dataset {
     return image;
   }
 
-  // Nearly normal: the sum of four bytes of one draw, whose deviation is 147.8.
+  // Approximately normal: the sum of four bytes of one draw, with a standard deviation of 147.8.
   float noise(Random& random) const {
     const std::uint64_t bits = random.bits();
     const int sum = static_cast<int>((bits & 255) + (bits >> 8 & 255) + (bits >> 16 & 255) + (bits >> 24 & 255));

@@ -1,5 +1,5 @@
 // PASCAL VOC (Everingham et al. 2010; http://host.robots.ox.ac.uk/pascal/VOC/voc2012/): 20 classes of things and the
-// background, masks as palette PNG, a mask of objects beside that of classes, and 255 for outlines and what is unclear.
+// background, masks as palette PNG, masks of objects in addition to classes, and 255 for outlines and uncertain pixels.
 #include <algorithm>
 #include <map>
 
@@ -49,8 +49,8 @@ struct VocOptions {
   }
 };
 
-// Bit i of a class number, three at a time, goes to red, green and blue from the highest bit down: the official
-// color map (VOCcolormap.m of the development kit).
+// The bits of a class number, three at a time, are assigned to red, green and blue from the highest bit down: the
+// official color map (VOCcolormap.m of the development kit).
 std::array<std::uint8_t, 3> color_of(int number) {
   std::array<std::uint8_t, 3> color{};
   for (int bit = 7; number; number >>= 3, --bit)
@@ -95,12 +95,12 @@ cv::Mat read_labels(const fs::path& mask) {
   return labels;
 }
 
-// An object's class is the one that most of its pixels have: the class masks of augmented sets differ a little. One
-// whose class is all void does not count.
+// An object's class is that of most of its pixels: the class masks of augmented sets differ slightly. Objects with only
+// void pixels do not count.
 std::vector<sectile::Instance> read_instances(const fs::path& mask, const cv::Mat& labels, const fs::path& other) {
   const cv::Mat objects = read_numbers(mask);
   demand_size(mask, objects, labels, other);
-  std::map<int, std::array<int, kClasses>> pixels;  // of each class, by object
+  std::map<int, std::array<int, kClasses>> pixels;  // per class, by object
   for (int y = 0; y < objects.rows; ++y)
     for (int x = 0; x < objects.cols; ++x) {
       const int object = objects.at<std::uint8_t>(y, x), label = labels.at<std::int16_t>(y, x);
@@ -140,7 +140,7 @@ class Voc final : public sectile::Dataset {
     sample.id = entry.name;
     if (wanted.image) sample.image = sectile::read_image(entry.image);
     if (entry.labels.empty() || (!wanted.labels && !objects)) return sample;
-    sample.labels = read_labels(entry.labels);  // which say the objects' classes
+    sample.labels = read_labels(entry.labels);  // needed for the objects' classes
     if (wanted.image) demand_size(entry.labels, sample.labels, sample.image, entry.image);
     if (objects) sample.instances = read_instances(entry.objects, sample.labels, entry.labels);
     return sample;

@@ -1,4 +1,4 @@
-// Cross entropy per pixel; binary cross entropy per class where classes overlap.
+// Cross entropy per pixel; binary cross entropy per class if classes overlap.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/matmul.h>
@@ -28,8 +28,8 @@ struct CrossEntropyOptions {
   }
 };
 
-// Where classes lie: [N, C, pixels], or [N, pixels, C] for many classes that lie last in memory. Softmax copies such
-// logits otherwise, which is the faster way only while the classes are few.
+// The class dimension: [N, C, pixels], or [N, pixels, C] for many classes that are last in memory. With [N, C, pixels],
+// softmax copies such logits, which is only faster for few classes.
 struct Scores {
   at::Tensor values;
   int dim;
@@ -41,7 +41,7 @@ Scores scores(const at::Tensor& logits) {
   return {logits.flatten(2), 1};
 }
 
-// 0 / 0 is 0, with a gradient: nothing counted.
+// 0 / 0 is 0, with a gradient: all pixels are ignored.
 at::Tensor mean(const at::Tensor& sum, const at::Tensor& total) { return sum / (total + (total == 0)); }
 
 class CrossEntropy final : public sectile::DenseLoss {
@@ -85,7 +85,7 @@ class CrossEntropy final : public sectile::DenseLoss {
   at::Tensor weights_for(const at::Tensor& logits) const {
     return weights_.defined() ? weights_.to(logits.options()) : at::ones({logits.size(1)}, logits.options());
   }
-  at::Tensor weights_per_class(const at::Tensor& logits) const {  // [C, 1, …], which goes with [N, C, …]
+  at::Tensor weights_per_class(const at::Tensor& logits) const {  // [C, 1, …], broadcasts with [N, C, …]
     std::vector<std::int64_t> shape(static_cast<std::size_t>(logits.dim() - 1), 1);
     shape[0] = -1;
     return weights_for(logits).view(shape);
@@ -98,7 +98,7 @@ class CrossEntropy final : public sectile::DenseLoss {
     return mean(sum, factor.sum());
   }
 
-  // Each pixel has a distribution over classes, as mixing transforms leave it.
+  // Each pixel has a distribution over classes, as after mixing transforms.
   at::Tensor soft(const at::Tensor& logits, const at::Tensor& labels) const {
     const auto counted = (labels >= 0).all(1, /*keepdim=*/true);
     const auto target = labels * (1 - smoothing_) + smoothing_ / static_cast<double>(logits.size(1));

@@ -1,5 +1,5 @@
-// Soft Dice loss (Milletari et al. 2016, "V-Net"): the overlap of predicted and true areas, class by class. Its sums
-// span the whole batch of all ranks unless every sample is asked to stand for itself.
+// Soft Dice loss (Milletari et al. 2016, "V-Net"): the overlap of predicted and true areas, per class. Sums are over
+// the whole batch of all ranks, or per sample as an option.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
@@ -42,7 +42,7 @@ struct DiceOptions {
   }
 };
 
-// Of each sample and class: [N, C], float64, because a volume's pixels are too many for a float32 sum.
+// Per sample and class: [N, C], float64, because a volume has too many pixels for a float32 sum.
 struct Areas {
   at::Tensor overlap, predicted, wanted;
 };

@@ -1,5 +1,5 @@
-// Focal loss (Lin et al. 2017, "Focal Loss for Dense Object Detection"): cross entropy in which pixels that are already
-// right weigh little.
+// Focal loss (Lin et al. 2017, "Focal Loss for Dense Object Detection"): cross entropy with a low weight for pixels
+// that are already correct.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/tensor.h>
@@ -36,7 +36,7 @@ struct FocalOptions {
   }
 };
 
-// (1 - p)^gamma. The lower limit keeps the gradient finite where p is 1 and gamma below 1.
+// (1 - p)^gamma. The lower limit keeps the gradient finite if p is 1 and gamma is below 1.
 at::Tensor modulation(const at::Tensor& missing, double gamma) { return missing.clamp_min(1e-12).pow(gamma); }
 
 at::Tensor mean(const at::Tensor& loss, const at::Tensor& counted) {
@@ -86,7 +86,7 @@ class Focal final : public sectile::DenseLoss {
   }
 
  private:
-  at::Tensor alpha_per_class(const at::Tensor& logits) const {  // [C, 1, …], which goes with [N, C, …]
+  at::Tensor alpha_per_class(const at::Tensor& logits) const {  // [C, 1, …], broadcasts with [N, C, …]
     std::vector<std::int64_t> shape(static_cast<std::size_t>(logits.dim() - 1), 1);
     shape[0] = -1;
     return alpha_.to(logits.options()).view(shape);

@@ -1,4 +1,4 @@
-// Intersection over union per class and its mean, from one confusion matrix over all images.
+// Intersection over union (IoU) per class and mean IoU, from one confusion matrix over all images.
 #include <sectile/confusion_metric.h>
 
 namespace {

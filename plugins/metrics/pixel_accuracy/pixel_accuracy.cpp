@@ -1,4 +1,4 @@
-// The share of pixels whose class is right, overall and as a mean over classes.
+// Pixel accuracy, overall and as a mean over classes.
 #include <sectile/confusion_metric.h>
 
 namespace {

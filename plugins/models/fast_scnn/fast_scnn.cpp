@@ -1,8 +1,8 @@
 // Fast-SCNN (Poudel, Liwicki and Cipolla 2019, arXiv:1902.04502), with the two auxiliary heads, parameter names and
-// initialisation of mmsegmentation's fast_scnn configuration, whose weights load as they are.
+// initialization of mmsegmentation's fast_scnn configuration, whose weights load without conversion.
 //
-// Logits leave at an eighth of the image's size. The auxiliary ones (a thirty-second of the size for the global
-// features, an eighth for the detail) exist in training mode only: evaluation does not pay for them.
+// Logits have 1/8 of the image's size. Auxiliary logits (1/32 for the global features, 1/8 for the detail) are computed
+// in training mode only.
 #include <ATen/ops/feature_dropout.h>
 #include <torch/nn/init.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 namespace nn = sectile::nn;
 
-constexpr int kDetailChannels = 64;   // of the learned down-sampling, at 1/8
+constexpr int kDetailChannels = 64;   // of the learned downsampling, at 1/8
 constexpr int kGlobalChannels = 128;  // of the global features, at 1/32
 constexpr int kFusedChannels = 128;
 constexpr int kAuxiliaryChannels = 32;
@@ -36,7 +36,7 @@ struct FastScnnOptions {
   }
 };
 
-// With mmsegmentation's names, and activated at its end only.
+// With mmsegmentation's names, and an activation only at the end.
 nn::DepthwiseSeparableConv separable(torch::nn::Module& owner, const std::string& path, int in, int out, int stride,
                                      double momentum) {
   return {owner,
@@ -95,7 +95,7 @@ class GlobalFeatureExtractor final {
  private:
   static std::vector<nn::InvertedResidual> bottlenecks(torch::nn::Module& owner, const std::string& path,
                                                        double momentum) {
-    constexpr int kBlocks = 3;  // in each bottleneck; the first of them strides
+    constexpr int kBlocks = 3;  // in each bottleneck; only the first one has a stride
     std::vector<nn::InvertedResidual> blocks;
     int in = kDetailChannels, number = 1;
     for (const auto& [out, stride] : {std::pair(64, 2), std::pair(96, 2), std::pair(kGlobalChannels, 1)}) {
@@ -156,7 +156,7 @@ class FeatureFusion final {
   nn::ConvNormAct higher_;
 };
 
-// Convolutions, dropout of whole channels, and a classifier of each pixel.
+// Convolutions, dropout of whole channels, and a classifier per pixel.
 template <class Block>
 class Head final {
  public:
@@ -176,7 +176,7 @@ class Head final {
   const nn::Conv& classifier() const { return *classifier_; }
 
  private:
-  const torch::nn::Module& level_;  // which holds the layers
+  const torch::nn::Module& level_;  // contains the layers
   std::vector<Block> convs_;
   std::shared_ptr<nn::Conv> classifier_;
   double dropout_;
@@ -237,7 +237,7 @@ class FastScnn : public torch::nn::Module, public sectile::WeightRules {
     return {level, {conv}, kAuxiliaryChannels, classes, options.dropout};
   }
 
-  // As mmsegmentation does: He's normal distribution over outgoing connections; classifiers start near zero.
+  // As in mmsegmentation: He normal initialization with fan-out; classifiers start near zero.
   void initialize() {
     for (const auto& module : modules(/*include_self=*/false))
       if (const auto* conv = dynamic_cast<const nn::Conv*>(module.get()))

@@ -1,6 +1,6 @@
-// U-Net (Ronneberger, Fischer and Brox 2015, arXiv:1505.04597), its convolutions padded so that the logits have the
-// image's size. Parameter names are those of the wide-spread PyTorch U-Net (milesial/Pytorch-UNet), whose weights
-// load as they are.
+// U-Net (Ronneberger, Fischer and Brox 2015, arXiv:1505.04597), with padded convolutions, so that the logits have the
+// image's size. Parameter names are those of the popular PyTorch U-Net (milesial/Pytorch-UNet), whose weights load
+// without conversion.
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/upsample_bilinear2d.h>
@@ -46,7 +46,7 @@ struct UNetOptions {
   }
 };
 
-// Two 3x3 convolutions, each with norm and ReLU. The names 0, 1, 3, 4 leave 2 and 5 to the activations.
+// Two 3x3 convolutions, each with norm and ReLU, named 0, 1, 3, 4; 2 and 5 are the activations of the original.
 class DoubleConv final {
  public:
   DoubleConv(torch::nn::Module& owner, const std::string& path, int in, int middle, int out, Norm norm)
@@ -67,7 +67,7 @@ class DoubleConv final {
   nn::ConvNormAct second_;
 };
 
-// Where the skip has an odd size, pooling dropped its last row or column: zeros take its place, right and bottom first.
+// If the skip has an odd size, pooling dropped its last row or column: pads with zeros, right and bottom first.
 at::Tensor pad_like(const at::Tensor& x, const at::Tensor& skip) {
   const auto rows = skip.size(2) - x.size(2), columns = skip.size(3) - x.size(3);
   if (rows == 0 && columns == 0) return x;
@@ -86,7 +86,7 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
   }
 
   sectile::ModelTraits traits() const {
-    const int least = 1 << poolings();  // a smaller image would be pooled away
+    const int least = 1 << poolings();  // smaller images would be pooled to size 0
     return {.least = {1, least, least}};
   }
 
@@ -110,7 +110,7 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
   at::Tensor adapt(const std::string& name, const at::Tensor& tensor, at::IntArrayRef wanted) const override {
     return name == "inc.double_conv.0.weight" ? sectile::adapt_input_channels(tensor, wanted[1]) : at::Tensor();
   }
-  // Stages of the way down, "inc" and "down1", "down2", …; the way up learns at the full rate.
+  // Stages of the encoder: "inc", "down1", "down2", …; the decoder has the full learning rate.
   int depth(const std::string& parameter) const override {
     if (parameter.rfind("inc.", 0) == 0) return 0;
     return parameter.rfind("down", 0) == 0 ? std::stoi(parameter.substr(4)) : -1;
@@ -123,8 +123,7 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
   };
 
   std::size_t poolings() const { return options_.widths.size() - 1; }
-  // How much narrower than in `widths` the maps are that bilinear interpolation will double: it cannot halve them
-  // itself.
+  // Divisor of the channels before bilinear upsampling, which, unlike a transposed convolution, cannot halve them.
   int narrowing() const { return options_.up == Up::bilinear ? 2 : 1; }
 
   void register_way_down(int channels) {
@@ -140,7 +139,7 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
   void register_way_up() {
     const auto& widths = options_.widths;
     for (std::size_t i = 1; i <= poolings(); ++i) {
-      const std::size_t to = poolings() - i;  // the level that the skip comes from
+      const std::size_t to = poolings() - i;  // the level of the skip
       const auto path = "up" + std::to_string(i);
       std::shared_ptr<nn::Conv> up;
       if (options_.up == Up::transposed)

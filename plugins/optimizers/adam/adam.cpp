@@ -1,4 +1,4 @@
-// Adam (Kingma and Ba 2015) on LibTorch's fused kernel.
+// Adam (Kingma and Ba 2015) with LibTorch's fused kernel.
 #include <ATen/ops/_fused_adam.h>
 
 #include <sectile/foreach_optimizer.h>

@@ -1,4 +1,4 @@
-// AdamW (Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization") on LibTorch's fused kernel.
+// AdamW (Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization") with LibTorch's fused kernel.
 #include <ATen/ops/_fused_adamw.h>
 
 #include <sectile/foreach_optimizer.h>

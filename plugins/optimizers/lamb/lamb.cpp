@@ -1,7 +1,7 @@
-// LAMB (You et al. 2020, "Large Batch Optimization for Deep Learning", algorithm 2), by the conventions of NVIDIA's
-// NVLAMB and of timm's Lamb: moments are corrected for their start at zero; the trust ratio is the norm of a parameter
-// over that of its step, 1 where either is 0; a parameter without weight decay gets none. Unlike theirs, gradients are
-// not clipped here: that is the training's own option.
+// LAMB (You et al. 2020, "Large Batch Optimization for Deep Learning", algorithm 2), with the conventions of NVIDIA's
+// NVLAMB and timm's Lamb: moments are bias-corrected; the trust ratio is the norm of a parameter over that of its step,
+// 1 if either is 0; parameters without weight decay have no trust ratio. Unlike there, gradients are not clipped here:
+// use the training option.
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_addcmul.h>
@@ -35,7 +35,7 @@ struct LambOptions : sectile::MomentOptions {
   }
 };
 
-// How much of a running mean is there already, by the number of updates: double [parameters].
+// Bias correction of a running mean, by the number of updates: double [parameters].
 at::Tensor filled(const std::vector<at::Tensor>& counts, double beta) {
   return 1 - at::pow(beta, at::stack(counts).to(at::kDouble));
 }
@@ -55,7 +55,7 @@ class Lamb final : public sectile::ForeachOptimizer {
     at::_foreach_add_(tensors.parameters, updates, -lr);
   }
 
-  // The step that Adam would take, before the learning rate.
+  // The step of Adam, without the learning rate.
   std::vector<at::Tensor> adam_updates(sectile::ForeachTensors& tensors) const {
     const auto [beta1, beta2] = options_.betas;
     auto &means = tensors.state["exp_avg"], &squares = tensors.state["exp_avg_sq"];

@@ -1,5 +1,5 @@
-// Stochastic gradient descent with momentum as torch.optim.SGD has it (Sutskever et al. 2013, with the learning rate
-// outside the momentum), on LibTorch's fused kernel.
+// Stochastic gradient descent with momentum as in torch.optim.SGD (Sutskever et al. 2013, with the learning rate
+// outside the momentum), with LibTorch's fused kernel.
 #include <ATen/ops/_foreach_add.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -47,7 +47,7 @@ class Sgd final : public sectile::ForeachOptimizer {
                     options_.momentum, lr, options_.dampening, options_.nesterov, /*maximize=*/false, tensors.first);
   }
 
-  // LibTorch's fused CPU kernel leaves such parameters as they are (pytorch/pytorch issue 191763).
+  // LibTorch's fused CPU kernel does not update such parameters (pytorch/pytorch issue 191763).
   static bool narrow_on_cpu(const at::Tensor& parameter) { return parameter.is_cpu() && parameter.element_size() < 4; }
 
   void unfused(sectile::ForeachTensors& tensors, double lr, double weight_decay) const {

@@ -1,5 +1,5 @@
-// The samples in the order of the data. An epoch of fewer goes on where the one before ended; after the last sample
-// comes the first again.
+// The samples in the order of the dataset. If an epoch has fewer samples, the next one continues where it ended; the
+// first sample follows the last.
 #include <sectile/sampler.h>
 
 namespace {

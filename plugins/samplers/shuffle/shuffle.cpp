@@ -1,5 +1,5 @@
-// Every sample once, in an order of its own for each epoch. An epoch of more samples than there are goes through them
-// again, in another order.
+// Every sample once, in a different random order in each epoch. If an epoch has more samples than the dataset, they are
+// repeated in another order.
 #include <algorithm>
 #include <numeric>
 

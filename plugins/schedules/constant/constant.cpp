@@ -1,4 +1,4 @@
-// The learning rate stays as it is.
+// Constant learning rate.
 #include <sectile/schedule.h>
 
 namespace {

@@ -1,5 +1,5 @@
-// Half a cosine from the learning rate down to a small one (Loshchilov and Hutter 2017, "SGDR", without restarts):
-// torch's CosineAnnealingLR over the whole run.
+// Half a cosine from the learning rate to a minimum (Loshchilov and Hutter 2017, "SGDR", without restarts): torch's
+// CosineAnnealingLR over the whole run.
 #include <cmath>
 #include <numbers>
 

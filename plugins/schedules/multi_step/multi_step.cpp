@@ -1,4 +1,4 @@
-// The learning rate falls by a factor at given steps: torch's MultiStepLR.
+// Decreases the learning rate by a factor at given steps: torch's MultiStepLR.
 #include <algorithm>
 #include <cmath>
 

@@ -1,6 +1,5 @@
 // The 1cycle policy (Smith and Topin 2018, "Super-Convergence"): torch's OneCycleLR with max_lr = lr over the whole
-// run. Only the learning rate is cycled: momentum stays as the optimizer's options say, as with torch's
-// cycle_momentum=False.
+// run. Only the learning rate is cycled: momentum is constant, as with torch's cycle_momentum=False.
 #include <cmath>
 #include <numbers>
 
@@ -38,7 +37,7 @@ class OneCycle final : public sectile::Schedule {
   double factor(const sectile::SchedulePoint& at) const override {
     const double step = static_cast<double>(at.step), total = static_cast<double>(at.total);
     const double first = 1 / options_.div_factor, last = first / options_.final_div_factor;
-    // The steps at which phases end, which need not be whole.
+    // The steps at which phases end; may be fractional.
     const double top = options_.pct_start * total - 1, end = total - 1;
     if (step <= top) return between(first, 1, step, 0, top);
     if (!options_.three_phase) return between(1, last, step, top, end);

@@ -1,5 +1,5 @@
-// The learning rate falls when evaluations no longer get better: torch's ReduceLROnPlateau with eps = 0, replayed over
-// all evaluations so far. An evaluation without a value (NaN) is never better.
+// Decreases the learning rate when evaluations stop improving: torch's ReduceLROnPlateau with eps = 0, computed from
+// all evaluations so far. A NaN value is never an improvement.
 #include <algorithm>
 #include <limits>
 

@@ -1,4 +1,4 @@
-// The learning rate falls to zero as a power of the steps that are left.
+// Decreases the learning rate to zero with a power of the remaining steps.
 #include <cmath>
 
 #include <sectile/schedule.h>

@@ -1,4 +1,4 @@
-// The learning rate falls by a factor at regular intervals: torch's StepLR.
+// Decreases the learning rate by a factor at regular intervals: torch's StepLR.
 #include <cmath>
 
 #include <sectile/schedule.h>

@@ -1,4 +1,4 @@
-// Random brightness and contrast by the formula of albumentations' RandomBrightnessContrast: x * alpha + beta.
+// Random brightness and contrast with the formula of albumentations' RandomBrightnessContrast: x * alpha + beta.
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -36,7 +36,7 @@ struct BrightnessContrastOptions {
   }
 };
 
-// Whole numbers are cut off, not rounded, and what leaves the range is set to its end, as in albumentations.
+// Integers are truncated, not rounded, and clipped to their range, as in albumentations.
 template <class T>
 void adjust_by_table(cv::Mat& image, float alpha, float beta) {
   constexpr int kLargest = std::numeric_limits<T>::max();
@@ -50,7 +50,7 @@ void adjust_by_table(cv::Mat& image, float alpha, float beta) {
                  [&](T value) { return table[value]; });
 }
 
-void adjust_float(cv::Mat& image, double alpha, double beta) {  // whose range is not known: nothing is cut off
+void adjust_float(cv::Mat& image, double alpha, double beta) {  // the range is unknown: not clipped
   cv::Mat adjusted;
   image.convertTo(adjusted, -1, alpha, beta);
   image = adjusted;

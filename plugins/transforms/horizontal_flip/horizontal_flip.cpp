@@ -1,4 +1,4 @@
-// Exchanges left and right.
+// Flips images left to right.
 #include <sectile/transform.h>
 
 namespace {

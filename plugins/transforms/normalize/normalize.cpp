@@ -1,4 +1,4 @@
-// Notes mean and deviation in the sample. Pixels keep their type until the batch is made, where both are applied once.
+// Stores mean and deviation in the sample. Pixels keep their type; both are applied once, when the batch is made.
 #include <optional>
 #include <vector>
 

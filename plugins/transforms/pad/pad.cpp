@@ -1,4 +1,4 @@
-// Adds a border until a size, or a multiple of a number, is reached. Never cuts.
+// Pads images to a size or a multiple of a number. Never crops.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace {
 
-constexpr int kUsualDivisor = 32;  // of encoders with five halvings
+constexpr int kUsualDivisor = 32;  // of encoders with five downsampling steps
 
 enum class Position { start, center, end };
 
@@ -76,7 +76,7 @@ class Pad final : public sectile::GeometricTransform {
     const int divisor = options_.divisor.value_or(options_.size.empty() ? kUsualDivisor : 1);
     return (wanted + divisor - 1) / divisor * divisor;
   }
-  int before(int length, int padded) const {  // negative: the result begins outside the image
+  int before(int length, int padded) const {  // negative: the result starts outside the image
     const int border = padded - length;
     return options_.position == Position::start ? 0 : options_.position == Position::center ? -(border / 2) : -border;
   }

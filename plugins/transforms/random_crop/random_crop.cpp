@@ -1,4 +1,4 @@
-// Cuts a window of fixed size at a random place, so that images of any size make batches.
+// Crops a window of fixed size at a random position, so that images of any size can be batched.
 #include <algorithm>
 #include <map>
 #include <string>
@@ -74,7 +74,7 @@ class RandomCrop final : public sectile::GeometricTransform {
   }
 
  private:
-  // Where the window begins: inside the image, or, where the window is larger, so that the image is inside it.
+  // The start of the window: inside the image, or, if the window is larger, so that the image is inside the window.
   static int place(int length, int window, sectile::Draw& draw) {
     const int lowest = std::min(0, length - window), highest = std::max(0, length - window);
     return lowest == highest ? lowest : lowest + static_cast<int>(draw.random.below(highest - lowest + 1));

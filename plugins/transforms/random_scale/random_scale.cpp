@@ -1,4 +1,4 @@
-// Makes the image larger or smaller by a random factor: the scale jitter of semantic segmentation, before a crop.
+// Resizes the image by a random factor: the scale jitter of semantic segmentation, before a crop.
 #include <algorithm>
 #include <array>
 #include <cmath>

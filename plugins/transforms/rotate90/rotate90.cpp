@@ -1,4 +1,4 @@
-// Turns by quarters, which mixes no pixels: for images without an upside.
+// Rotates by multiples of 90 degrees, without interpolation: for images without a natural orientation.
 #include <sectile/transform.h>
 
 namespace {
@@ -15,7 +15,7 @@ struct Rotate90Options {
   }
 };
 
-// In the plane of height and width, counter-clockwise as seen.
+// In the plane of height and width, counter-clockwise.
 sectile::Warp turn(const sectile::Extent& from, int quarters) {
   sectile::Warp warp;
   warp.size = quarters == 2 ? from : sectile::Extent{from.depth, from.width, from.height};

@@ -1,4 +1,4 @@
-// Exchanges top and bottom: for images without an upside, such as those from microscopes and aeroplanes.
+// Flips images top to bottom: for images without a natural orientation, such as microscopy and aerial images.
 #include <sectile/transform.h>
 
 namespace {

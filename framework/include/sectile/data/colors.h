@@ -1,4 +1,4 @@
-// Colors for classes of which no file says any.
+// Default colors of classes.
 #pragma once
 
 #include <array>
@@ -8,7 +8,8 @@
 
 namespace sectile {
 
-// RGB; neighbours in number differ clearly in hue, and colors of like hue in brightness. The same for ever.
+// RGB; consecutive numbers differ clearly in hue, and colors of similar hue in brightness. Never changes between
+// versions.
 SECTILE_EXPORT std::array<std::uint8_t, 3> distinct_color(int index);
 
 }  // namespace sectile

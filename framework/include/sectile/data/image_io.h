@@ -1,5 +1,5 @@
-// Images in files: PNG, JPEG, TIFF, WebP, BMP and PNM are read, PNG and TIFF written. The first bytes of a file say
-// its format when reading, never its name. All functions may be called from several threads at once.
+// Image files: reads PNG, JPEG, TIFF, WebP, BMP and PNM, writes PNG and TIFF. When reading, the format is detected from
+// the first bytes of the file, never from its name. All functions may be called from several threads at once.
 #pragma once
 
 #include <array>
@@ -16,46 +16,48 @@ namespace sectile {
 
 using Palette = std::vector<std::array<std::uint8_t, 3>>;  // RGB, by pixel value
 
-// H x W of 1 to 512 channels: 1 grey or palette index, 2 grey and alpha, 3 RGB, 4 RGB and alpha; from TIFF and PAM any
-// number, of any meaning. 8U or 16U; from TIFF also 16S and 32F.
+// H x W with 1 to 512 channels: 1 grayscale or palette index, 2 grayscale and alpha, 3 RGB, 4 RGB and alpha; from TIFF
+// and PAM any number, with any meaning. 8U or 16U; from TIFF also 16S and 32F.
 struct RawImage {
   cv::Mat pixels{};
   Palette palette{};  // not empty: pixels are 8U indexes into it
 };
 
 struct ImageInfo {
-  cv::Size size{};  // as read_raw_image gives it, after orientation
+  cv::Size size{};  // as in read_raw_image, after orientation
   int channels = 0;
   int depth = 0;  // CV_8U, CV_16U, CV_16S or CV_32F
   int pages = 1;
 };
 
-// The stored values: grey of 1, 2 and 4 bits becomes 8U of 0 to 1, 3 and 15 (masks keep their numbers). What is needed
-// to see the image right is done: the orientation that EXIF (JPEG, WebP) and TIFF state is applied, CMYK and YCbCr
-// become RGB, and where a file says that 0 is white (TIFF, PBM), values are turned round so that 0 is black.
-// Floating-point samples of 16 and 64 bits become 32F. Not applied: color profiles, gamma, PNG's transparent colors
-// (tRNS) and eXIf.
+// The stored values: grayscale of 1, 2 and 4 bits becomes 8U of 0 to 1, 3 and 15 (masks keep their numbers). Applied:
+// the orientation from EXIF (JPEG, WebP) and TIFF, conversion of CMYK and YCbCr to RGB, and inversion if 0 is white in
+// the file (TIFF, PBM), so that 0 is black. Floating-point samples of 16 and 64 bits become 32F. Not applied: color
+// profiles, gamma, PNG's transparent colors (tRNS) and eXIf.
 // page: from 0; only TIFF has more than one.
-// Throws DataError naming the file and what is wrong with it. What a file states is checked before memory is asked for.
+// Throws DataError naming the file and what is wrong with it. Sizes in a file are checked before memory is allocated.
 SECTILE_EXPORT RawImage read_raw_image(const std::filesystem::path& file, int page = 0);
 
-// For networks: read_raw_image with palettes looked up, alpha dropped (a second or fourth channel that the file says is
-// alpha), and values that end at less than their depth (1, 2 and 4 bits, PNM's maxval) scaled to 0..255 or 0..65535.
-// So 1 or 3 channels of 8U or 16U; TIFFs and PAMs of other channels, and 16S and 32F, come as they are.
+// For networks: read_raw_image with palettes applied, alpha dropped (a second or fourth channel that the file declares
+// as alpha), and values with a smaller range than their type (1, 2 and 4 bits, PNM's maxval) scaled to 0..255 or
+// 0..65535. The result has 1 or 3 channels of 8U or 16U; TIFFs and PAMs with other channels, and 16S and 32F, are not
+// changed.
 SECTILE_EXPORT cv::Mat read_image(const std::filesystem::path& file, int page = 0);
 
-// Only from the header, of a TIFF from the page's. Throws DataError.
+// Reads only the header (of a TIFF, that of the page). Throws DataError.
 SECTILE_EXPORT ImageInfo read_info(const std::filesystem::path& file, int page = 0);
 SECTILE_EXPORT cv::Size read_size(const std::filesystem::path& file, int page = 0);
 
-// How names of image files end, in lower case: ".png", ".jpg", … For finding them in a folder.
+// Suffixes of image files, in lower case: ".png", ".jpg", … For finding them in a folder.
 SECTILE_EXPORT const std::vector<std::string>& image_suffixes();
 
-// 8U or 16U, 1 to 4 channels; with a palette 8U of 1 channel. Written beside and renamed. Throws DataError.
+// 8U or 16U, 1 to 4 channels; with a palette 8U and 1 channel. Written to a temporary file and renamed. Throws
+// DataError.
 SECTILE_EXPORT void write_png(const std::filesystem::path& file, const cv::Mat& pixels, const Palette& palette = {});
 
-// 8U, 16U, 16S or 32F of 1 to 512 channels, interleaved and deflated; beyond 4 GiB as BigTIFF. Two and four channels of
-// 8U and 16U end with alpha, as in RawImage. Written beside and renamed. Throws DataError.
+// 8U, 16U, 16S or 32F with 1 to 512 channels, interleaved and deflated; beyond 4 GiB as BigTIFF. With two and four
+// channels of 8U and 16U, the last one is alpha, as in RawImage. Written to a temporary file and renamed. Throws
+// DataError.
 SECTILE_EXPORT void write_tiff(const std::filesystem::path& file, const cv::Mat& pixels);
 
 }  // namespace sectile

@@ -1,5 +1,5 @@
-// Options that stand in a JSON file of their own, for a dataset whose classes are shared by several specs: read with
-// the same rules and messages as a spec, without JSON types in the plugin.
+// Options in a separate JSON file, for a dataset whose classes are shared by several specs: read with the same rules
+// and messages as a spec, without JSON types in the plugin.
 #pragma once
 
 #include <filesystem>

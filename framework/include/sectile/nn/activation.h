@@ -1,4 +1,4 @@
-// Activations by name, for layers that end in one.
+// Activations by name, for layers with an activation.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,8 +7,8 @@
 
 namespace sectile::nn {
 
-// Their constants are PyTorch's defaults: leaky_relu's slope is 0.01, elu's alpha and softplus's beta are 1. gelu is
-// the exact one, by the error function; gelu_tanh its approximation (Hendrycks and Gimpel 2016, arXiv:1606.08415).
+// Constants are PyTorch's defaults: leaky_relu's slope is 0.01, elu's alpha and softplus's beta are 1. gelu is exact,
+// with the error function; gelu_tanh is its approximation (Hendrycks and Gimpel 2016, arXiv:1606.08415).
 enum class Activation {
   none,
   relu,
@@ -27,9 +27,9 @@ enum class Activation {
   softplus
 };
 
-// Of each element of a float tensor of any shape. May overwrite `input`, so hand over a result that nothing else reads
-// and that no step of the way back needs: that of a convolution, a norm, a linear layer or a sum. While gradients are
-// recorded it is overwritten only where the activation's own gradient can do with the result.
+// Elementwise, for a float tensor of any shape. May overwrite `input`, so pass a result that is not used elsewhere and
+// not needed by the backward pass: that of a convolution, a norm, a linear layer or a sum. While gradients are
+// recorded, it is overwritten only if the activation's gradient can be computed from the result.
 SECTILE_EXPORT at::Tensor activate(at::Tensor input, Activation activation);
 
 }  // namespace sectile::nn

@@ -1,4 +1,4 @@
-// Convolution, norm, activation: what most networks are made of.
+// Convolution, norm, activation: the basic block of most networks.
 #pragma once
 
 #include <memory>
@@ -22,27 +22,27 @@ struct ConvNormActOptions {
   PerAxis dilation = 1;
   int groups = 1;
   int dimensions = 2;
-  std::optional<bool> bias{};  // unless given: where no norm follows
+  std::optional<bool> bias{};  // default: if no norm follows
   Norm norm = Norm::batch;
   double eps = 1e-5;
   double momentum = 0.1;
   Activation activation = Activation::relu;
 };
 
-// Two layers of `owner`, at the given paths below it, and how they follow each other. No module itself: the layers
-// carry their roles, so whoever holds this has nothing to forward. Copies share the layers.
+// Two layers, registered in `owner` at the given paths. Not a module itself: the layers implement their roles, so the
+// owner does not forward them. Copies share the layers.
 class SECTILE_EXPORT ConvNormAct final {
  public:
   ConvNormAct(torch::nn::Module& owner, const Names& names, const ConvNormActOptions& options);
   at::Tensor forward(const at::Tensor& input) const;  // float [N, C, (D,) H, W] → [N, C', (D',) H', W']
-  at::Tensor forward(const at::Tensor& a, const at::Tensor& b) const;  // of both, joined along their channels
+  at::Tensor forward(const at::Tensor& a, const at::Tensor& b) const;  // of cat({a, b}, 1)
 
  private:
   at::Tensor normalized_and_activated(const at::Tensor& convolved) const;
 
   std::shared_ptr<Conv> conv_;
   std::shared_ptr<BatchNorm> norm_;  // null: none
-  Activation activation_;            // after the convolution, where there is no norm
+  Activation activation_;            // after the convolution, if there is no norm
 };
 
 }  // namespace sectile::nn

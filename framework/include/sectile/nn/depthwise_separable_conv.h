@@ -10,7 +10,7 @@ struct DepthwiseSeparableConvOptions {
   int in_channels;
   int out_channels;
   int kernel_size = 3;  // odd, and padded so that stride 1 keeps the size
-  int stride = 1;       // of the one per channel, like the dilation
+  int stride = 1;       // of the depthwise convolution, like the dilation
   int dilation = 1;
   Norm norm = Norm::batch;
   double eps = 1e-5;
@@ -24,7 +24,7 @@ struct DepthwiseSeparableConvNames {
   Names pointwise;
 };
 
-// Four layers of `owner`. No module itself, like ConvNormAct.
+// Four layers of `owner`. Not a module itself, like ConvNormAct.
 class SECTILE_EXPORT DepthwiseSeparableConv final {
  public:
   DepthwiseSeparableConv(torch::nn::Module& owner, const DepthwiseSeparableConvNames& names,

@@ -1,5 +1,5 @@
-// The bottleneck of MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381): widen, filter each channel, narrow; with a
-// shortcut where the shape stays.
+// The bottleneck of MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381): expand, depthwise convolution, project; with a
+// shortcut if input and output have the same shape.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,8 @@ struct InvertedResidualOptions {
   int stride = 1;
   int dilation = 1;
   int expand_ratio = 6;
-  std::optional<int> hidden_channels{};  // unless given: in_channels * expand_ratio
-  bool shortcut = true;                  // where the shape stays; false: never
+  std::optional<int> hidden_channels{};  // default: in_channels * expand_ratio
+  bool shortcut = true;                  // if the shape stays the same; false: never
   Norm norm = Norm::batch;
   double eps = 1e-5;
   double momentum = 0.1;
@@ -25,12 +25,12 @@ struct InvertedResidualOptions {
 };
 
 struct InvertedResidualNames {
-  Names expand;  // not used where the hidden channels are the input's, and nothing is widened
+  Names expand;  // not used if hidden_channels equals in_channels
   Names depthwise;
   Names project;
 };
 
-// Layers of `owner`. No module itself, like ConvNormAct.
+// Layers of `owner`. Not a module itself, like ConvNormAct.
 class SECTILE_EXPORT InvertedResidual final {
  public:
   InvertedResidual(torch::nn::Module& owner, const InvertedResidualNames& names,

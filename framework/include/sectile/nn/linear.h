@@ -1,4 +1,4 @@
-// A matrix product with the last axis.
+// A linear layer over the last axis.
 #pragma once
 
 #include <torch/nn/module.h>
@@ -7,8 +7,8 @@
 
 namespace sectile::nn {
 
-// The same weights, initial distribution and names as torch.nn.Linear. In inference its weights lie as the plan wants
-// them.
+// The same weights, initial distribution and names as torch.nn.Linear. For inference, its weights are converted as the
+// plan says.
 class SECTILE_EXPORT Linear final : public torch::nn::Module, public InferenceForm {
  public:
   Linear(int in_features, int out_features, bool has_bias = true);

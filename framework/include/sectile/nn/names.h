@@ -1,5 +1,5 @@
-// Names of layers as dotted paths below an owner: a network's state dict gets the names that its original has, whatever
-// modules the original put around its layers.
+// Names of layers as dotted paths below an owner, so that a network's state dict has the same names as the original,
+// whatever modules the original nests its layers in.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,12 @@
 
 namespace sectile::nn {
 
-// The module at the end of the path ("down1.maxpool_conv.1"); what is not there yet is made as a level of names only.
-// An empty path leads to the owner. The result lives as long as the owner.
+// The module at the path ("down1.maxpool_conv.1"); missing levels are created as empty modules. An empty path is the
+// owner. The result lives as long as the owner.
 SECTILE_EXPORT torch::nn::Module& nest(torch::nn::Module& owner, const std::string& path);
 
 // Registers a layer under the last name of the path ("outc.conv"), in the levels before it. LibTorch throws c10::Error
-// for a name that is taken.
+// if the name is taken.
 template <class Layer>
 std::shared_ptr<Layer> register_at(torch::nn::Module& owner, const std::string& path, std::shared_ptr<Layer> layer) {
   const auto dot = path.rfind('.');

@@ -1,5 +1,5 @@
-// Pyramid pooling (Zhao et al. 2017, arXiv:1612.01105): what the whole image looks like, seen through grids of several
-// sizes and laid beside each feature.
+// Pyramid pooling (Zhao et al. 2017, arXiv:1612.01105): averages over grids of several sizes, concatenated to the
+// features.
 #pragma once
 
 #include <vector>
@@ -19,8 +19,8 @@ struct PyramidPoolingOptions {
   Activation activation = Activation::relu;
 };
 
-// Layers of `owner`, with one pair of names for each scale. No module itself, like ConvNormAct. Throws PluginError
-// where there are not as many names as scales.
+// Layers of `owner`, with one pair of names per scale. Not a module itself, like ConvNormAct. Throws PluginError unless
+// there are as many names as scales.
 class SECTILE_EXPORT PyramidPooling final {
  public:
   PyramidPooling(torch::nn::Module& owner, const std::vector<Names>& names, const PyramidPoolingOptions& options);
