@@ -1,6 +1,6 @@
-#include <algorithm>
 #include <iostream>
 
+#include "../../framework/ground/images/image_file.h"
 #include "../evaluation_report.h"
 #include "../progress.h"
 #include "../table.h"
@@ -24,6 +24,11 @@ void evaluate(int count, char** words) {
       "Evaluates a trained model with the metrics of its spec. CHECKPOINT contains its spec; for a SPEC, best.pth in\n"
       "its output folder is used.",
       own, 1, 1);
+  const int worst = line.given.count("worst") ? line.given["worst"].as<int>() : 0;
+  if (line.given.count("worst") && worst < 1)
+    throw po::error("--worst: " + std::to_string(worst) + " is not a number of images: use 1 or more");
+  if (line.given.count("report"))
+    ReplacedFile(line.given["report"].as<std::string>());  // before the work, not after it
   const auto trained = open_trained(line.operands[0], line);
   const auto source = trained.ensemble->first().source(line.given["split"].as<std::string>());
   ImageScores images(trained.ensemble->first());
@@ -38,8 +43,7 @@ void evaluate(int count, char** words) {
       observers);
   progress.clear();
   std::cout << table(evaluation, trained.labels()) << skipped(evaluation.bad_samples);
-  if (line.given.count("worst"))
-    std::cout << images.worst(static_cast<std::size_t>(std::max(0, line.given["worst"].as<int>())));
+  if (worst > 0) std::cout << images.worst(static_cast<std::size_t>(worst));
   if (line.given.count("report"))
     write_report(line.given["report"].as<std::string>(), evaluation, trained.labels(), images);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 
 namespace sectile::contract {
@@ -106,6 +107,13 @@ std::shared_ptr<void> build(const Subject& subject, const BuildContext& context)
   const auto options = read_options(subject, *json);
   const auto made = subject.component.create(options.get(), context);
   return {made.get(), [made, options](void*) {}};  // what a constructor keeps of its options stays alive
+}
+
+bool same_pixels(const cv::Mat& a, const cv::Mat& b) {
+  if (a.type() != b.type() || a.size != b.size) return false;
+  if (a.empty()) return true;
+  const cv::Mat x = a.isContinuous() ? a : a.clone(), y = b.isContinuous() ? b : b.clone();
+  return std::memcmp(x.data, y.data, x.total() * x.elemSize()) == 0;
 }
 
 BuildContext context(int classes, bool overlapping, int dimensions) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <opencv2/core/mat.hpp>
+
 #include <sectile/component.h>
 
 #include "ground/plugins/plugin_index.h"
@@ -48,6 +50,10 @@ template <class Interface>
 std::shared_ptr<Interface> build(const Subject& subject, const BuildContext& context) {
   return std::static_pointer_cast<Interface>(build(subject, context));
 }
+
+bool same_pixels(const cv::Mat& a, const cv::Mat& b);  // bit for bit
+
+constexpr int kClasses = 3;  // of samples, labels and predictions
 
 // Classes named "class 0", "class 1", …
 BuildContext context(int classes, bool overlapping = false, int dimensions = 2);

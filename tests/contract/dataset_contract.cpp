@@ -10,11 +10,6 @@
 namespace sectile::contract {
 namespace {
 
-bool same(const cv::Mat& a, const cv::Mat& b) {
-  if (a.empty() || b.empty()) return a.empty() && b.empty();
-  return a.type() == b.type() && a.size == b.size && cv::norm(a, b, cv::NORM_INF) == 0;
-}
-
 void check_sample(Findings& findings, const Dataset& data, std::size_t index) {
   const auto sample = data.read(index), again = data.read(index);
   const auto where = "sample " + std::to_string(index);
@@ -35,12 +30,13 @@ void check_sample(Findings& findings, const Dataset& data, std::size_t index) {
   findings.expect(data.id_of(index) == sample.id, where + " has another name when only that is asked for");
   const auto truth = data.read(index, {.image = false, .labels = true, .objects = true});
   findings.expect(truth.id == sample.id, where + " has another name when read without its image");
-  findings.expect(same(truth.labels, sample.labels), where + ": labels read alone differ from those beside the image");
+  findings.expect(same_pixels(truth.labels, sample.labels),
+                  where + ": labels read alone differ from those beside the image");
   findings.expect(truth.instances.size() == sample.instances.size() && truth.tags == sample.tags &&
-                      same(truth.segment_ids, sample.segment_ids),
+                      same_pixels(truth.segment_ids, sample.segment_ids),
                   where + ": objects read without the image differ from those beside it");
   const auto image = data.read(index, {.image = true, .labels = false, .objects = false}).image;
-  findings.expect(same(image, sample.image), where + ": the image read alone differs from that beside labels");
+  findings.expect(same_pixels(image, sample.image), where + ": the image read alone differs from that beside labels");
   findings.expect(data.extent_of(index) == extent(sample.image), where + ": its size is not that of its image");
   const auto named = data.classes_of(index), found = data.Dataset::classes_of(index);
   findings.expect(named == found, where + ": the classes that it names are not those that are annotated");

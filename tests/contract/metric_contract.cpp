@@ -11,8 +11,6 @@
 namespace sectile::contract {
 namespace {
 
-constexpr int kClasses = 3;
-
 struct Example {
   Prediction prediction{};
   Truth truth{};

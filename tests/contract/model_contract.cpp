@@ -16,7 +16,7 @@
 namespace sectile::contract {
 namespace {
 
-constexpr int kClasses = 5;
+constexpr int kModelClasses = 5;
 
 // Random images, or volumes, with labels and an object, padded as the host pads them; the model's own size where it has
 // one.
@@ -40,7 +40,7 @@ Batch batch(const Model& model, int count, int height, int width) {
     sample.mean = {127, 127, 127};
     sample.deviation = {60, 60, 60};
     sample.labels = made(CV_16S);
-    cv::randu(sample.labels, 0, kClasses);
+    cv::randu(sample.labels, 0, kModelClasses);
     if (!volume) {
       Instance instance;
       instance.category = 1;
@@ -53,7 +53,7 @@ Batch batch(const Model& model, int count, int height, int width) {
     samples.push_back(std::move(sample));
   }
   return collate(std::move(samples), {.traits = traits,
-                                      .classes = kClasses,
+                                      .classes = kModelClasses,
                                       .objects = !volume,
                                       .training = true,
                                       .own_targets = dynamic_cast<const OwnTargets*>(&model)});
@@ -91,7 +91,7 @@ void check_evaluation(Findings& findings, Model& model, const std::string& what,
     findings.expect(tensor.isfinite().all().item<bool>(), what + ": an output is not finite");
   if (outputs.logits.defined())
     findings.expect(outputs.logits.dim() == input.images.dim() && outputs.logits.size(0) == input.images.size(0) &&
-                        outputs.logits.size(1) == kClasses,
+                        outputs.logits.size(1) == kModelClasses,
                     what + ": logits are not [N, classes, …]");
   const auto predictions = model.decode(outputs, input, {.labels = true});
   findings.expect(predictions.size() == input.sizes.size(), what + ": not one prediction for each image");
@@ -101,7 +101,7 @@ void check_evaluation(Findings& findings, Model& model, const std::string& what,
                       labels.size(-2) == input.sizes[i].height && labels.size(-1) == input.sizes[i].width;
     findings.expect(fits, what + ": decoded labels have not the size of the file");
     if (fits)
-      findings.expect(labels.min().item<std::int64_t>() >= 0 && labels.max().item<std::int64_t>() < kClasses,
+      findings.expect(labels.min().item<std::int64_t>() >= 0 && labels.max().item<std::int64_t>() < kModelClasses,
                       what + ": decoded labels are not class numbers");
   }
 }
@@ -176,7 +176,7 @@ Findings model_contract(const Subject& subject) {
   Findings findings;
   at::manual_seed(1);
   cv::theRNG().state = 1;
-  auto settings = context(kClasses);
+  auto settings = context(kModelClasses);
   const auto model = build<Model>(subject, settings);
   if (!model) return findings;
   const auto traits = model->traits();
@@ -217,7 +217,7 @@ Findings model_contract(const Subject& subject) {
 
 Findings backbone_contract(const Subject& subject) {
   Findings findings;
-  const auto backbone = build<Backbone>(subject, context(kClasses));
+  const auto backbone = build<Backbone>(subject, context(kModelClasses));
   if (!backbone) return findings;
   const auto levels = backbone->levels();
   findings.expect(!levels.empty(), "it has no levels");
@@ -227,7 +227,7 @@ Findings backbone_contract(const Subject& subject) {
     coarsest = std::max(coarsest, levels[i].stride);
   }
   findings.attempt("the finest level alone, when that is asked for", [&] {
-    auto asked = context(kClasses);
+    auto asked = context(kModelClasses);
     asked.features.levels = {0};
     const auto finest = build<Backbone>(subject, asked)->levels();
     findings.expect(finest.size() == 1 && finest[0].stride == levels[0].stride,

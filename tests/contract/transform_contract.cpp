@@ -1,5 +1,4 @@
 // Transforms: the same again from the same key, and annotation that keeps fitting its image.
-#include <cstring>
 
 #include <opencv2/core.hpp>
 
@@ -9,8 +8,6 @@
 
 namespace sectile::contract {
 namespace {
-
-constexpr int kClasses = 3;
 
 Sample sample(int seed, int height, int width, int type, bool annotated) {
   Sample made;
@@ -46,18 +43,13 @@ Sample applied(const Transform& transform, const Sample& input, std::uint64_t ke
   return result;
 }
 
-bool same(const cv::Mat& a, const cv::Mat& b) {
-  if (a.type() != b.type() || a.size != b.size) return false;
-  if (a.empty()) return true;
-  const cv::Mat x = a.isContinuous() ? a : a.clone(), y = b.isContinuous() ? b : b.clone();
-  return std::memcmp(x.data, y.data, x.total() * x.elemSize()) == 0;
-}
-
 bool same(const Sample& a, const Sample& b) {
-  if (!same(a.image, b.image) || !same(a.labels, b.labels) || a.instances.size() != b.instances.size()) return false;
+  if (!same_pixels(a.image, b.image) || !same_pixels(a.labels, b.labels) || a.instances.size() != b.instances.size())
+    return false;
   if (a.mean != b.mean || a.deviation != b.deviation || a.geometry.to_original != b.geometry.to_original) return false;
   for (std::size_t i = 0; i < a.instances.size(); ++i)
-    if (a.instances[i].box != b.instances[i].box || !same(a.instances[i].mask.bitmap(), b.instances[i].mask.bitmap()))
+    if (a.instances[i].box != b.instances[i].box ||
+        !same_pixels(a.instances[i].mask.bitmap(), b.instances[i].mask.bitmap()))
       return false;
   return true;
 }

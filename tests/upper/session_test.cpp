@@ -5,6 +5,7 @@
 #include <torch/nn/module.h>
 #include <opencv2/core.hpp>
 
+#include <sectile/data/image_io.h>
 #include <sectile/session.h>
 #include <sectile/session_c.h>
 
@@ -12,7 +13,9 @@
 #include "support/component.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "upper/inference/evaluation.h"
 #include "upper/inference/predictor.h"
+#include "upper/network/open.h"
 #include "upper/training/trainer.h"
 
 using namespace sectile;
@@ -22,9 +25,8 @@ namespace {
 
 const fs::path kPlugins = SECTILE_BUILD_DIR "/lib/sectile/plugins";
 
-PipelineSpec spec(int seed) {
-  SpecFile file;
-  file.json = Json::parse(R"({
+Json small_unet() {
+  return Json::parse(R"({
     "data": {"train": {"type": "synthetic", "count": 4, "size": [32, 48], "seed": 1}},
     "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "pad", "divisor": 8}, {"type": "normalize"}]},
     "model": {"type": "unet", "widths": [4, 8]},
@@ -33,24 +35,55 @@ PipelineSpec spec(int seed) {
     "metrics": [{"type": "iou"}],
     "train": {"epochs": 3, "batch_size": 2, "workers": 0}
   })");
-  file.json["train"]["seed"] = seed;
-  return read_spec(test::plugins(), file);
 }
 
-// A checkpoint of a small U-Net, trained once for each seed.
-fs::path checkpoint(int seed = 1) {
+// Trains once for each name.
+fs::path checkpoint_of(const std::string& name, const Json& json) {
   static const test::Scratch folder;
-  const auto run = folder / std::to_string(seed);
+  const auto run = folder / name;
   if (!fs::exists(run)) {
     fs::create_directories(run);
-    auto pipeline = Pipeline::for_training(test::plugins(), spec(seed), at::kCPU);
+    SpecFile file;
+    file.json = json;
+    auto pipeline = Pipeline::for_training(test::plugins(), read_spec(test::plugins(), file), at::kCPU);
     train(pipeline, run, {});
   }
   return run / "last.pth";
 }
 
-Session opened(const std::vector<fs::path>& files, const Combination& how = {}) {
+fs::path checkpoint(int seed = 1) {
+  auto json = small_unet();
+  json["train"]["seed"] = seed;
+  return checkpoint_of("seed" + std::to_string(seed), json);
+}
+
+// Four images of one grey value per class and their masks, read with this number of channels.
+Json folder_of_images(const fs::path& root, int channels) {
+  for (const char* folder : {"images", "masks"}) fs::create_directories(root / folder);
+  for (int i = 0; i < 4; ++i) {
+    cv::Mat mask(32, 48, CV_8UC1, cv::Scalar(0)), image;
+    mask(cv::Rect(8 * i, 4, 12, 16)).setTo(1);
+    cv::merge(std::vector<cv::Mat>{mask * 200, mask * 90 + i, 255 - mask * 120}, image);
+    if (channels == 1) image = mask * 180 + 10 * i;
+    write_png(root / "images" / (std::to_string(i) + ".png"), image);
+    write_png(root / "masks" / (std::to_string(i) + ".png"), mask);
+  }
+  return {{"type", "image_folder"}, {"root", root},         {"images", "images"},
+          {"masks", "masks"},       {"channels", channels}, {"classes", {{{"name", "x"}}, {{"name", "y"}}}}};
+}
+
+// Of a network that was trained on images with this number of channels.
+fs::path checkpoint_of_channels(int channels) {
+  static const test::Scratch folder;
+  const auto name = "channels" + std::to_string(channels);
+  auto json = small_unet();
+  json["data"] = {{"train", folder_of_images(folder / name, channels)}};
+  return checkpoint_of(name, json);
+}
+
+Session opened(const std::vector<fs::path>& files, const Combination& how = {}, const std::string& precision = "") {
   SessionOptions options;
+  options.precision = precision;
   options.plugin_path = {kPlugins};
   options.combination = how;
   return Session(files, options);
@@ -128,6 +161,64 @@ TEST_CASE("an ensemble of a network and its copy is the network, and of two netw
   cv::minMaxLoc(voted.scores.reshape(1), &least, &most);
   CHECK(least == 0);
   CHECK(most <= 1);
+}
+
+TEST_CASE("networks of grey and of RGB images, joined, each get the image as they were trained") {
+  const auto rgb = checkpoint_of_channels(3), grey = checkpoint_of_channels(1);
+  CHECK(opened({grey}).channels() == 1);
+  for (const int type : {CV_8UC3, CV_8UC1}) {
+    const auto one = opened({rgb}).predict(image(5, {45, 37}, type), true),
+               other = opened({grey}).predict(image(5, {45, 37}, type), true);
+    CHECK(!same(one.scores, other.scores));
+    const auto both = opened({rgb, grey}).predict(image(5, {45, 37}, type), true);
+    CHECK(cv::norm(both.scores, (one.scores + other.scores) * 0.5, cv::NORM_INF) < 1e-6);
+  }
+  OpenOptions options;
+  options.plugin_path = {kPlugins};
+  const auto first = open_network(rgb, options, [](const auto&) {}),
+             second = open_network(grey, options, [](const auto&) {});
+  const auto joined = evaluate(Ensemble({&first, &second}), first.source("train"));
+  CHECK(joined.images == 4);
+  CHECK(std::isfinite(joined.headline().value));
+}
+
+TEST_CASE("networks with other classes are not joined") {
+  CHECK_THROWS_WITH_AS(opened({checkpoint(), checkpoint_of_channels(3)}), doctest::Contains("other classes"),
+                       DataError);
+}
+
+TEST_CASE("an ensemble is evaluated like a network") {
+  OpenOptions options;
+  options.plugin_path = {kPlugins};
+  const auto network = open_network(checkpoint(), options, [](const auto&) {}),
+             copy = open_network(checkpoint(), options, [](const auto&) {}),
+             other = open_network(checkpoint(2), options, [](const auto&) {});
+  const auto score = [&](std::vector<const Network*> networks) {
+    return evaluate(Ensemble(std::move(networks)), network.source("train")).headline().value;
+  };
+  CHECK(score({&network}) == score({&network, &copy}));
+  CHECK(score({&network}) != score({&other}));
+  CHECK(score({&network, &other}) != score({&other}));
+}
+
+TEST_CASE("an image is not changed by predicting it") {
+  auto json = small_unet();
+  json["transforms"]["val"][0] = {{"type", "brightness_contrast"},
+                                  {"brightness_limit", {0.3, 0.3}},
+                                  {"contrast_limit", {0, 0}},
+                                  {"probability", 1}};  // works in place
+  const auto session = opened({checkpoint_of("bright", json), checkpoint_of("bright", json)});
+  const auto given = image(3, {48, 40}), kept = given.clone();
+  const auto answer = session.predict(given, true);
+  CHECK(same(given, kept));
+  CHECK(same(answer.scores, opened({checkpoint_of("bright", json)}).predict(given, true).scores));
+}
+
+TEST_CASE("a network may be asked in another precision than it was trained in") {
+  const auto single = opened({checkpoint()}).predict(image(), true),
+             twice = opened({checkpoint()}, {}, "fp64").predict(image(), true);
+  CHECK(!same(single.scores, twice.scores));
+  CHECK(cv::norm(single.scores, twice.scores, cv::NORM_INF) < 1e-5);
 }
 
 TEST_CASE("a flipped view is brought back exactly") {

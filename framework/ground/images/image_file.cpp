@@ -59,6 +59,7 @@ FileBytes ImageFile::bytes() const {
 
 ReplacedFile::ReplacedFile(const fs::path& path) : path_(path), beside_(path) {
   static std::atomic<unsigned> counter{0};
+  if (fs::is_directory(path)) fail(EISDIR);
   beside_ += ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
   stream_ = std::fopen(beside_.c_str(), "w+bx");
   if (!stream_) fail(errno);

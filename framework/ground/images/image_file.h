@@ -49,7 +49,7 @@ class ReplacedFile {
   void fail(int problem) const;
 
   std::filesystem::path path_, beside_;
-  std::FILE* stream_;
+  std::FILE* stream_ = nullptr;
 };
 
 }  // namespace sectile

@@ -17,6 +17,12 @@ void open_cuda() {
   if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL))
     throw SpecError("device", std::string("LibTorch's CUDA libraries cannot be loaded: ") + dlerror() +
                                   ". Install them with SECTILE_CUDA=1 scripts/setup.sh, or use cpu");
+  // The first convolution asks for them too, and LibTorch remembers for good that they were not there.
+  if (!at::detail::getCUDAHooks().hasCUDART())
+    throw SpecError(
+        "device",
+        "LibTorch ran on the CPU before its CUDA libraries were loaded, and cannot use them any more in this "
+        "process: open the first network on cuda before others run on the cpu");
 }
 
 at::Tensor moved(const at::Tensor& tensor, const at::Device& device) {
@@ -33,7 +39,7 @@ at::Device open_device(const std::string& name) {
   const at::Device device(name);
   if (device.is_cpu()) return device;
   open_cuda();
-  const auto count = at::globalContext().hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  const auto count = at::detail::getCUDAHooks().deviceCount();
   if (std::max<int>(device.index(), 0) >= count)
     throw SpecError("device",
                     "\"" + name + "\" is not there: this machine has " + std::to_string(count) + " CUDA devices");
