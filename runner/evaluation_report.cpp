@@ -12,10 +12,10 @@ namespace sectile {
 void ImageScores::image(std::size_t, const Prediction& prediction, const Truth& truth) {
   Score score{truth.sample.id, {}};
   const auto metrics = network_.metrics();
+  const auto names = metric_names(network_.spec);
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     metrics[i]->update(prediction, truth);
-    for (auto& value : metrics[i]->compute().values)
-      score.values.emplace_back(network_.spec.metrics[i].type(), std::move(value));
+    for (auto& value : metrics[i]->compute().values) score.values.emplace_back(names[i], std::move(value));
   }
   scores_.push_back(std::move(score));
 }
@@ -34,7 +34,10 @@ std::string ImageScores::worst(std::size_t count) const {
     std::snprintf(number, sizeof number, "%.4f", sorted[i]->values.front().second.value);
     text += "  " + std::string(number) + "  " + sorted[i]->id + "\n";
   }
-  return text.empty() ? "" : "worst images by " + sorted.front()->values.front().second.name + ":\n" + text;
+  if (sorted.size() < scores_.size())
+    text += "  not defined for " + std::to_string(scores_.size() - sorted.size()) + " of " +
+            std::to_string(scores_.size()) + " images\n";
+  return text.empty() ? "" : "worst images by " + scores_.front().values.front().second.name + ":\n" + text;
 }
 
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,

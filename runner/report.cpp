@@ -8,14 +8,10 @@
 
 #include <sectile/error.h>
 
+#include "../framework/ground/backtrace.h"
 #include "command_line.h"
 
 namespace sectile {
-
-std::string without_backtrace(std::string message) {
-  message.erase(std::min(message.find("\nException raised from "), message.size()));
-  return message;
-}
 
 bool wants_backtraces(int count, char** words) {
   return std::any_of(words, words + count, [](const char* word) { return std::string(word) == "--verbose"; });

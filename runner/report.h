@@ -25,7 +25,4 @@ int report(const std::function<void()>& command, bool verbose = false);
 // Whether --verbose is among the arguments, even if they cannot be parsed.
 bool wants_backtraces(int count, char** words);
 
-// LibTorch's message without source location and backtrace.
-std::string without_backtrace(std::string message);
-
 }  // namespace sectile

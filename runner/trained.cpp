@@ -41,7 +41,8 @@ void add_network_options(po::options_description& options) {
   add("ensemble", po::value<std::vector<std::string>>()->value_name("CHECKPOINT"),
       "another network of the same classes, whose predictions are joined with the first one's (repeatable)");
   add("combine", po::value<std::string>()->default_value("mean"),
-      "how predictions of several networks and views are joined: mean of probabilities, or vote");
+      "how predictions of several networks and views are joined: mean of probabilities, or vote (scores are then "
+      "shares of the votes)");
   add("flip", "predict each image mirrored left and right too, and join both (test-time augmentation)");
   add("scales", po::value<std::string>()->default_value("", "1")->value_name("LIST"),
       "predict each image at these scales, such as 0.75,1,1.25, and join them (test-time augmentation)");

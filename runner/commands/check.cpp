@@ -10,7 +10,9 @@ void check(int count, char** words) {
   boost::program_options::options_description own("Options of check");
   own.add_options()("resolved", "print the spec with everything it extends and all default values");
   const auto line = parse({words, words + count}, "check SPEC [--resolved] [--set PTR=VALUE]...",
-                          "Checks a spec as training would, and reports all errors.", own, 1, 1);
+                          "Checks the components and options of a spec, and reports all errors. Data, weights "
+                          "and\nwhether model, loss and data fit together are checked when training starts.",
+                          own, 1, 1);
   const auto text = open_spec(line.operands[0], line.common.changes);
   const auto spec = read_and_tell(line.common, open_plugins(line.common, text.get()), *text);
   if (line.given.count("resolved"))

@@ -42,7 +42,7 @@ std::set<std::string> openmp_runtimes() {
 
 void doctor(int count, char** words) {
   const auto line =
-      parse({words, words + count}, "doctor", "Tells check that this installation works correctly and at full speed.",
+      parse({words, words + count}, "doctor", "Checks that this installation works correctly and at full speed.",
             boost::program_options::options_description("Options of doctor"), 0, 0);
   const auto index = open_plugins(line.common, nullptr);
   std::size_t components = 0;

@@ -9,7 +9,32 @@
 
 namespace sectile {
 
+namespace fs = std::filesystem;
 namespace po = boost::program_options;
+
+namespace {
+
+// Where the report goes, empty if none is wanted. Tried before the work, not after it.
+fs::path report_file(const CommandLine& line) {
+  if (!line.given.count("report")) return {};
+  const auto given = line.given["report"].as<std::string>();
+  if (given.empty()) throw po::error("--report: expected a file name, found nothing");
+  std::vector<std::string> inputs{line.operands[0]};
+  if (line.given.count("ensemble"))
+    for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) inputs.push_back(more);
+  std::error_code missing;
+  for (const auto& input : inputs)
+    if (fs::equivalent(given, input, missing))
+      throw po::error("--report: " + given +
+                      " is an input of this command, and would be overwritten: choose another name");
+  const auto file = fs::is_symlink(given) ? fs::weakly_canonical(given) : fs::path(given);
+  if (fs::exists(file, missing) && !fs::is_regular_file(file, missing))
+    throw po::error("--report: " + given + " is not a regular file: choose another name");
+  ReplacedFile{file};
+  return file;
+}
+
+}  // namespace
 
 void evaluate(int count, char** words) {
   po::options_description own("Options of evaluate");
@@ -27,8 +52,7 @@ void evaluate(int count, char** words) {
   const int worst = line.given.count("worst") ? line.given["worst"].as<int>() : 0;
   if (line.given.count("worst") && worst < 1)
     throw po::error("--worst: " + std::to_string(worst) + " is not a number of images: use 1 or more");
-  if (line.given.count("report"))
-    ReplacedFile(line.given["report"].as<std::string>());  // before the work, not after it
+  const auto report = report_file(line);
   const auto trained = open_trained(line.operands[0], line);
   const auto source = trained.ensemble->first().source(line.given["split"].as<std::string>());
   ImageScores images(trained.ensemble->first());
@@ -44,8 +68,7 @@ void evaluate(int count, char** words) {
   progress.clear();
   std::cout << table(evaluation, trained.labels()) << skipped(evaluation.bad_samples);
   if (worst > 0) std::cout << images.worst(static_cast<std::size_t>(worst));
-  if (line.given.count("report"))
-    write_report(line.given["report"].as<std::string>(), evaluation, trained.labels(), images);
+  if (!report.empty()) write_report(report, evaluation, trained.labels(), images);
 }
 
 }  // namespace sectile

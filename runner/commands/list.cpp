@@ -10,7 +10,7 @@ void list(int count, char** words) {
   boost::program_options::options_description own("Options of list");
   own.add_options()("json", "print JSON");
   const auto line = parse({words, words + count}, "list [KIND] [--json]",
-                          "Prints list the available components, and which plugin files are shadowed or skipped.\n"
+                          "Lists the available components, and which plugin files are shadowed or skipped.\n"
                           "Kinds: dataset, transform, sampler, model, backbone, loss, optimizer, schedule, metric.",
                           own, 0, 1);
   const auto kind = line.operands.empty() ? "" : line.operands[0];

@@ -16,12 +16,9 @@ namespace po = boost::program_options;
 
 constexpr const char* kSummary =
     "Segments images of any size with a trained model. INPUT: image files (PNG, JPEG, TIFF, WebP, BMP, PNM),\n"
-    "folders of them, or quoted patterns such as \"photos/*.jpg\". For each image NAME.* it writes NAME.png, a "
-    "palette\n"
-    "PNG of class numbers, and NAME_overlay.png, an overlay of the predicted classes on the image. Of a TIFF with "
-    "several "
-    "pages\n"
-    "each page is an image: NAME_p0001.png for the first, and so on.";
+    "folders of them, or quoted patterns such as \"photos/*.jpg\". For each image NAME.* it writes NAME.png, a\n"
+    "palette PNG of class numbers, and NAME_overlay.png, an overlay of the predicted classes on the image. In a TIFF\n"
+    "with several pages, each page is an image: NAME_p0001.png for the first, and so on.";
 
 po::options_description options() {
   po::options_description own("Options of predict");
@@ -99,7 +96,7 @@ void predict(int count, char** words) {
     progress.show("predicted " + std::to_string(++done) + "/" + std::to_string(images.size()));
   });
   progress.clear();
-  if (done == 0) throw DataError("the images", "cannot be read, none of them; the first error: " + bad.front());
+  if (done == 0) throw DataError("the images", "none of them can be read; the first error: " + bad.front());
   if (!line.common.quiet)
     std::cout << done << (done == 1 ? " image" : " images") << " predicted into " << folder.string() << std::endl;
   if (bad.empty()) return;

@@ -9,11 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <sstream>
 #include <vector>
 
 #include <sectile/data/image_io.h>
 #include <opencv2/core.hpp>
 
+#include "ground/spec/json_text.h"
 #include "support/test.h"
 #include "support/tiff_stack.h"
 
@@ -144,6 +146,52 @@ TEST_CASE("a run's spec.json trains the same again and a checkpoint evaluates li
   const auto missing = sectile_program("evaluate " + run().best() + " --split test");
   CHECK(missing.code == 2);
   CHECK(missing.says("/data/test: is missing"));
+}
+
+TEST_CASE("an evaluation lists its worst images and writes all results as JSON, over no file of its own") {
+  const auto report = run().folder / "report.json";
+  const auto evaluate = "evaluate " + run().best() + " --quiet ";
+  const auto ended = sectile_program(evaluate + "--worst 5 --report " + report.string());
+  CAPTURE(ended.text);
+  CHECK(ended.code == 0);
+  CHECK(ended.says("worst images by mIoU:\n  0."));
+  std::stringstream text;
+  text << std::ifstream(report).rdbuf();
+  const auto json = Json::parse(text.str());
+  CHECK(json["images"] == 2);
+  REQUIRE(json["per_image"].size() == 2);
+  CHECK(json["per_class"]["class"].size() == 5);
+  const auto& rows = json["tables"]["iou/confusion matrix (truth in rows)"]["rows"];
+  REQUIRE(rows.size() == 5);
+  double all = 0, right = 0, least = 1;
+  std::size_t diagonal = 0;
+  for (const auto& [name, row] : rows.items()) {
+    for (const double count : row) all += count;
+    right += row[diagonal++].get<double>();
+  }
+  CHECK(all == 2 * 48 * 48);
+  CHECK(json["values"]["pixel_accuracy/pixel accuracy"].get<double>() == doctest::Approx(right / all));
+  for (const auto& one : json["per_image"]) least = std::min(least, one["iou/mIoU"].get<double>());
+  char worst[32];
+  std::snprintf(worst, sizeof worst, "mIoU:\n  %.4f  ", least);
+  CHECK(ended.says(worst));
+
+  const auto refused = [&](const std::string& words, const std::string& reason) {
+    const auto kept = fs::file_size(run().best());
+    const auto answer = sectile_program(evaluate + words);
+    CAPTURE(answer.text);
+    CHECK(answer.code == 2);
+    CHECK(answer.says(reason));
+    CHECK(!answer.says("background"));  // before the evaluation
+    CHECK(fs::file_size(run().best()) == kept);
+  };
+  refused("--worst 0", "--worst: 0 is not a number of images");
+  refused("--worst -1", "--worst: -1 is not a number of images");
+  refused("--report " + run().best(), "is an input of this command");
+  refused("--report " + run().folder.string(), "is not a regular file");
+  refused("--report " + (run().folder / "nowhere/report.json").string(), "cannot be written: No such file");
+  refused("--report ''", "--report: expected a file name");
+  refused("--scales 0.01", "at scale 0.010000: ");
 }
 
 TEST_CASE("images of any size are predicted into palette masks of their own size, with overlays") {
@@ -301,8 +349,8 @@ TEST_CASE("bad images are left out on demand, and named at the end") {
   CHECK(ended.says("2 images predicted"));
   CHECK(ended.says("3 of 5 images could not be read, and were skipped:"));
   CHECK(ended.says("b.png"));
-  CHECK(ended.says("d.tif: has 5 channels of CV_32F, and the network wants 3"));
-  CHECK(ended.says("e.tif: has 1 channels of CV_16S, and the network wants 3"));
+  CHECK(ended.says("d.tif: has 5 channels, and the network expects 3"));
+  CHECK(ended.says("e.tif: is CV_16S"));
   CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "c.png", "c_overlay.png"});
   const auto none = sectile_program("predict " + run().best() + " " + (in / "b.png").string() + " --skip-bad");
   CHECK(none.code == 2);
@@ -358,6 +406,9 @@ TEST_CASE("what is no checkpoint is refused by name") {
   const auto ended = sectile_program("predict " + run().spec.string() + ".txt " + run().spec.string());
   CHECK(ended.code == 2);
   CHECK(ended.says("spec.json.txt: is not a file"));
+  const auto folder = sectile_program("predict " + (run().folder / "run").string() + " " + run().spec.string());
+  CHECK(folder.code == 2);
+  CHECK(folder.says("run: is a folder: name the checkpoint in it"));
 }
 
 TEST_CASE("another model is swapped in on the command line, and what was dropped is said") {
@@ -372,7 +423,7 @@ TEST_CASE("another model is swapped in on the command line, and what was dropped
   CHECK(refused.says("contains a trained \"unet\", and the spec names the model \"fast_scnn\""));
 }
 
-TEST_CASE("every spec that comes along has no mistakes") {
+TEST_CASE("every spec that comes along passes all checks") {
   setenv("SECTILE_DATA", "/nowhere", 0);  // checking opens no data
   int specs = 0;
   for (const auto& entry : fs::directory_iterator(SECTILE_SOURCE_DIR "/specs")) {

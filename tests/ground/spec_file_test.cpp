@@ -42,7 +42,7 @@ TEST_CASE("what is not valid JSON is told with file, line, column and what to do
   contains("{\n \"a\": 1,\n}", "spec.json:3:1: ", "remove the comma before it");
   contains("{\n \"a\": 1 // one\n}", "spec.json:2:", "JSON has no comments; remove it");
   contains("{\n \"a\": 1 \"b\": 2}", "spec.json:2:", "a comma is missing before it");
-  contains("{\n 'a': 1}", "spec.json:2:2: ", "strings stand in double quotes");
+  contains("{\n 'a': 1}", "spec.json:2:2: ", "strings need double quotes");
   contains("{\n \"a\": [1", "spec.json:2:", "a bracket or a quote is not closed");
   contains("", "spec.json:1:1: ", "the file is empty");
   contains("{\"a\": 1e999}", "spec.json: is not valid JSON: ", "number overflow");

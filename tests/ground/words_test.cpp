@@ -26,6 +26,8 @@ TEST_CASE("docs, messages and code use the field's usual words") {
       {"\\b(are|is) wanted\\b", "expected"},
       {"\\ball is well\\b", "everything works"},
       {"got no better", "no improvement"},
+      {"stands? beside", "cannot be combined with"},
+      {"has the last word|[Ll]eft as made|leave it out", "a plain verb"},
       {"go on with it", "resume it"},
       {"\\bWishes\\b|\\bExam\\b|know_own_size|stop_at_no_number", "a name that says what it is"},
   };

@@ -98,7 +98,7 @@ TEST_CASE("values per class are in the log") {
 
 TEST_CASE("tables that do not fit their rows and columns are refused with the metric's name") {
   MetricReport report;
-  CHECK(refusal(report) == "metric \"toy\": broke its contract: it gives no value");
+  CHECK(refusal(report) == "metric \"toy\": broke its contract: it returns no value");
   report.values = {{"v", 1}};
   CHECK(refusal(report) == "accepted");
   report.columns = {"a", "b"};
@@ -111,6 +111,30 @@ TEST_CASE("tables that do not fit their rows and columns are refused with the me
   report.tables = {{.name = "t", .rows = {"x"}, .columns = {"y", "z"}, .cells = {{1}}}};
   CHECK(refusal(report) ==
         "metric \"toy\": broke its contract: row 0 of table \"t\" has 1 values, and there are 2 columns");
+}
+
+TEST_CASE("names that occur twice in a report are refused, and a metric that a spec names twice gets two names") {
+  MetricReport report;
+  report.values = {{"v", 1}, {"v", 2}};
+  CHECK(refusal(report) == "metric \"toy\": broke its contract: the value \"v\" occurs twice");
+  report.values = {{"v", 1}};
+  report.columns = {"a", "b", "a"};
+  report.per_class = {{1, 2, 3}, {4, 5, 6}};
+  CHECK(refusal(report) == "metric \"toy\": broke its contract: the column \"a\" occurs twice");
+  report.columns = {"a", "b", "c"};
+  CHECK(refusal(report) == "accepted");
+  report.tables = {{.name = "t", .rows = {"x", "x"}, .columns = {"y"}, .cells = {{1}, {2}}}};
+  CHECK(refusal(report) == "metric \"toy\": broke its contract: in table \"t\" the row \"x\" occurs twice");
+  report.tables = {{.name = "t", .rows = {"x"}, .columns = {"y"}, .cells = {{1}}}};
+  report.tables.push_back(report.tables.front());
+  CHECK(refusal(report) == "metric \"toy\": broke its contract: the table \"t\" occurs twice");
+
+  auto json = edges(R"({"metrics": [{"type": "iou"}, {"type": "toy_edge_error"}, {"type": "iou"}, {"type": "iou"}]})");
+  json["train"]["best_metric"] = "iou_3/mIoU";
+  const Toy toy(json);
+  CHECK(metric_names(toy.pipeline.spec) == std::vector<std::string>{"iou", "toy_edge_error", "iou_2", "iou_3"});
+  CHECK(BestBy(toy.pipeline).name() == "iou_3/mIoU");
+  CHECK(evaluate(toy.pipeline, toy.pipeline.source("val")).reports.at(3).first == "iou_3");
 }
 
 TEST_CASE("columns of two metrics with one name are both shown, unless they say the same") {

@@ -48,7 +48,7 @@ TEST_CASE("every mistake of a spec is reported at once, with its pointer and a s
                                            {"/loss/0/terms/1/weight", "expected number, found \"1\""},
                                            {"/loss/0/factors/dice", "too small"},
                                            {"/inference/window", "67 million"},
-                                           {"/train/steps", "and \"epochs\" both say how long training takes"},
+                                           {"/train/steps", "cannot be combined with \"epochs\""},
                                            {"/metric", "did you mean \"metrics\"?"}};
     for (const auto& wanted : expected) {
       const auto found = std::find_if(error.problems().begin(), error.problems().end(), [&](const Problem& problem) {

@@ -257,7 +257,15 @@ TEST_CASE("a session says what it cannot take") {
   const auto session = opened({checkpoint()});
   CHECK_THROWS_WITH_AS(session.predict(cv::Mat()), "the image: is empty", DataError);
   CHECK_THROWS_WITH_AS(session.predict(image(1, {8, 8}, CV_8UC4)),
-                       doctest::Contains("has 4 channels of CV_8U, and the network wants 3"), DataError);
+                       "the image: has 4 channels, and the network expects 3", DataError);
+  for (const int depth : {CV_8S, CV_32S, CV_64F, CV_16F})
+    for (const int channels : {1, 3})
+      CHECK_THROWS_WITH_AS(session.predict(cv::Mat::zeros(8, 8, CV_MAKETYPE(depth, channels))),
+                           doctest::Contains("; expected CV_8U, CV_16U, CV_16S or CV_32F"), DataError);
+  const int sizes[] = {8, 9, 3};
+  for (const int type : {CV_8UC1, CV_8UC3})
+    CHECK_THROWS_WITH_AS(session.predict(cv::Mat(3, sizes, type, cv::Scalar(0))),
+                         "the image: has 3 dimensions, and the network expects 2: [height, width]", DataError);
   CHECK(same(session.predict(image(1, {9, 9}, CV_8UC1)).labels, [&] {
     cv::Mat color;
     cv::merge(std::vector<cv::Mat>(3, image(1, {9, 9}, CV_8UC1)), color);
@@ -271,6 +279,35 @@ TEST_CASE("a session says what it cannot take") {
   options.device = "cpu", options.precision = "int8";
   CHECK_THROWS_WITH_AS(Session(checkpoint(), options), doctest::Contains("/train/precision"), SpecError);
   CHECK_THROWS_AS(Session(std::vector<fs::path>{}, options), DataError);
+}
+
+TEST_CASE("grey and RGB are converted into each other at every depth") {
+  const cv::Mat grey = (cv::Mat_<std::int16_t>(1, 2) << -300, 500);
+  const auto color = with_channels(grey, 3, "x");
+  CHECK(color.type() == CV_16SC3);
+  CHECK(color.at<cv::Vec3s>(0, 0) == cv::Vec3s(-300, -300, -300));
+  CHECK(color.at<cv::Vec3s>(0, 1) == cv::Vec3s(500, 500, 500));
+  for (const int depth : {CV_8U, CV_16U, CV_16S, CV_32F}) {
+    const cv::Mat rgb(1, 1, CV_MAKETYPE(depth, 3), cv::Scalar(200, 100, 50));
+    const auto back = with_channels(rgb, 1, "x");
+    CHECK(back.type() == CV_MAKETYPE(depth, 1));
+    cv::Mat value;
+    back.convertTo(value, CV_64F);
+    CHECK(std::abs(value.at<double>(0, 0) - (0.299 * 200 + 0.587 * 100 + 0.114 * 50)) < 0.51);  // BT.601
+  }
+}
+
+TEST_CASE("class numbers that are not the network's are not written") {
+  const test::Scratch folder;
+  LabelMap labels;
+  labels.classes = {{.name = "sky"}, {.name = "road"}};
+  CHECK_THROWS_WITH_AS(write_labels(folder / "a.png", cv::Mat(), labels), doctest::Contains("an empty image"),
+                       DataError);
+  CHECK_THROWS_WITH_AS(write_labels(folder / "a.png", cv::Mat(2, 2, CV_8U, cv::Scalar(0)), labels),
+                       doctest::Contains("found CV_8UC1"), DataError);
+  CHECK_THROWS_WITH_AS(write_labels(folder / "a.png", cv::Mat(2, 2, CV_16S, cv::Scalar(2)), labels),
+                       doctest::Contains("has the class number 2, and there are 2 classes"), DataError);
+  CHECK(fs::is_empty(folder.path()));
 }
 
 TEST_CASE("C programs get the same answers, and reasons where there is none") {
@@ -292,7 +329,14 @@ TEST_CASE("C programs get the same answers, and reasons where there is none") {
   CHECK(same(scores, wanted.scores));
   CHECK(predicted(3, 10) == -1);
   CHECK(std::string(sectile_error()).find("stride") != std::string::npos);
+  CHECK(predicted(3, static_cast<std::size_t>(-135)) == -1);
+  CHECK(std::string(sectile_error()).find("was it negative?") != std::string::npos);
   CHECK(predicted(0, 0) == -1);
+  CHECK(predicted(CV_CN_MAX + 1, 0) == -1);
+  CHECK(sectile_class_name(session, 5) == nullptr);
+  CHECK(std::string(sectile_error()) == "sectile_class_name: there is no class 5 of 5");
+  CHECK(sectile_class_count(session) == 5);
+  CHECK(std::string(sectile_error()).empty());
   sectile_close(session);
   sectile_close(nullptr);
   CHECK(sectile_class_count(nullptr) == 0);

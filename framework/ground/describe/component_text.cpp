@@ -40,7 +40,7 @@ PluginIndex::Entry entry_of(const PluginIndex& index, const std::string& kind, c
     for (const auto& entry : index.all()) names.push_back(entry.name);
     throw SpecError("", "unknown component \"" + name + "\"" + suggestion(name, names) + search_report(index));
   }
-  std::string message = "\"" + name + "\" names several components; say which:";
+  std::string message = "\"" + name + "\" names several components; choose one:";
   for (const auto& its : kinds) message += "\n  sectile describe " + its + " " + name;
   throw SpecError("", message);
 }

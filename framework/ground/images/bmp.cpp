@@ -46,7 +46,7 @@ void read_masks(const ImageFile& file, std::size_t header_bytes, Layout& layout)
     if (i == 3 && mask == 0) return;
     layout.order[static_cast<std::size_t>(i)] = byte_of(mask);
     if (byte_of(mask) < 0)
-      throw DataError(file.path(), "is a BMP whose channels are not 8 bits each. Convert it to PNG");
+      throw DataError(file.path(), "is a BMP with channels of other than 8 bits. Convert it to PNG");
   }
   if (masks == 4) layout.channels = 4;
 }

@@ -86,7 +86,7 @@ std::string advice(const std::string& text, std::size_t offset, const std::strin
     if (what.find(second) != std::string::npos) return "a comma is missing before it";
   if (wrong == '/' || last == '/' || wrong == '#') return "JSON has no comments; remove it";
   if ((wrong == '}' || wrong == ']') && last == ',') return "remove the comma before it";
-  if (wrong == '\'') return "strings stand in double quotes";
+  if (wrong == '\'') return "strings need double quotes";
   if (wrong == '\n' || wrong == '\r') return "close the string with a quote on its line";
   return "look for a comma, a quote or a bracket that is missing or too many";
 }

@@ -113,7 +113,7 @@ void PipelineSpec::Train::declare(Options& options) {
   options.add("early_stopping", &early_stopping, "Stop training when evaluations stop improving. Default: off.");
 }
 void PipelineSpec::Train::check(Problems& problems) const {
-  if (epochs && steps) problems.add("steps", "and \"epochs\" both say how long training takes: give one of them");
+  if (epochs && steps) problems.add("steps", "cannot be combined with \"epochs\": set one of them");
 }
 void PipelineSpec::Ema::declare(Options& options) {
   options.add("decay", &decay, "Decay of the moving average; closer to 1 for longer runs.").at_least(0).at_most(1);

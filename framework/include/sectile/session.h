@@ -24,8 +24,8 @@ struct Combination {
 };
 
 struct SessionOptions {
-  std::string device = "cpu";                        // "cpu", "cuda" or "cuda:1"
-  std::string precision{};                           // "fp32", "bf16", "fp16", "fp64"; empty: as in training
+  std::string device = "cpu";  // "cpu", "cuda" or "cuda:1". Open the first on cuda before any runs on the CPU
+  std::string precision{};     // "fp32", "bf16", "fp16", "fp64"; empty: as in training
   std::vector<std::filesystem::path> plugin_path{};  // plugin folders, searched before the default ones
   std::vector<std::string> changes{};                // to the checkpoint's spec: "/inference/window=[512, 512]"
   Combination combination{};
@@ -34,7 +34,8 @@ struct SessionOptions {
 
 struct Segmentation {
   cv::Mat labels;  // 16S [H, W]: class numbers, kIgnore where there is no class; of overlapping classes the last one
-  cv::Mat scores;  // 32F [H, W], one channel per class: probabilities. Empty unless requested
+  cv::Mat scores;  // 32F [H, W], one channel per class: probabilities, or shares of the votes. Empty unless
+                   // requested
   std::vector<Instance> instances{};  // for instance segmentation, highest score first
 };
 

@@ -21,7 +21,7 @@ Extent scaled(const Extent& size, double scale) {
 at::Tensor shares(const Prediction& prediction, Combination::By by, bool overlapping) {
   if (!prediction.scores.defined())
     throw PluginError("an ensemble",
-                      "needs class scores, and the model gives none; use one network without other views");
+                      "needs class scores, and the model returns none; use one network without flips and scales");
   if (by == Combination::By::mean) return prediction.scores;
   if (overlapping) return prediction.labels.to(prediction.scores.scalar_type());
   return at::zeros_like(prediction.scores).scatter_(0, prediction.labels.unsqueeze(0), 1);
@@ -42,8 +42,6 @@ Ensemble::Ensemble(std::vector<const Network*> networks, const Combination& how)
     if (const auto difference = other->context.labels->difference(*first().context.labels); !difference.empty())
       throw DataError("an ensemble", "its networks have other classes, " + other->context.labels->text() + " and " +
                                          first().context.labels->text() + ": " + difference);
-  if (networks_.size() > 1 && first().spec.evaluate_at == PipelineSpec::EvaluateAt::input)
-    throw SpecError("/evaluate_at", "is input, which differs between the networks of an ensemble: use original");
 }
 
 std::vector<Batch> Ensemble::prepare(const Transformed& transformed) const {
@@ -55,7 +53,12 @@ std::vector<Batch> Ensemble::prepare(const Transformed& transformed) const {
       const auto size = extent(sample.image);
       if (view.scale != 1) apply(Warp::resize(size, scaled(size, view.scale)), one[0]);
       if (view.flip) apply(Warp::flip(extent(one[0].image), 0), one[0]);
-      batches.push_back(network->collate(std::move(one)));
+      try {
+        batches.push_back(network->collate(std::move(one)));
+      } catch (const DataError& error) {
+        if (view.scale == 1) throw;
+        throw DataError("at scale " + std::to_string(view.scale), error.what());
+      }
     }
   }
   return batches;

@@ -86,10 +86,34 @@ void check_report(const std::string& metric, const MetricReport& report, std::si
         fail("row " + std::to_string(i) + " of " + table + " has " + std::to_string(cells[i].size()) +
              " values, and there are " + std::to_string(columns) + " columns");
   };
-  if (report.values.empty()) fail("it gives no value");
+  const auto distinct = [&](const std::string& what, std::vector<std::string> names) {
+    std::sort(names.begin(), names.end());
+    const auto twice = std::adjacent_find(names.begin(), names.end());
+    if (twice != names.end()) fail(what + " \"" + *twice + "\" occurs twice");
+  };
+  if (report.values.empty()) fail("it returns no value");
+  std::vector<std::string> values, tables;
+  for (const auto& value : report.values) values.push_back(value.name);
+  for (const auto& table : report.tables) tables.push_back(table.name);
+  distinct("the value", values);
+  distinct("the column", report.columns);
+  distinct("the table", tables);
   if (!report.per_class.empty()) check("the table per class", report.per_class, classes, report.columns.size());
-  for (const auto& table : report.tables)
+  for (const auto& table : report.tables) {
     check("table \"" + table.name + "\"", table.cells, table.rows.size(), table.columns.size());
+    distinct("in table \"" + table.name + "\" the row", table.rows);
+  }
+}
+
+std::vector<std::string> metric_names(const PipelineSpec& spec) {
+  std::vector<std::string> names;
+  for (const auto& metric : spec.metrics) {
+    auto name = metric.type();
+    for (int number = 2; std::find(names.begin(), names.end(), name) != names.end(); ++number)
+      name = metric.type() + "_" + std::to_string(number);
+    names.push_back(name);
+  }
+  return names;
 }
 
 Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
@@ -98,7 +122,10 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
   const c10::InferenceMode no_gradients;
   const auto start = std::chrono::steady_clock::now();
   const auto& network = ensemble.first();
+  if (ensemble.networks().size() > 1 && network.spec.evaluate_at == PipelineSpec::EvaluateAt::input)
+    throw SpecError("/evaluate_at", "is input, which differs between the networks of an ensemble: use original");
   const EvaluationMode mode(ensemble);
+  const auto names = metric_names(network.spec);
   const auto metrics = network.metrics();
   Wanted wanted;
   wanted.overlapping = network.context.labels->overlapping;
@@ -137,7 +164,7 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
                     "has no readable sample; the first error: " + result.bad_samples.front());
   result.images = count - result.bad_samples.size();
   for (std::size_t i = 0; i < metrics.size(); ++i) {
-    result.reports.emplace_back(network.spec.metrics[i].type(), metrics[i]->compute());
+    result.reports.emplace_back(names[i], metrics[i]->compute());
     check_report(result.reports.back().first, result.reports.back().second, network.context.labels->classes.size());
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -12,7 +12,7 @@
 namespace sectile {
 
 struct Evaluation {
-  std::vector<std::pair<std::string, MetricReport>> reports;  // metric name and report, in the order of the spec
+  std::vector<std::pair<std::string, MetricReport>> reports;  // by metric_names, in the order of the spec
   std::size_t images = 0;
   double seconds = 0;
   std::vector<std::string> bad_samples;  // errors of the samples that were skipped
@@ -21,7 +21,11 @@ struct Evaluation {
   const MetricReport::Value& headline() const { return reports.front().second.values.front(); }
 };
 
-// Throws PluginError naming the metric for a report whose tables do not fit their rows and columns.
+// How reports name the metrics of a spec: by type, and if a type occurs again, "iou_2" and so on.
+std::vector<std::string> metric_names(const PipelineSpec& spec);
+
+// Throws PluginError naming the metric for a report whose tables do not fit their rows and columns, and for names that
+// occur twice.
 void check_report(const std::string& metric, const MetricReport& report, std::size_t classes);
 
 // Called for every evaluated image, from the thread that evaluates.

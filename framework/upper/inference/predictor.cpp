@@ -58,23 +58,33 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
 }  // namespace
 
 cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place) {
+  const int depth = image.depth();
+  if (depth != CV_8U && depth != CV_16U && depth != CV_16S && depth != CV_32F)
+    throw DataError(
+        place, "has values of " + std::string(cv::depthToString(depth)) + "; expected CV_8U, CV_16U, CV_16S or CV_32F");
   if (image.channels() == channels) return image;
-  const bool convertible = image.depth() != CV_16S;  // supported by cvtColor
   cv::Mat converted;
-  if (image.channels() == 1 && channels == 3 && convertible)
-    cv::cvtColor(image, converted, cv::COLOR_GRAY2RGB);
-  else if (image.channels() == 3 && channels == 1 && convertible)
-    cv::cvtColor(image, converted, cv::COLOR_RGB2GRAY);
-  else
-    throw DataError(place, "has " + std::to_string(image.channels()) + " channels of " +
-                               cv::depthToString(image.depth()) + ", and the network wants " +
+  if (image.dims == 2 && image.channels() == 1 && channels == 3) {
+    cv::merge(std::vector<cv::Mat>(3, image), converted);
+  } else if (image.dims == 2 && image.channels() == 3 && channels == 1) {
+    cv::Mat supported = image;
+    if (depth == CV_16S) image.convertTo(supported, CV_32F);  // cvtColor does not take 16S
+    cv::cvtColor(supported, converted, cv::COLOR_RGB2GRAY);
+    converted.convertTo(converted, depth);
+  } else {
+    throw DataError(place, "has " + std::to_string(image.channels()) + " channels, and the network expects " +
                                std::to_string(channels));
+  }
   return converted;
 }
 
 std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const std::string& place) {
   const c10::InferenceMode no_gradients;
   return ensemble.prepare([&](const Network& network) {
+    if (image.dims != network.context.dimensions)
+      throw DataError(place,
+                      "has " + std::to_string(image.dims) + " dimensions, and the network expects " +
+                          (network.context.dimensions == 3 ? "3: [depth, height, width]" : "2: [height, width]"));
     Sample sample;
     sample.id = place;
     sample.image = with_channels(image, network.context.channels, place);
@@ -102,7 +112,7 @@ cv::Mat label_map(const at::Tensor& labels) {
 
 // scores: float [classes, H, W], on any device.
 cv::Mat score_map(const at::Tensor& scores) {
-  if (!scores.defined()) throw PluginError("scores", "this model gives none");
+  if (!scores.defined()) throw PluginError("scores", "the model returns none");
   cv::Mat map(static_cast<int>(scores.size(1)), static_cast<int>(scores.size(2)),
               CV_32FC(static_cast<int>(scores.size(0))));
   at::from_blob(map.data, {scores.size(1), scores.size(2), scores.size(0)}, at::kFloat)
@@ -144,7 +154,15 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
 }
 
 void write_labels(const fs::path& file, const cv::Mat& labels, const LabelMap& classes) {
+  if (labels.empty() || labels.type() != CV_16S)
+    throw DataError(file, "cannot be written: expected class numbers of CV_16S, found " +
+                              (labels.empty() ? "an empty image" : cv::typeToString(labels.type())));
   auto palette = palette_of(classes);
+  double highest = 0;
+  cv::minMaxLoc(labels, nullptr, &highest);
+  if (highest >= static_cast<double>(palette.size()))
+    throw DataError(file, "cannot be written: it has the class number " + std::to_string(static_cast<int>(highest)) +
+                              ", and there are " + std::to_string(palette.size()) + " classes");
   cv::Mat pixels;
   if (palette.size() > kIgnoredIndex) {  // too many classes for a palette: only numbers, in 16 bits
     labels.convertTo(pixels, CV_16U);

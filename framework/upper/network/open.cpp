@@ -35,7 +35,10 @@ Network of_spec(const fs::path& file, const OpenOptions& options, const Note& no
   if (spec.output.empty())
     throw SpecError("/output", "is missing: name the run's folder there, or give its checkpoint instead of the spec");
   auto weights = spec.output / "best.pth";
-  if (!fs::exists(weights)) weights = spec.output / "last.pth";
+  if (!fs::exists(weights)) {
+    weights = spec.output / "last.pth";
+    if (fs::exists(weights)) note(spec.output.string() + " has no best.pth: using last.pth");
+  }
   if (!fs::exists(weights)) throw DataError(spec.output, "has neither best.pth nor last.pth; train it first");
   return Network::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, open_device(options.device));
 }
@@ -43,6 +46,7 @@ Network of_spec(const fs::path& file, const OpenOptions& options, const Note& no
 }  // namespace
 
 Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
+  if (fs::is_directory(file)) throw DataError(file, "is a folder: name the checkpoint in it, such as best.pth");
   auto network = file.extension() == ".json" ? of_spec(file, options, note) : of_checkpoint(file, options, note);
   if (options.fold) network.prepare_for_inference();
   for (const auto& text : network.notes) note(text);

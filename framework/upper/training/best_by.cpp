@@ -9,9 +9,10 @@ namespace sectile {
 
 BestBy::BestBy(const Pipeline& pipeline) : options_(pipeline.spec.train), name_(options_.best_metric) {
   std::string known;
+  const auto names = metric_names(pipeline.spec);
   std::size_t i = 0;
   for (const auto& metric : pipeline.metrics()) {
-    const auto& type = pipeline.spec.metrics[i++].type();
+    const auto& type = names[i++];
     for (const auto& value : metric->compute().values) {
       const auto full = type + "/" + value.name;
       if (name_.empty()) name_ = full;

@@ -95,7 +95,7 @@ fs::path Stems::find(const std::string& stem) const {
   if (suffixes.size() > 1)
     throw DataError(folder_.string(), "has two files with the same name, " + stem + std::min(suffixes[0], suffixes[1]) +
                                           " and " + stem + std::max(suffixes[0], suffixes[1]) +
-                                          ": take one away, or say which with \"image_suffix\" or \"mask_suffix\"");
+                                          ": remove one, or select one with \"image_suffix\" or \"mask_suffix\"");
   return folder_ / (stem + suffixes[0]);
 }
 

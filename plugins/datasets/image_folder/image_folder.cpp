@@ -54,7 +54,7 @@ struct ImageFolderOptions {
     table.check(problems);
     const bool inside = !table.classes.empty() || !table.ignore.empty() || !table.ignore_colors.empty();
     if (inside && !classes_file.empty())
-      problems.add("classes_file", "stands beside classes, ignore or ignore_colors: say it in one place");
+      problems.add("classes_file", "cannot be combined with classes, ignore or ignore_colors");
     if (pairs.masks && table.classes.empty() && classes_file.empty())
       problems.add("classes", "is missing: masks need \"classes\" or \"classes_file\" to be read");
     if (channels && *channels != 1 && *channels != 3)

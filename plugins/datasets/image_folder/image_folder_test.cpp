@@ -162,7 +162,7 @@ TEST_CASE("images and masks may share a folder, or one lie in the other") {
   folder.image("all/a.jpg", cv::Mat(2, 2, CV_8U, 5.0));
   folder.image("all/a.png", mask({0, 1, 1, 0}));
   const json together = {{"images", "all"}, {"masks", "all/"}};
-  CHECK(has(problem(folder.spec(together)), "/part/mask_suffix: is missing: images and masks lie in one folder"));
+  CHECK(has(problem(folder.spec(together)), "/part/mask_suffix: is missing: images and masks are in one folder"));
   for (const json& more : {json{{"image_suffix", ".jpg"}}, json{{"mask_suffix", ".png"}}}) {
     json spec = folder.spec(together);
     spec.merge_patch(more);
@@ -257,7 +257,7 @@ TEST_CASE("a list of pairs names both files below root") {
   CHECK(labels(open(spec)->read(1)) == std::vector<int>{1, 1, 1, 0});
   json more = spec;
   more["masks"] = "masks";
-  CHECK(has(problem(more), "/part/masks: stands beside a list that names both files of each pair, "));
+  CHECK(has(problem(more), "/part/masks: cannot be combined with a list that names both files of each pair, "));
   more = spec;
   more.erase("classes");
   CHECK(has(problem(more), "list.txt names masks, which need \"classes\""));

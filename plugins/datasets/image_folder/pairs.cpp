@@ -253,8 +253,8 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
                                     {"image_suffix", options.image_suffix.has_value()},
                                     {"mask_suffix", options.mask_suffix.has_value()}})
     if (given)
-      throw OptionError(
-          name, "stands beside a list that names both files of each pair, " + options.list.string() + ": leave it out");
+      throw OptionError(name, "cannot be combined with a list that names both files of each pair, " +
+                                  options.list.string() + ": remove it");
 }
 
 std::vector<Entry> by_list(const PairOptions& options) {
@@ -325,15 +325,15 @@ void PairOptions::check(sectile::Problems& problems) const {
   if (pattern || is_pattern(masks)) {
     for (const auto& [name, text] : {std::pair("images", images), {"masks", masks}})
       if (const auto problem = Pattern(text.value_or("")).problem(); !problem.empty()) problems.add(name, problem);
-    if (!list.empty()) problems.add("list", "stands beside a pattern: choose files in one way");
+    if (!list.empty()) problems.add("list", "cannot be combined with a pattern");
     for (const auto& [name, suffix] : {std::pair("image_suffix", image_suffix), {"mask_suffix", mask_suffix}})
-      if (suffix) problems.add(name, "stands beside a pattern, which says itself how names end");
+      if (suffix) problems.add(name, "cannot be combined with a pattern, which already ends in a suffix");
   }
   if (pattern && is_pattern(masks) && Pattern(*images).stars() != Pattern(*masks).stars())
     problems.add("masks", "has the stars " + Pattern(*masks).stars() + ", and images has " + Pattern(*images).stars() +
                               ": each must have its counterpart");
   if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)
-    problems.add("mask_suffix", "is missing: images and masks lie in one folder, and something must tell them apart");
+    problems.add("mask_suffix", "is missing: images and masks are in one folder, and need different suffixes");
 }
 
 std::vector<Entry> find_entries(const PairOptions& options) {

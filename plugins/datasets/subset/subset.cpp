@@ -33,10 +33,10 @@ struct SubsetOptions {
         .at_most(1);
   }
   void check(sectile::Problems& problems) const {
-    if (count && fraction) problems.add("fraction", "stands beside \"count\": say it in one way");
+    if (count && fraction) problems.add("fraction", "cannot be combined with \"count\"");
     if (indices.empty()) return;
     if (seed || skip || count || fraction)
-      problems.add("indices", "stands beside seed, skip, count or fraction, which choose samples in another way");
+      problems.add("indices", "cannot be combined with seed, skip, count or fraction");
     std::set<int> seen;
     for (std::size_t i = 0; i < indices.size(); ++i)
       if (!seen.insert(indices[i]).second)

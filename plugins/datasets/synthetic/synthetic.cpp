@@ -57,8 +57,8 @@ struct SyntheticOptions {
     options.add("noise", &noise, "Standard deviation of the pixel noise, out of 255.").at_least(0).at_most(127);
   }
   void check(sectile::Problems& problems) const {
-    if (shapes[0] > shapes[1]) problems.add("shapes", "the fewest are more than the most");
-    if (radius[0] > radius[1]) problems.add("radius", "the smallest is larger than the largest");
+    if (shapes[0] > shapes[1]) problems.add("shapes", "the minimum is greater than the maximum");
+    if (radius[0] > radius[1]) problems.add("radius", "the minimum is greater than the maximum");
   }
 };
 
@@ -292,4 +292,4 @@ class Synthetic final : public sectile::Dataset {
 
 SECTILE_PLUGIN("1.0.0",
                sectile::dataset<Synthetic, SyntheticOptions>(
-                   "synthetic", "Drawn circles, squares, triangles and stars, told apart by their outlines alone."))
+                   "synthetic", "Drawn circles, squares, triangles and stars, which differ only in their outlines."))

@@ -130,10 +130,9 @@ TEST_CASE("a list may name masks, and the masks may lie in another folder") {
   CHECK(tree.open({{"split", "names"}, {"labels", "SegmentationClassAug"}})->classes_of(0) == std::vector<int>{2});
   tree.list("images", "/JPEGImages/c.png\n");
   CHECK(tree.open({{"split", "images"}})->classes_of(0) == std::vector<int>{0, 1, 20});
+  CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}), "trainaug.txt, line 1: remove it"));
   CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
-            "trainaug.txt, line 1: leave it out"));
-  CHECK(has(tree.problem({{"split", "trainaug"}, {"labels", "SegmentationClass"}}),
-            "/part/labels: stands beside a list that names masks itself, "));
+            "/part/labels: cannot be combined with a list that names masks, "));
 }
 
 TEST_CASE("labels, objects, classes and sizes come without pixels: of damaged images too") {

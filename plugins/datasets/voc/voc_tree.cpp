@@ -63,7 +63,7 @@ Entry entry_of(const fs::path& root, const sectile::ListLine& line, const std::s
   if (words.size() > 2)
     throw DataError(place, "has " + std::to_string(words.size()) + " words; expected a name, or an image and a mask");
   if (words.size() == 2 && request.labels)
-    throw OptionError("labels", "stands beside a list that names masks itself, " + place + ": leave it out");
+    throw OptionError("labels", "cannot be combined with a list that names masks, " + place + ": remove it");
   Entry entry;
   entry.image = find_image(root, words[0], place);
   entry.name = entry.image.stem().string();

@@ -54,7 +54,7 @@ class CrossEntropy final : public sectile::DenseLoss {
       throw sectile::OptionError("class_weights", "has " + std::to_string(weights.size()) +
                                                       " values, and the dataset has " +
                                                       std::to_string(context.classes()) +
-                                                      " classes: give one value per class, or leave it out");
+                                                      " classes: give one value per class, or remove it");
     weights_ = at::tensor(weights, at::kDouble);
   }
 

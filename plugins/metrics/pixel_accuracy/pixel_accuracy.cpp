@@ -11,8 +11,8 @@ class PixelAccuracy final : public sectile::ConfusionMetric {
     sectile::MetricReport report;
     report.columns = {"accuracy", "pixels"};
     report.convention =
-        "Pixel accuracy: right pixels / all pixels, where classes overlap each class of each pixel by itself. Accuracy "
-        "of a class: its pixels that were found / its pixels; the mean is over the classes that occur in the truth. "
+        "Pixel accuracy: correct pixels / all pixels; if classes overlap, counted for each class of each pixel. Class "
+        "accuracy: correct pixels of the class / its pixels; the mean is over the classes that occur in the truth. "
         "Pixels ignored in the truth do not count.";
     std::vector<double> accuracies;
     std::int64_t right = 0, all = 0;
@@ -29,5 +29,6 @@ class PixelAccuracy final : public sectile::ConfusionMetric {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::metric<PixelAccuracy>("pixel_accuracy",
-                                                       "Share of right pixels, overall and as a mean over classes."))
+SECTILE_PLUGIN("1.0.0",
+               sectile::metric<PixelAccuracy>("pixel_accuracy",
+                                              "Fraction of correct pixels, overall and as a mean over classes."))

@@ -31,8 +31,10 @@ struct BrightnessContrastOptions {
     options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
   }
   void check(sectile::Problems& problems) const {
-    if (brightness_limit[0] > brightness_limit[1]) problems.add("brightness_limit", "the least is more than the most");
-    if (contrast_limit[0] > contrast_limit[1]) problems.add("contrast_limit", "the least is more than the most");
+    if (brightness_limit[0] > brightness_limit[1])
+      problems.add("brightness_limit", "the minimum is greater than the maximum");
+    if (contrast_limit[0] > contrast_limit[1])
+      problems.add("contrast_limit", "the minimum is greater than the maximum");
   }
 };
 

@@ -46,8 +46,8 @@ double largest(const sectile::Sample& sample) {
     case CV_32F:
       return 1;
     default:
-      throw sectile::DataError(sample.id, "is " + cv::typeToString(sample.image.type()) +
-                                              ", whose range normalize does not know: set \"max_value\"");
+      throw sectile::DataError(
+          sample.id, "is " + cv::typeToString(sample.image.type()) + ", whose range is unknown: set \"max_value\"");
   }
 }
 

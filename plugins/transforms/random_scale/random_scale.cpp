@@ -25,7 +25,7 @@ struct RandomScaleOptions {
         .one_of({"nearest", "linear", "cubic", "area"});
   }
   void check(sectile::Problems& problems) const {
-    if (range[0] > range[1]) problems.add("range", "the smallest factor is larger than the largest");
+    if (range[0] > range[1]) problems.add("range", "the minimum is greater than the maximum");
   }
 };
 
