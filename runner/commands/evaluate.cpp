@@ -1,3 +1,5 @@
+#include <cstring>
+#include <fstream>
 #include <iostream>
 
 #include "../../framework/ground/images/image_file.h"
@@ -14,22 +16,20 @@ namespace po = boost::program_options;
 
 namespace {
 
-// Where the report goes, empty if none is wanted. Tried before the work, not after it.
+// Path of the report; empty without --report. Tried before the work, not after it. Only an earlier report is replaced.
 fs::path report_file(const CommandLine& line) {
   if (!line.given.count("report")) return {};
   const auto given = line.given["report"].as<std::string>();
   if (given.empty()) throw po::error("--report: expected a file name, found nothing");
-  std::vector<std::string> inputs{line.operands[0]};
-  if (line.given.count("ensemble"))
-    for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) inputs.push_back(more);
-  std::error_code missing;
-  for (const auto& input : inputs)
-    if (fs::equivalent(given, input, missing))
-      throw po::error("--report: " + given +
-                      " is an input of this command, and would be overwritten: choose another name");
   const auto file = fs::is_symlink(given) ? fs::weakly_canonical(given) : fs::path(given);
-  if (fs::exists(file, missing) && !fs::is_regular_file(file, missing))
-    throw po::error("--report: " + given + " is not a regular file: choose another name");
+  std::error_code missing;
+  if (fs::exists(file, missing)) {
+    std::string begin(std::strlen(kReportBegins), ' ');
+    if (fs::is_regular_file(file, missing))
+      std::ifstream(file).read(begin.data(), static_cast<std::streamsize>(begin.size()));
+    if (begin != kReportBegins)
+      throw po::error("--report: " + given + " exists, and is not an earlier report: choose another name");
+  }
   ReplacedFile{file};
   return file;
 }

@@ -176,6 +176,7 @@ TEST_CASE("an evaluation lists its worst images and writes all results as JSON, 
   std::snprintf(worst, sizeof worst, "mIoU:\n  %.4f  ", least);
   CHECK(ended.says(worst));
 
+  CHECK(sectile_program(evaluate + "--report " + report.string()).code == 0);  // which replaces the earlier one
   const auto refused = [&](const std::string& words, const std::string& reason) {
     const auto kept = fs::file_size(run().best());
     const auto answer = sectile_program(evaluate + words);
@@ -187,8 +188,9 @@ TEST_CASE("an evaluation lists its worst images and writes all results as JSON, 
   };
   refused("--worst 0", "--worst: 0 is not a number of images");
   refused("--worst -1", "--worst: -1 is not a number of images");
-  refused("--report " + run().best(), "is an input of this command");
-  refused("--report " + run().folder.string(), "is not a regular file");
+  refused("--report " + run().best(), "exists, and is not an earlier report");
+  refused("--report " + run().spec.string(), "exists, and is not an earlier report");
+  refused("--report " + run().folder.string(), "exists, and is not an earlier report");
   refused("--report " + (run().folder / "nowhere/report.json").string(), "cannot be written: No such file");
   refused("--report ''", "--report: expected a file name");
   refused("--scales 0.01", "at scale 0.010000: ");

@@ -51,10 +51,9 @@ class CrossEntropy final : public sectile::DenseLoss {
     const auto& weights = options.class_weights;
     if (weights.empty()) return;
     if (weights.size() != static_cast<std::size_t>(context.classes()))
-      throw sectile::OptionError("class_weights", "has " + std::to_string(weights.size()) +
-                                                      " values, and the dataset has " +
-                                                      std::to_string(context.classes()) +
-                                                      " classes: give one value per class, or remove it");
+      throw sectile::OptionError(
+          "class_weights", "has " + std::to_string(weights.size()) + " values, and the dataset has " +
+                               std::to_string(context.classes()) + " classes: give one value per class, or remove it");
     weights_ = at::tensor(weights, at::kDouble);
   }
 

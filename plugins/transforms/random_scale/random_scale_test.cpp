@@ -35,7 +35,7 @@ TEST_CASE("random_scale never makes an image vanish, and refuses a range upside 
   const auto scale = make<Transform>(R"({"type": "random_scale", "range": [0.01, 0.01]})");
   CHECK(applied(*scale, annotated()).image.size() == cv::Size(1, 1));
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "random_scale", "range": [2, 1]})"),
-                       doctest::Contains("/part/range: the smallest"), sectile::SpecError);
+                       doctest::Contains("/part/range: the minimum is greater than the maximum"), sectile::SpecError);
 }
 
 TEST_CASE("random_scale makes pixels as it is told") {
