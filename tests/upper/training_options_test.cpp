@@ -42,6 +42,13 @@ PipelineSpec spec(const std::string& changes) {
   return read_spec(test::plugins(), file);
 }
 
+// The images and masks of a folder, in place of the drawn ones of kSpec.
+Json two_classes_in(const fs::path& root) {
+  return {{"type", "image_folder"}, {"root", root},    {"images", "images"},
+          {"masks", "masks"},       {"ignore", {255}}, {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
+          {"count", nullptr},       {"size", nullptr}, {"seed", nullptr}};
+}
+
 struct Trained {
   test::Scratch scratch;
   Pipeline pipeline;
@@ -202,15 +209,7 @@ TEST_CASE("images without any pixel that counts train and evaluate to finite num
     write_png(scratch.path() / "images" / name, cv::Mat(32, 32, CV_8UC3, cv::Scalar(1, 2, 3)));
     write_png(scratch.path() / "masks" / name, cv::Mat(32, 32, CV_8UC1, cv::Scalar(255)));
   }
-  const Json data{{"type", "image_folder"},
-                  {"root", scratch.path()},
-                  {"images", "images"},
-                  {"masks", "masks"},
-                  {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
-                  {"ignore", {255}},
-                  {"count", nullptr},
-                  {"size", nullptr},
-                  {"seed", nullptr}};
+  const auto data = two_classes_in(scratch.path());
   const Trained made(Json{{"data", {{"train", data}, {"val", data}}}}.dump());
   for (const auto& step : made.steps) CHECK(step.loss == 0);
 }
@@ -225,14 +224,7 @@ TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, lo
     write_png(scratch.path() / "masks" / name, cv::Mat(32, 32, CV_8UC1, cv::Scalar(i % 2)));
   }
   fs::resize_file(scratch.path() / "images/2.png", 60);
-  const Json data{{"type", "image_folder"},
-                  {"root", scratch.path()},
-                  {"images", "images"},
-                  {"masks", "masks"},
-                  {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
-                  {"count", nullptr},
-                  {"size", nullptr},
-                  {"seed", nullptr}};
+  const auto data = two_classes_in(scratch.path());
   Json changes{{"data", {{"train", data}, {"val", data}}}};
   CHECK_THROWS_WITH_AS(Trained(changes.dump()), doctest::Contains("2.png"), DataError);
   changes["data"]["on_bad_sample"] = "skip";
@@ -257,15 +249,7 @@ TEST_CASE("pixels are counted once, without images, and without bad samples wher
     mask.rowRange(0, 4).setTo(1), mask.rowRange(4, 5).setTo(255);
     write_png(scratch.path() / "masks" / name, mask);
   }
-  const Json data{{"type", "image_folder"},
-                  {"root", scratch.path()},
-                  {"images", "images"},
-                  {"masks", "masks"},
-                  {"classes", {{{"name", "x"}}, {{"name", "y"}}}},
-                  {"ignore", {255}},
-                  {"count", nullptr},
-                  {"size", nullptr},
-                  {"seed", nullptr}};
+  const auto data = two_classes_in(scratch.path());
   Json changes{{"data", {{"train", data}, {"val", data}}}};
   const auto stops = Pipeline::for_training(test::plugins(), spec(changes.dump()), at::kCPU);
   changes["data"]["on_bad_sample"] = "skip";
