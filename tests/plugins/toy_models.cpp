@@ -204,9 +204,10 @@ class ToyRcnn final : public nn::Module, public sectile::Model, public sectile::
   }
 
   // Boxes go to the file's coordinates first and masks are pasted there, at full resolution.
-  std::vector<Prediction> decode(const Outputs& outputs, const Batch& batch, const Wanted&) const override {
+  std::vector<Prediction> decode(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const override {
     std::vector<Prediction> predictions(batch.sizes.size());
     for (std::size_t n = 0; n < predictions.size(); ++n) predictions[n].id = batch.truth[n].id;
+    if (!wanted.instances) return predictions;
     const auto scores = outputs.at("class_logits").softmax(1).slice(1, 0, classes_).contiguous();
     const auto [best, category] = scores.max(1);
     for (std::int64_t m = 0; m < scores.size(0); ++m) {

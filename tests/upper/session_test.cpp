@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <torch/nn/module.h>
 #include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 
 #include <sectile/data/image_io.h>
 #include <sectile/session.h>
@@ -248,7 +249,14 @@ TEST_CASE("an image is seen at several scales") {
   const auto several = opened({checkpoint()}, scales).predict(image(), true);
   CHECK(several.labels.size() == plain.labels.size());
   CHECK(!same(several.scores, plain.scores));
-  CHECK(cv::norm(several.scores, plain.scores, cv::NORM_INF) < 1);
+  CHECK(cv::norm(several.scores, plain.scores, cv::NORM_INF) > 1e-3);
+  scales.scales = {2};
+  cv::Mat enlarged, by_hand;
+  cv::resize(image(3, {48, 40}), enlarged, {}, 2, 2);
+  cv::resize(opened({checkpoint()}).predict(enlarged, true).scores, by_hand, {48, 40});
+  const auto twice = opened({checkpoint()}, scales).predict(image(3, {48, 40}), true).scores;
+  CHECK(cv::norm(twice, by_hand, cv::NORM_INF) < 0.01);
+  CHECK(cv::norm(twice, opened({checkpoint()}).predict(image(3, {48, 40}), true).scores, cv::NORM_INF) > 0.03);
   scales.scales = {0};
   CHECK_THROWS_WITH_AS(opened({checkpoint()}, scales), doctest::Contains("is not a valid scale"), SpecError);
 }

@@ -1,5 +1,6 @@
 #include <sectile/session.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <c10/core/InferenceMode.h>
@@ -52,6 +53,8 @@ Segmentation Session::predict(const cv::Mat& image, bool scores) const {
   if (prediction.labels.defined()) answer.labels = label_map(prediction.labels);
   if (scores) answer.scores = score_map(prediction.scores);
   answer.instances = std::move(prediction.instances);
+  std::stable_sort(answer.instances.begin(), answer.instances.end(),
+                   [](const Instance& a, const Instance& b) { return a.score > b.score; });
   return answer;
 }
 
