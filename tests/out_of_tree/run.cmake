@@ -71,10 +71,13 @@ run(${sectile} train "${prefix}/share/sectile/specs/shapes_quick.json" -o ${SCRA
 string(REPEAT "sectile tests! " 512 bytes) # 7680 of them: 64 x 40 pixels of 3 channels
 file(WRITE ${SCRATCH}/image.ppm "P6 64 40 255\n${bytes}")
 run(${sectile} predict ${SCRATCH}/run/last.pth ${SCRATCH}/image.ppm -o ${SCRATCH}/masks --quiet)
+if(SANITIZE) # the program must bring the sanitizers of the libraries
+  string(APPEND FLAGS " -fsanitize=${SANITIZE}")
+endif()
 foreach(example predict predict_c)
   file(COPY "${prefix}/share/sectile/examples/${example}" DESTINATION ${SCRATCH})
   run(${CMAKE_COMMAND} -G ${GENERATOR} -S ${SCRATCH}/${example} -B ${SCRATCH}/${example}/build "-DCMAKE_PREFIX_PATH=${prefix}"
-    -DLibTorch_ROOT=${LIBTORCH} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+    -DLibTorch_ROOT=${LIBTORCH} "-DCMAKE_CXX_FLAGS=${FLAGS}" "-DCMAKE_C_FLAGS=${FLAGS}")
   run(${CMAKE_COMMAND} --build ${SCRATCH}/${example}/build)
 endforeach()
 run(${SCRATCH}/predict/build/predict ${SCRATCH}/run/last.pth ${SCRATCH}/image.ppm ${SCRATCH}/mask.png)
