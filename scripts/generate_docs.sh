@@ -6,7 +6,7 @@ source scripts/common.sh
 
 sectile=build/${1:-release}/bin/sectile
 [[ -x $sectile ]] || fail "$sectile is not built yet; build it and every plugin with:" "cmake --preset ${1:-release} && cmake --build --preset ${1:-release}"
-unset SECTILE_PLUGIN_PATH # only what comes along
+unset SECTILE_PLUGIN_PATH # only the plugins of this repository
 {
   echo "# Components"
   echo

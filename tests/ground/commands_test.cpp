@@ -143,6 +143,12 @@ TEST_CASE("a run's spec.json trains the same again and a checkpoint evaluates li
   const auto by_checkpoint = sectile_program("evaluate " + run().best() + " --quiet");
   CHECK(by_spec.code == 0);
   CHECK(by_spec.text == by_checkpoint.text);
+  fs::create_directories(run().folder / "only_last");
+  fs::copy(run().folder / "run/last.pth", run().folder / "only_last/last.pth", fs::copy_options::overwrite_existing);
+  const auto last =
+      sectile_program("evaluate " + run().spec.string() + " --set /output=" + (run().folder / "only_last").string());
+  CHECK(last.code == 0);
+  CHECK(last.says("only_last has no best.pth: using last.pth"));
   const auto missing = sectile_program("evaluate " + run().best() + " --split test");
   CHECK(missing.code == 2);
   CHECK(missing.says("/data/test: is missing"));
@@ -194,6 +200,12 @@ TEST_CASE("an evaluation lists its worst images and writes all results as JSON, 
   refused("--report " + (run().folder / "nowhere/report.json").string(), "cannot be written: No such file");
   refused("--report ''", "--report: expected a file name");
   refused("--scales 0.01", "at scale 0.010000: ");
+
+  const auto both = " --ensemble " + (run().folder / "run/last.pth").string() + " --set /evaluate_at=input";
+  refused(both, "/evaluate_at: is input, which differs between the networks");
+  const auto predicted = sectile_program("predict " + run().best() + " " + image("seen.png", 20, 20).string() + both +
+                                         " -o " + (run().folder / "both").string());
+  CHECK_MESSAGE(predicted.code == 0, predicted.text);
 }
 
 TEST_CASE("images of any size are predicted into palette masks of their own size, with overlays") {
