@@ -125,7 +125,7 @@ class Finder {
 std::vector<ImageInput> find_images(const InputRequest& request) { return Finder(request).found; }
 
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
-                    const fs::path& output) {
+                    const fs::path& output, bool overwrite) {
   std::map<fs::path, const ImageSource*> writers;
   std::set<fs::path> read;
   for (const auto& image : images) {
@@ -138,15 +138,22 @@ void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std
                                                   "; predict them into different folders");
     }
   }
+  std::vector<std::string> there;
   for (const auto& [file, source] : writers) {
-    if (!fs::exists(file)) continue;
-    const auto there = fs::canonical(file);
-    if (!read.count(there)) continue;
-    const bool own = there == fs::weakly_canonical(source->file);
-    throw DataError(file.string(), "would be overwritten by " +
-                                       (own ? "its own prediction" : "the prediction of " + source->place()) +
-                                       "; choose another folder with --output DIR");
+    if (!fs::exists(fs::symlink_status(file))) continue;
+    if (read.count(fs::weakly_canonical(file))) {
+      const bool own = fs::weakly_canonical(file) == fs::weakly_canonical(source->file);
+      throw DataError(file.string(), "would be overwritten by " +
+                                         (own ? "its own prediction" : "the prediction of " + source->place()) +
+                                         "; choose another folder with --output DIR");
+    }
+    there.push_back(file.string());
   }
+  if (there.empty() || overwrite) return;
+  const auto more = there.size() - 1;
+  throw DataError(there.front(), "exists already" +
+                                     (more == 0 ? std::string() : " (and " + std::to_string(more) + " more files)") +
+                                     "; choose another folder with --output DIR, or replace it with --overwrite");
 }
 
 }  // namespace sectile

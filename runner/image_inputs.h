@@ -25,9 +25,9 @@ struct InputRequest {
 // DataError naming missing inputs.
 std::vector<ImageInput> find_images(const InputRequest& request);
 
-// Throws DataError if two predictions would be written to the same file, or one would overwrite an input. endings: of
-// the files written per image, such as "_overlay.png".
+// Throws DataError if two predictions would be written to the same file, or one would replace an input, or, unless
+// `overwrite`, any file. endings: of the files written per image, such as "_overlay.png".
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
-                    const std::filesystem::path& output);
+                    const std::filesystem::path& output, bool overwrite);
 
 }  // namespace sectile

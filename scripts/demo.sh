@@ -35,7 +35,7 @@ phase configure cmake --preset release --log-level=WARNING
 # shellcheck disable=SC2086
 phase build cmake --build --preset release --target sectile_program sectile-compute $plugins
 phase train build/release/bin/sectile train "$spec" -o $run --overwrite
-phase predict build/release/bin/sectile predict $run/best.pth $images/*.png -o $run/predictions
+phase predict build/release/bin/sectile predict $run/best.pth $images/*.png -o $run/predictions --overwrite
 
 echo
 echo "Done in $SECONDS s. What the model makes of images that it has not seen: $run/predictions"

@@ -29,7 +29,8 @@ po::options_description options() {
       "ignored")("recursive", "search folders recursively, and keep their structure in the output folder")(
       "scores",
       "also write NAME_scores.tif: class probabilities at the size of the image, 32-bit float, one channel per class")(
-      "no-overlay", "do not write NAME_overlay.png")(
+      "no-overlay", "do not write NAME_overlay.png")("overwrite",
+                                                     "replace files that exist already, but never an input")(
       "skip-bad", "skip images that cannot be read and list them at the end, instead of stopping at the first");
   add_network_options(own);
   return own;
@@ -85,7 +86,7 @@ void predict(int count, char** words) {
   if (request.options.scores && static_cast<int>(trained.labels().classes.size()) > CV_CN_MAX)
     throw po::error("--scores: a TIFF holds up to " + std::to_string(CV_CN_MAX) + " channels, and there are " +
                     std::to_string(static_cast<int>(trained.labels().classes.size())) + " classes");
-  refuse_clashes(images, request.endings(), folder);
+  refuse_clashes(images, request.endings(), folder, line.given.count("overwrite") > 0);
   make_folder(folder);
   std::vector<ImageSource> sources;
   for (const auto& image : images) sources.push_back(image.source);

@@ -19,57 +19,44 @@ namespace {
 namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
-// The output folder of a run, and the checkpoint that it resumes from.
-struct Place {
-  fs::path folder;
-  std::optional<fs::path> resume_from;
-};
-
-bool is_there(const fs::path& file) {
-  std::error_code failed;
-  const bool found = fs::exists(file, failed);
-  if (failed)
-    throw DataError(file.parent_path(),
-                    "cannot be used: " + failed.message() + "; choose another folder with --output DIR");
-  return found;
-}
-
 fs::path folder_of(const PipelineSpec& spec, const CommandLine& line) {
   const auto given = line.given["output"].as<std::string>();
-  const fs::path folder = given.empty() ? spec.output : fs::absolute(given);
+  const fs::path folder = given.empty() ? spec.output : fs::absolute(given).lexically_normal();
   if (folder.empty()) throw SpecError("/output", "is missing: name a folder there, or with --output DIR");
   return folder;
 }
 
-void remove_run(const fs::path& folder) {
-  auto files = kept_saves(folder);
-  for (const char* name : {"last.pth", "best.pth", "log.jsonl", "spec.json"}) files.push_back(folder / name);
-  std::error_code failed;
-  for (const auto& file : files) fs::remove(file, failed);
+// A given checkpoint resumes its own run, in its folder or in one without a run.
+fs::path resume_from_file(const RunFolder& folder, const fs::path& file) {
+  std::error_code unknown;
+  if (folder.has_saves() && !fs::equivalent(file.parent_path(), folder.path(), unknown))
+    throw DataError(folder.path(),
+                    "contains another run than " + file.string() +
+                        "; choose another folder with --output DIR, or resume the run there with --resume");
+  return file;
 }
 
-// Creates the run's folder; an earlier run in it is only replaced if requested.
-Place place_of(const PipelineSpec& spec, const CommandLine& line) {
-  const fs::path folder = folder_of(spec, line);
+// The checkpoint to resume from, if any. Throws DataError if that, or a new run, would lose an earlier run that is not
+// to be replaced.
+std::optional<fs::path> resumed(const RunFolder& folder, const CommandLine& line) {
   const auto resume = line.given["resume"].as<std::string>();
-  const bool there = is_there(folder / "last.pth");
-  if (resume == "last" && !there)
-    throw DataError(folder, "has no last.pth to resume from; --resume=auto starts a new run in this case");
-  const bool goes_on = resume == "last" || (resume == "auto" && there);
-  const bool from_file = !resume.empty() && resume != "last" && resume != "auto";
-  const bool used = there || is_there(folder / "log.jsonl");
-  if (used && resume.empty() && !line.given.count("overwrite"))
-    throw DataError(folder,
-                    "contains an earlier run; resume it with --resume, choose another folder with --output DIR, or "
-                    "replace it with --overwrite");
-  std::error_code failed;
-  fs::create_directories(folder, failed);
-  if (failed)
-    throw DataError(folder, "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
-  if (goes_on) return {folder, folder / "last.pth"};
-  if (from_file) return {folder, fs::absolute(resume)};
-  if (used) remove_run(folder);
-  return {folder, std::nullopt};
+  if (resume.empty()) {
+    if (folder.has_run() && !line.given.count("overwrite"))
+      throw DataError(folder.path(),
+                      "contains an earlier run; resume it with --resume, choose another folder with --output DIR, or "
+                      "replace it with --overwrite");
+    return std::nullopt;
+  }
+  if (resume != "last" && resume != "auto") return resume_from_file(folder, fs::absolute(resume));
+  if (auto latest = folder.latest_save()) return latest;
+  if (folder.has_saves())
+    throw DataError(
+        folder.best(),
+        "cannot be resumed, because it contains only weights, and there is no last.pth or step-*.pth; replace "
+        "the run with --overwrite, or start a new one from these weights (/model/weights)");
+  if (resume == "last")
+    throw DataError(folder.path(), "has no last.pth to resume from; --resume=auto starts a new run in this case");
+  return std::nullopt;
 }
 
 std::string step_line(const StepReport& report) {
@@ -94,7 +81,8 @@ std::vector<std::string> joined(int count, char** words) {
 void tell_result(const TrainResult& result, const fs::path& folder, const LabelMap& labels) {
   if (result.last) std::cout << "\nafter the last evaluation:\n" << table(*result.last, labels) << "\n";
   if (result.ending == Ending::early) std::cout << "stopped early: no improvement\n";
-  if (result.best)
+  std::error_code unknown;
+  if (result.best && fs::exists(folder / "best.pth", unknown))
     std::printf("best: %.4f after epoch %d, in %s\n", *result.best, static_cast<int>(result.best_epoch),
                 (folder / "best.pth").c_str());
   else
@@ -123,10 +111,14 @@ void train(int count, char** words) {
   const auto index = open_plugins(line.common, text.get());
   auto spec = read_and_tell(line.common, index, *text);
   const auto device = open_device(line.given["device"].as<std::string>());
-  auto pipeline = Pipeline::for_training(index, std::move(spec), device);
-  const auto [folder, resume_from] = place_of(pipeline.spec, line);
+  RunFolder run_folder(folder_of(spec, line));
+  const auto folder = run_folder.path();
+  const auto resume_from = resumed(run_folder, line);
+  spec.output = folder;  // so that the spec in it finds its checkpoints
+  auto pipeline = Pipeline::for_training(index, std::move(spec), device, /*initial_weights=*/!resume_from);
 
   Progress progress(line.common.quiet);
+  for (const auto& note : run_folder.notes()) progress.say("note: " + note);
   for (const auto& note : pipeline.notes) progress.say("note: " + note);
   std::int64_t parameters = 0;
   for (const auto& parameter : parameters_of(pipeline.model->module())) parameters += parameter.numel();
@@ -144,9 +136,13 @@ void train(int count, char** words) {
                  (report.best ? "  (best so far)" : ""));
   };
   listener.skipped = [&](const BadSampleReport& report) { progress.say("skipped: " + report.reason); };
+  listener.saved_after_error = [&](std::int64_t step) {
+    progress.say("saved after step " + std::to_string(step) + " in " + (folder / "last.pth").string() +
+                 "; when the error below is mended, resume with the same command and --resume");
+  };
   catch_interrupts();
-  const auto result =
-      sectile::train(pipeline, folder, {listener}, {.interrupted = interrupted, .resume_from = resume_from});
+  const auto result = sectile::train(pipeline, std::move(run_folder), {listener},
+                                     {.interrupted = interrupted, .resume_from = resume_from});
   progress.clear();
   if (result.ending == Ending::interrupted)
     throw Stopped{"stopped after step " + std::to_string(result.step) + ", saved in " + (folder / "last.pth").string() +

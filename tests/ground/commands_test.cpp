@@ -250,6 +250,20 @@ TEST_CASE("images whose predictions would overwrite each other or themselves are
   CHECK(itself.says("would be overwritten by its own prediction"));
 }
 
+TEST_CASE("predictions replace no file unasked, such as the annotations beside the images") {
+  const auto folder = run().folder / "mix";
+  const auto file = image("mix/a.png", 20, 20);
+  fs::rename(file, folder / "a.bmp");  // its bytes say what it is
+  for (const char* name : {"a.png", "a_overlay.png"}) std::ofstream(folder / name) << "precious";
+  const auto words = "predict " + run().best() + " '" + (folder / "*.bmp").string() + "' -o " + folder.string();
+  const auto refused = sectile_program(words);
+  CHECK(refused.code == 2);
+  CHECK(refused.says("mix/a.png: exists already (and 1 more files); choose another folder with --output DIR"));
+  for (const char* name : {"a.png", "a_overlay.png"}) CHECK(fs::file_size(folder / name) == 8);
+  CHECK(sectile_program(words + " --overwrite").code == 0);
+  CHECK(read_image(folder / "a.png", ImageMode::indices).rows == 20);
+}
+
 TEST_CASE("folders are searched for images of every format, also below, and their folders are kept") {
   const auto in = run().folder / "tree";
   fs::create_directories(in / "town/old");
@@ -263,7 +277,7 @@ TEST_CASE("folders are searched for images of every format, also below, and thei
   CAPTURE(flat.text);
   CHECK(flat.code == 0);
   CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "b.png", "b_overlay.png"});
-  const auto again = "predict " + run().best() + " " + in.string() + " -o " + out.string() + " --recursive";
+  const auto again = "predict " + run().best() + " " + in.string() + " -o " + out.string() + " --recursive --overwrite";
   for (int time = 0; time < 2; ++time) {  // the second time the predictions are there already, below the images
     const auto deep = sectile_program(again);
     CAPTURE(deep.text);
@@ -357,7 +371,7 @@ TEST_CASE("bad images are left out on demand, and named at the end") {
   const auto stopped = sectile_program(words);
   CHECK(stopped.code == 2);
   CHECK(stopped.says("b.png"));
-  const auto ended = sectile_program(words + " --skip-bad");
+  const auto ended = sectile_program(words + " --skip-bad --overwrite");
   CAPTURE(ended.text);
   CHECK(ended.code == 0);
   CHECK(ended.says("2 images predicted"));

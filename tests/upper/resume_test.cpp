@@ -17,6 +17,7 @@
 
 #include "ground/spec/pipeline_spec.h"
 #include "support/component.h"
+#include "support/same_run.h"
 #include "support/scratch.h"
 #include "support/test.h"
 #include "upper/training/run_state.h"
@@ -59,35 +60,6 @@ TrainResult trained(const fs::path& folder, const std::string& changes = "{}", s
   return train(pipeline, folder, {listener}, {.interrupted = [&] { return step == stop_after; }, .resume_from = from});
 }
 
-void check_same_bits(const StateDict& a, const StateDict& b) {
-  REQUIRE(!a.empty());
-  REQUIRE(a.size() == b.size());
-  for (const auto& [name, tensor] : a) {
-    CAPTURE(name);
-    CHECK(at::equal(tensor, b.at(name)));
-  }
-}
-
-void check_same_run(const fs::path& a, const fs::path& b) {
-  const auto first = load_checkpoint(a / "last.pth"), second = load_checkpoint(b / "last.pth");
-  CHECK(first.step == second.step);
-  check_same_bits(first.model, second.model);
-  check_same_bits(first.ema, second.ema);
-  CHECK(first.resumption->evaluations == second.resumption->evaluations);
-  CHECK(first.resumption->best == second.resumption->best);
-}
-
-// The members of every line that do not tell the time.
-std::vector<Json> log_of(const fs::path& folder) {
-  std::vector<Json> lines;
-  std::ifstream log(folder / "log.jsonl");
-  for (std::string line; std::getline(log, line);) {
-    lines.push_back(Json::parse(line));
-    lines.back().erase("seconds");
-  }
-  return lines;
-}
-
 // The program itself, which can be killed.
 pid_t start(const fs::path& spec_file, const fs::path& folder, int workers) {
   const pid_t child = fork();
@@ -97,12 +69,6 @@ pid_t start(const fs::path& spec_file, const fs::path& folder, int workers) {
   execl(program.c_str(), program.c_str(), "train", spec_file.c_str(), "-o", folder.c_str(), "--resume=auto", "--quiet",
         "--set", threads.c_str(), nullptr);
   _exit(127);
-}
-
-std::set<std::string> files_of(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
-  return names;
 }
 
 std::size_t lines_of(const fs::path& file) {
@@ -122,8 +88,8 @@ TEST_CASE("a run of so many steps, whose epochs draw samples twice, goes on to t
   CHECK(whole.best_epoch <= 3);
   CHECK(trained(folder / "halves", changes, 5).ending == Ending::interrupted);
   CHECK(trained(folder / "halves", changes, -1, folder / "halves/last.pth").ending == Ending::done);
-  check_same_run(folder / "whole", folder / "halves");
-  CHECK(log_of(folder / "whole") == log_of(folder / "halves"));
+  test::check_same_run(folder / "whole", folder / "halves");
+  CHECK(test::log_of(folder / "whole") == test::log_of(folder / "halves"));
 }
 
 TEST_CASE("a run of an earlier API is refused by its number, and its weights still predict") {
@@ -158,7 +124,7 @@ TEST_CASE("a run of an earlier API is refused by its number, and its weights sti
 TEST_CASE("a run that was stopped after any step goes on to the same bits as one that was not") {
   const test::Scratch scratch;
   trained(scratch.path() / "unbroken");
-  const auto expected = log_of(scratch.path() / "unbroken");
+  const auto expected = test::log_of(scratch.path() / "unbroken");
   for (const std::int64_t stop : {1, 2, 3, 7, 9, 14}) {  // 3 and 9 end an epoch: their evaluation is still due
     CAPTURE(stop);
     const auto folder = scratch.path() / std::to_string(stop);
@@ -167,8 +133,8 @@ TEST_CASE("a run that was stopped after any step goes on to the same bits as one
     CHECK(stopped.step == stop);
     const auto result = trained(folder, R"({"train": {"workers": 0}})", -1, folder / "last.pth");
     CHECK((result.ending == Ending::done));
-    check_same_run(scratch.path() / "unbroken", folder);
-    CHECK(log_of(folder) == expected);
+    test::check_same_run(scratch.path() / "unbroken", folder);
+    CHECK(test::log_of(folder) == expected);
   }
 }
 
@@ -180,7 +146,7 @@ TEST_CASE("random numbers that a network draws go on too: dropout") {
   trained(scratch.path() / "unbroken", changes);
   trained(scratch.path() / "stopped", changes, 2);
   trained(scratch.path() / "stopped", changes, -1, scratch.path() / "stopped/last.pth");
-  check_same_run(scratch.path() / "unbroken", scratch.path() / "stopped");
+  test::check_same_run(scratch.path() / "unbroken", scratch.path() / "stopped");
 }
 
 TEST_CASE("killed at random steps and resumed, the program comes to the same bits; the log holds every step once") {
@@ -193,7 +159,7 @@ TEST_CASE("killed at random steps and resumed, the program comes to the same bit
   waitpid(start(file, scratch.path() / "unbroken", 2), &status, 0);
   REQUIRE(WIFEXITED(status));
   REQUIRE(WEXITSTATUS(status) == 0);
-  const auto expected = log_of(scratch.path() / "unbroken");
+  const auto expected = test::log_of(scratch.path() / "unbroken");
   Random random{11};
   int killed = 0, same = 0;
   for (int attempt = 0; killed < kills; ++attempt) {
@@ -211,10 +177,10 @@ TEST_CASE("killed at random steps and resumed, the program comes to the same bit
     waitpid(start(file, folder, (attempt + 1) % 3), &status, 0);
     CAPTURE(lines);
     CHECK(WEXITSTATUS(status) == 0);
-    check_same_run(scratch.path() / "unbroken", folder);
-    CHECK(files_of(folder) == files_of(scratch.path() / "unbroken"));
-    CHECK(log_of(folder) == expected);
-    same += log_of(folder) == expected;
+    test::check_same_run(scratch.path() / "unbroken", folder);
+    CHECK(test::files_of(folder) == test::files_of(scratch.path() / "unbroken"));
+    CHECK(test::log_of(folder) == expected);
+    same += test::log_of(folder) == expected;
   }
   MESSAGE(same << " of " << killed << " killed runs came to the same end");
 }
@@ -260,7 +226,7 @@ TEST_CASE("where a save does not fit, the earlier one stays whole and the messag
   int status = 0;
   waitpid(child, &status, 0);
   CHECK(WEXITSTATUS(status) == 0);
-  check_same_bits(load_checkpoint(folder / "last.pth").model, before.model);
+  test::check_same_bits(load_checkpoint(folder / "last.pth").model, before.model);
   for (const auto& entry : fs::directory_iterator(folder))
     CHECK(entry.path().filename().string().find(".part") == std::string::npos);
 }
@@ -290,11 +256,9 @@ TEST_CASE("the latest saves are kept under names of their own, and a run goes on
   const test::Scratch scratch;
   const auto unbroken = scratch.path() / "unbroken", other = scratch.path() / "other";
   trained(unbroken, R"({"train": {"keep": 2}})");
-  const auto saves = kept_saves(unbroken);
-  REQUIRE(saves.size() == 2);
-  CHECK(saves[0].filename() == "step-000014.pth");
-  CHECK(saves[1].filename() == "step-000015.pth");
+  const auto saves = RunFolder(unbroken).saved_steps();
+  CHECK(saves == std::vector<std::int64_t>{14, 15});
   fs::create_directories(other);
-  trained(other, R"({"train": {"keep": 2}})", -1, saves[0]);
-  check_same_run(unbroken, other);
+  trained(other, R"({"train": {"keep": 2}})", -1, unbroken / "step-000014.pth");
+  test::check_same_run(unbroken, other);
 }

@@ -59,7 +59,8 @@ FileBytes ImageFile::bytes() const {
 
 ReplacedFile::ReplacedFile(const fs::path& path) : path_(path), beside_(path) {
   static std::atomic<unsigned> counter{0};
-  if (fs::is_directory(path)) fail(EISDIR);
+  std::error_code unknown;
+  if (fs::is_directory(path, unknown)) fail(EISDIR);
   beside_ += ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
   stream_ = std::fopen(beside_.c_str(), "w+bx");
   if (!stream_) fail(errno);
@@ -71,9 +72,14 @@ ReplacedFile::~ReplacedFile() {
   std::remove(beside_.c_str());
 }
 
-void ReplacedFile::commit() {
-  int problem = 0;
-  if (std::ferror(stream_) || std::fflush(stream_) != 0) problem = errno ? errno : EIO;
+void ReplacedFile::write(const void* bytes, std::size_t count) noexcept {
+  if (count > 0 && std::fwrite(bytes, 1, count, stream_) != count && problem_ == 0) problem_ = errno ? errno : EIO;
+}
+
+void ReplacedFile::commit(bool to_disk) {
+  int problem = problem_;
+  if (problem == 0 && (std::ferror(stream_) || std::fflush(stream_) != 0)) problem = errno ? errno : EIO;
+  if (to_disk && problem == 0 && fsync(fileno(stream_)) != 0) problem = errno;
   if (std::fclose(stream_) != 0 && problem == 0) problem = errno;
   stream_ = nullptr;
   if (problem == 0 && std::rename(beside_.c_str(), path_.c_str()) != 0) problem = errno;
@@ -83,7 +89,9 @@ void ReplacedFile::commit() {
 }
 
 void ReplacedFile::fail(int problem) const {
-  throw DataError(path_, std::string("cannot be written: ") + std::strerror(problem));
+  std::error_code unknown;
+  throw DataError(path_, std::string("cannot be written: ") + std::strerror(problem) +
+                             (fs::is_regular_file(path_, unknown) ? "; what it held before is untouched" : ""));
 }
 
 }  // namespace sectile

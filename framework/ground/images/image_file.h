@@ -43,13 +43,16 @@ class ReplacedFile {
   ReplacedFile& operator=(const ReplacedFile&) = delete;
 
   std::FILE* stream() const { return stream_; }
-  void commit();  // throws DataError
+  void write(const void* bytes, std::size_t count) noexcept;  // commit() reports errors
+  // to_disk: waits until the disk has it, so that it survives a power failure. Throws DataError.
+  void commit(bool to_disk = false);
 
  private:
   void fail(int problem) const;
 
   std::filesystem::path path_, beside_;
   std::FILE* stream_ = nullptr;
+  int problem_ = 0;  // the first one of write()
 };
 
 }  // namespace sectile

@@ -7,11 +7,13 @@
 
 namespace sectile {
 
-// A group with all defaults. Empty optionals and Refs are omitted.
-Json resolved(void* group, const ValueType& type);
+enum class Paths { written, left_out };
 
-// One value of any type; null if it is empty.
-Json write_value(void* value, const ValueType& type, const Option& option);
+// A group with all defaults. Empty optionals and Refs are omitted.
+Json resolved(void* group, const ValueType& type, Paths paths = Paths::written);
+
+// One value of any type; null if it is empty, or a path that is left out.
+Json write_value(void* value, const ValueType& type, const Option& option, Paths paths = Paths::written);
 
 const char* json_type(Shape shape);  // "number"
 

@@ -2,6 +2,7 @@
 
 #include "host_recipe.h"
 #include "json_options.h"
+#include "json_writer.h"
 
 namespace sectile {
 
@@ -141,17 +142,21 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
 
 std::string resolved_text(PipelineSpec spec) { return resolved(&spec, kValueType<PipelineSpec>).dump(2); }
 
-std::vector<std::string> training_differences(const std::string& resolved, const std::string& other) {
-  const auto bare = [](const std::string& text) {
-    auto json = Json::parse(text);
-    for (const char* name : {"output", "plugin_path"}) json.erase(name);
+std::vector<std::string> training_differences(PipelineSpec spec, const std::string& resolved_text) {
+  const auto bare = [](Json json) {
+    json.erase("plugin_path");
     for (const char* name : {"workers", "save_every", "keep"}) json.at("train").erase(name);
     return json.flatten();
   };
-  const auto ours = bare(resolved), theirs = bare(other);
+  const auto ours = bare(resolved(&spec, kValueType<PipelineSpec>));
+  const auto without_paths = bare(resolved(&spec, kValueType<PipelineSpec>, Paths::left_out));
+  const auto theirs = bare(Json::parse(resolved_text));
+  const auto is_path = [&](const std::string& pointer) {
+    return ours.contains(pointer) && (!without_paths.contains(pointer) || without_paths.at(pointer).is_null());
+  };
   std::vector<std::string> pointers;
   for (const auto& [pointer, value] : ours.items())
-    if (!theirs.contains(pointer) || theirs.at(pointer) != value) pointers.push_back(pointer);
+    if (!is_path(pointer) && (!theirs.contains(pointer) || theirs.at(pointer) != value)) pointers.push_back(pointer);
   for (const auto& [pointer, value] : theirs.items())
     if (!ours.contains(pointer)) pointers.push_back(pointer);
   return pointers;

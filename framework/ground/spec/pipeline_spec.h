@@ -91,9 +91,9 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
 
 // With all defaults and absolute paths, so that it can be read again from any folder on this machine.
 std::string resolved_text(PipelineSpec spec);
-// Differences between two resolved specs that affect training, by pointer: not the number of loader threads, how often
-// checkpoints are saved, or the output folder.
-std::vector<std::string> training_differences(const std::string& resolved, const std::string& other);
+// Differences from a resolved spec that affect training, by pointer: not the number of loader threads, how often
+// checkpoints are saved, or where files are.
+std::vector<std::string> training_differences(PipelineSpec spec, const std::string& resolved);
 
 // The values of a component's own options that are numbers, booleans, strings, or lists of those, by name.
 using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;

@@ -46,6 +46,8 @@ struct TrainListener {
   std::function<void(const BadSampleReport&)> skipped = [](const BadSampleReport&) {};
   std::function<void(std::size_t done, std::size_t all)> evaluating = [](std::size_t, std::size_t) {};
   std::function<void(const EvaluationReport&)> evaluated = [](const EvaluationReport&) {};
+  // An error ends the training, and last.pth holds the state after this step.
+  std::function<void(std::int64_t step)> saved_after_error = [](std::int64_t) {};
 };
 
 class EventLog;

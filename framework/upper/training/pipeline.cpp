@@ -57,7 +57,8 @@ Batch with_labels(Batch batch, at::Tensor labels) {
 
 }  // namespace
 
-Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, const at::Device& device) {
+Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, const at::Device& device,
+                                bool initial_weights) {
   Pipeline pipeline(std::move(plan), device);
   auto& context = pipeline.context;
   const auto seed = static_cast<std::uint64_t>(pipeline.spec.train.seed);
@@ -73,7 +74,7 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   const auto first = pipeline.prepare({}).sample;
   context.channels = first.image.channels();
   context.dimensions = first.image.dims;
-  pipeline.build_model(true);
+  pipeline.build_model(initial_weights);
   pipeline.build_losses(index);
   return pipeline;
 }

@@ -18,8 +18,10 @@ struct Prepared {
 
 class Pipeline : public Network {
  public:
-  // Classes, channels and dimensions come from the training data. Throws SpecError, PluginError, DataError.
-  static Pipeline for_training(const PluginIndex& index, PipelineSpec spec, const at::Device& device);
+  // Classes, channels and dimensions come from the training data. initial_weights: load the weights files that the spec
+  // names; a run that is resumed does not need them. Throws SpecError, PluginError, DataError.
+  static Pipeline for_training(const PluginIndex& index, PipelineSpec spec, const at::Device& device,
+                               bool initial_weights = true);
 
   Pipeline(Pipeline&&) = default;
 

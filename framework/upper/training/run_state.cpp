@@ -1,9 +1,13 @@
 #include "run_state.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
 #include <ATen/Context.h>
+#include <ATen/Functions.h>
+#include <c10/core/GradMode.h>
 
 #include <sectile/error.h>
 
@@ -35,19 +39,46 @@ TrainingPlan plan_of(const Pipeline& pipeline) {
   return plan;
 }
 
+// 64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) of all ids, each ended by a zero.
+DataIdentity identity_of(const Dataset& data) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3; };
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    for (const char c : data.id_of(i)) add(static_cast<unsigned char>(c));
+    add(0);
+  }
+  char text[17];
+  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
+  return {static_cast<std::int64_t>(data.size()), text};
+}
+
 bool scales_losses(const Pipeline& pipeline) { return pipeline.spec.train.precision == PipelineSpec::Precision::fp16; }
+
+// Makes `file` another name of `saved`, if the file system supports that; readers see the old file or the new one.
+bool link_instead(const fs::path& saved, const fs::path& file) {
+  auto beside = file;
+  beside += ".tmp" + std::to_string(getpid()) + "-0";
+  std::error_code failed, ignored;
+  fs::create_hard_link(saved, beside, failed);
+  if (!failed) fs::rename(beside, file, failed);
+  fs::remove(beside, ignored);  // also there if both already were the same file
+  return !failed;
+}
 
 }  // namespace
 
-RunState::RunState(Pipeline& pipeline)
+RunState::RunState(Pipeline& pipeline, const Dataset* validation)
     : plan(plan_of(pipeline)),
       spec(resolved_text(pipeline.spec)),
       best_by(pipeline),
       optimizer(pipeline.spec.optimizer.build(pipeline.context)),
       schedule(pipeline.spec.schedule.build(pipeline.context)),
       groups(parameter_groups(pipeline.model->module(), pipeline.spec.optimizer.common())),
-      pipeline_(pipeline) {
+      pipeline_(pipeline),
+      buffers_(pipeline.model->module().buffers()) {
   if (!scales_losses(pipeline)) scaler.scale = 1;
+  record.data["train"] = identity_of(*pipeline.training.data);
+  if (validation) record.data["val"] = identity_of(*validation);
   if (const auto& options = pipeline.spec.train.ema)
     ema.emplace(pipeline.model->module(), options->decay, options->warmup);
 }
@@ -76,31 +107,37 @@ Checkpoint RunState::weights() const {
   return checkpoint;
 }
 
-void RunState::save_best(const fs::path& folder) const { save_checkpoint(folder / "best.pth", weights()); }
+void RunState::save_best(const RunFolder& folder) const { save_checkpoint(folder.best(), weights()); }
 
-void RunState::save(const fs::path& folder) const {
+void RunState::save(RunFolder& folder) const {
   auto checkpoint = weights();
   auto& resumption = checkpoint.resumption.emplace(record);
   resumption.optimizer = optimizer_state(*optimizer, pipeline_.spec.optimizer, groups, lr());
   for (const auto& [name, generator] : generators()) resumption.rng[name] = generator.get_state();
   resumption.loss_scale = scaler.scale;
   resumption.growth_tracker = scaler.growth_tracker;
-  save_checkpoint(folder / "last.pth", checkpoint);
-  if (pipeline_.spec.train.keep > 0) keep_last(folder);
+  // step-*.pth first: last.pth tells where a run goes on, and step-*.pth of an earlier step is never written again.
+  const int keep = pipeline_.spec.train.keep;
+  if (keep > 0) save_checkpoint(folder.save_of(step), checkpoint);
+  if (keep == 0 || !link_instead(folder.save_of(step), folder.last())) save_checkpoint(folder.last(), checkpoint);
+  folder.saved();
+  if (keep > 0) folder.keep(keep, step);
 }
 
-// Keeps last.pth under another name, without copying its bytes if the file system supports that.
-void RunState::keep_last(const fs::path& folder) const {
-  char name[32];
-  std::snprintf(name, sizeof name, "step-%06lld.pth", static_cast<long long>(step));
-  std::error_code failed;
-  fs::remove(folder / name, failed);
-  fs::create_hard_link(folder / "last.pth", folder / name, failed);
-  if (failed && !fs::copy_file(folder / "last.pth", folder / name, failed))
-    throw DataError(folder / name, "cannot be written: " + failed.message());
-  const auto saves = kept_saves(folder);
-  for (std::size_t i = 0; i + static_cast<std::size_t>(pipeline_.spec.train.keep) < saves.size(); ++i)
-    fs::remove(saves[i], failed);
+void RunState::mark() {
+  marked_buffers_.resize(buffers_.size());
+  for (std::size_t i = 0; i < buffers_.size(); ++i)
+    if (marked_buffers_[i].defined())
+      marked_buffers_[i].copy_(buffers_[i]);
+    else
+      marked_buffers_[i] = buffers_[i].clone();
+  for (const auto& [name, generator] : generators()) marked_rng_[name] = generator.get_state();
+}
+
+void RunState::rewind() {
+  const c10::AutoGradMode no_gradients(false);
+  for (std::size_t i = 0; i < buffers_.size(); ++i) buffers_[i].copy_(marked_buffers_[i]);
+  for (auto& [name, generator] : generators()) generator.set_state(marked_rng_.at(name));
 }
 
 void RunState::resume(const fs::path& file) {
@@ -113,9 +150,11 @@ void RunState::resume(const fs::path& file) {
                         ", which uses random numbers differently from this version (API " +
                         std::to_string(SECTILE_API_VERSION) +
                         "): finish the run with that version, or start a new one from its weights (/model/weights)");
-  refuse_other_spec(checkpoint, file);
+  refuse_other_run(checkpoint, file);
   load_into(pipeline_.model->module(), checkpoint.model, checkpoint.model_type, file);
+  auto data = std::move(record.data);
   record = *checkpoint.resumption;
+  record.data = std::move(data);
   load_optimizer_state(*optimizer, record.optimizer, file);
   record.optimizer = {};
   if (ema) ema->load(checkpoint.ema);
@@ -125,9 +164,9 @@ void RunState::resume(const fs::path& file) {
   step = checkpoint.step;
 }
 
-void RunState::refuse_other_spec(const Checkpoint& checkpoint, const fs::path& file) const {
-  std::vector<Problem> problems;
-  for (const auto& pointer : training_differences(spec, checkpoint.spec))
+void RunState::refuse_other_run(const Checkpoint& checkpoint, const fs::path& file) const {
+  auto problems = other_data(checkpoint, file);
+  for (const auto& pointer : training_differences(pipeline_.spec, checkpoint.spec))
     problems.push_back(
         {pointer, "is not what " + file.string() +
                       " was trained with; a run can only be resumed with the same spec. Restore it, or start a new "
@@ -135,20 +174,36 @@ void RunState::refuse_other_spec(const Checkpoint& checkpoint, const fs::path& f
   if (!problems.empty()) throw SpecError(std::move(problems));
 }
 
+// What the spec's files define, compared by content: they may have moved.
+std::vector<Problem> RunState::other_data(const Checkpoint& checkpoint, const fs::path& file) const {
+  std::vector<Problem> problems;
+  const auto differs = [&](const std::string& pointer, const std::string& what) {
+    problems.push_back({pointer, what +
+                                     "; a run can only be resumed with the same data. Restore it, or start a new run "
+                                     "(to use its weights: /model/weights)"});
+  };
+  const auto& context = pipeline_.context;
+  if (const auto other = context.labels->difference(checkpoint.labels); !other.empty())
+    differs("/data/train", "has other classes than those of " + file.string() + ": " + other);
+  if (context.channels != checkpoint.channels)
+    differs("/data/train", "has images of " + std::to_string(context.channels) + " channels, and " + file.string() +
+                               " was trained with " + std::to_string(checkpoint.channels));
+  for (const auto& [split, was] : checkpoint.resumption->data) {
+    const auto is = record.data.find(split);
+    if (is == record.data.end() || is->second == was) continue;
+    const auto now = is->second.samples;
+    differs("/data/" + split, now == was.samples ? "has other samples, or another order of samples, than those that " +
+                                                       file.string() + " was trained with"
+                                                 : "has " + std::to_string(now) + " samples, and " + file.string() +
+                                                       " was trained with " + std::to_string(was.samples));
+  }
+  return problems;
+}
+
 std::map<std::string, at::Generator> RunState::generators() const {
   std::map<std::string, at::Generator> all{{"cpu", at::globalContext().defaultGenerator(at::kCPU)}};
   if (pipeline_.device.is_cuda()) all.emplace("cuda", at::globalContext().defaultGenerator(pipeline_.device));
   return all;
-}
-
-std::vector<fs::path> kept_saves(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const auto name = entry.path().filename().string();
-    if (name.rfind("step-", 0) == 0 && entry.path().extension() == ".pth") files.push_back(entry.path());
-  }
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 }  // namespace sectile

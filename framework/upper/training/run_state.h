@@ -19,19 +19,27 @@
 #include "gradients.h"
 #include "pipeline.h"
 #include "plan.h"
+#include "run_folder.h"
 
 namespace sectile {
 
 class RunState {
  public:
-  explicit RunState(Pipeline& pipeline);  // which must outlive it; throws SpecError
+  // The pipeline must outlive it. validation: the data of evaluations; null if there are none. Throws SpecError.
+  RunState(Pipeline& pipeline, const Dataset* validation);
 
-  // Resumes from a checkpoint. Throws SpecError if it is from another spec, DataError if it cannot be resumed.
+  // Resumes from a checkpoint. Throws SpecError if it is from another spec or other data, wherever those are, DataError
+  // if it cannot be resumed.
   void resume(const std::filesystem::path& file);
 
-  // Writes last.pth to the run's folder, and also keeps it under another name if the spec says so.
-  void save(const std::filesystem::path& folder) const;
-  void save_best(const std::filesystem::path& folder) const;
+  // Writes last.pth, and also keeps it as step-*.pth if the spec says so.
+  void save(RunFolder& folder) const;
+  void save_best(const RunFolder& folder) const;
+
+  // The beginning of a step, before its optimizer step: batch norm's statistics and random numbers. rewind() returns to
+  // the last mark, so that a step that failed can be repeated.
+  void mark();
+  void rewind();
 
   double lr() const;  // of the next step
 
@@ -48,14 +56,14 @@ class RunState {
 
  private:
   Checkpoint weights() const;
-  void keep_last(const std::filesystem::path& folder) const;
-  void refuse_other_spec(const Checkpoint& checkpoint, const std::filesystem::path& file) const;
+  void refuse_other_run(const Checkpoint& checkpoint, const std::filesystem::path& file) const;
   std::map<std::string, at::Generator> generators() const;
+  std::vector<Problem> other_data(const Checkpoint& checkpoint, const std::filesystem::path& file) const;
 
   Pipeline& pipeline_;
+  const std::vector<at::Tensor> buffers_;
+  std::vector<at::Tensor> marked_buffers_;
+  std::map<std::string, at::Tensor> marked_rng_;
 };
-
-// step-*.pth of a run's folder, the earliest first.
-std::vector<std::filesystem::path> kept_saves(const std::filesystem::path& folder);
 
 }  // namespace sectile

@@ -31,16 +31,6 @@ void write_text(const fs::path& file, const std::string& text) {
   out.commit();
 }
 
-// Temporary files of a run that was killed while saving.
-void remove_unfinished(const fs::path& folder) {
-  std::vector<fs::path> unfinished;
-  for (const auto& entry : fs::directory_iterator(folder))
-    for (const char* file : {"last.pth.", "best.pth.", "log.jsonl.", "spec.json."})
-      if (entry.path().filename().string().starts_with(file)) unfinished.push_back(entry.path());
-  std::error_code ignored;
-  for (const auto& file : unfinished) fs::remove(file, ignored);
-}
-
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void want_determinism() {
@@ -54,31 +44,44 @@ void want_determinism() {
 // Thrown to abort an evaluation.
 struct Interrupted {};
 
+// The weights may be useless: what was saved before stays.
+struct NotFinite : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 class Run {
  public:
-  Run(Pipeline& pipeline, const fs::path& folder, const std::vector<TrainListener>& listeners,
-      const TrainControl& control)
-      : pipeline_(pipeline), options_(pipeline.spec.train), folder_(folder), control_(control), state_(pipeline) {
+  Run(Pipeline& pipeline, RunFolder folder, const std::vector<TrainListener>& listeners, const TrainControl& control)
+      : pipeline_(pipeline),
+        options_(pipeline.spec.train),
+        folder_(std::move(folder)),
+        control_(control),
+        validation_(pipeline.spec.data.val ? std::optional(pipeline.source("val")) : std::nullopt),
+        state_(pipeline, validation_ ? validation_->data.get() : nullptr) {
     if (options_.deterministic) want_determinism();
-    if (pipeline.spec.data.val) validation_ = pipeline.source("val");
     refuse_without_evaluations();
-    remove_unfinished(folder);
     if (control.resume_from) {
-      state_.resume(*control.resume_from);
-      log_ = std::make_unique<EventLog>(folder / "log.jsonl", state_.step);
+      resume(*control.resume_from);
     } else {
-      log_ = std::make_unique<EventLog>(folder / "log.jsonl");
+      folder_.start_anew();
+      log_ = std::make_unique<EventLog>(folder_.log());
     }
     listeners_.push_back(logging_to(*log_));
     listeners_.insert(listeners_.end(), listeners.begin(), listeners.end());
     seconds_before_ = state_.record.seconds;
-    write_text(folder / "spec.json", state_.spec);
+    write_text(folder_.spec(), state_.spec);
   }
 
   TrainResult all() {
     set_training(pipeline_.model->module(), true);
-    const auto ending = run();
-    result_.ending = ending;
+    try {
+      result_.ending = run();
+    } catch (const NotFinite&) {
+      throw;
+    } catch (...) {
+      save_after_error();
+      throw;
+    }
     result_.step = state_.step;
     result_.best = state_.record.best;
     result_.best_epoch = state_.record.best_epoch;
@@ -113,6 +116,52 @@ class Run {
             }};
   }
 
+  void resume(const fs::path& file) {
+    state_.resume(file);
+    saved_step_ = state_.step;
+    const auto from = file.parent_path();
+    std::error_code unknown;
+    const bool elsewhere = !fs::equivalent(from, folder_.path(), unknown);
+    // In its own folder, a run that goes back to an earlier save does so before its log does.
+    if (!elsewhere && !fs::equivalent(file, folder_.last(), unknown)) save();
+    if (!elsewhere && options_.keep > 0) folder_.keep(options_.keep, state_.step);
+    log_ = std::make_unique<EventLog>(folder_.log(), EventLog::Kept{.from = from / folder_.log().filename(),
+                                                                    .last_step = state_.step,
+                                                                    .last_evaluation = !state_.record.evaluation_due});
+    if (elsewhere && state_.record.best) take_best_along(from / folder_.best().filename());
+    if (elsewhere) save();
+  }
+
+  // The best weights so far, for a run that is resumed in another folder: no later evaluation may be better.
+  void take_best_along(const fs::path& file) const {
+    std::error_code unknown;
+    if (!fs::exists(file, unknown)) return;
+    const auto best = load_checkpoint(file);
+    if (best.epoch == state_.record.best_epoch) save_checkpoint(folder_.best(), best);
+  }
+
+  void save() {
+    state_.save(folder_);
+    saved_step_ = state_.step;
+  }
+
+  // As if the training had been interrupted after the last complete step. The error that ends it is more important than
+  // one of saving: then the last save stays.
+  void save_after_error() {
+    if (phase_ == Phase::updating || state_.step == saved_step_) return;
+    try {
+      if (phase_ == Phase::learning) {
+        state_.rewind();
+        state_.record.bad_samples.resize(marked_bad_samples_);
+      }
+      log_->flush();
+      save();
+    } catch (const std::exception&) {
+      return;
+    }
+    for (const auto& listener : listeners_) listener.saved_after_error(state_.step);
+  }
+
   Ending run() {
     if (state_.record.evaluation_due && !evaluated()) return Ending::interrupted;
     if (state_.best_by.stops_early(state_.record.evaluations)) return Ending::early;
@@ -122,24 +171,19 @@ class Run {
       const auto start = Clock::now();
       one_step(loader);
       state_.record.seconds += seconds_since(start);
+      state_.record.evaluation_due = evaluation_is_due();
       tell_step(first);
       const bool stop = control_.interrupted();
-      if (evaluation_is_due()) {
-        state_.record.evaluation_due = true;
-        if (stop || !evaluated()) return stopped();
+      if (state_.record.evaluation_due) {
+        if (validation_ || stop) save();  // before the evaluation, in which anything may fail
+        if (stop || !evaluated()) return Ending::interrupted;
         if (state_.best_by.stops_early(state_.record.evaluations)) return Ending::early;
-      } else if (stop) {
-        return stopped();
-      } else if (options_.save_every > 0 && state_.step % options_.save_every == 0) {
-        state_.save(folder_);
+      } else if (stop || (options_.save_every > 0 && state_.step % options_.save_every == 0)) {
+        save();
+        if (stop) return Ending::interrupted;
       }
     }
     return Ending::done;
-  }
-
-  Ending stopped() {
-    state_.save(folder_);
-    return Ending::interrupted;
   }
 
   void refuse_without_evaluations() const {
@@ -172,6 +216,9 @@ class Run {
                .terms = {},
                .lr = lr};
     forget_gradients(state_.groups);
+    state_.mark();
+    marked_bad_samples_ = state_.record.bad_samples.size();
+    phase_ = Phase::learning;
     bool overflowed = false;
     std::vector<std::string> images;
     for (std::int64_t i = 0; i < batches; ++i) {
@@ -187,13 +234,16 @@ class Run {
     report_.gradient_norm = overflowed ? std::numeric_limits<double>::infinity() : norm(found);
     overflowed = !std::isfinite(report_.gradient_norm);
     const double scale = state_.scaler.scale;
+    phase_ = Phase::updating;
     if (options_.precision == Precision::fp16) state_.scaler.update(overflowed);
     if (overflowed && (options_.precision != Precision::fp16 || scale <= 1)) stop_at_non_finite(images);
+    if (!overflowed) {
+      if (options_.clip_gradient > 0) clip(found, report_.gradient_norm, options_.clip_gradient);
+      state_.optimizer->step(state_.groups, lr);
+      if (state_.ema) state_.ema->update(state_.step);
+    }
     ++state_.step;
-    if (overflowed) return;
-    if (options_.clip_gradient > 0) clip(found, report_.gradient_norm, options_.clip_gradient);
-    state_.optimizer->step(state_.groups, lr);
-    if (state_.ema) state_.ema->update(state_.step - 1);
+    phase_ = Phase::between;
   }
 
   // Accumulates the gradients of a batch; false if its loss is not finite, and nothing was added.
@@ -227,10 +277,9 @@ class Run {
     }
     text += "; images:";
     for (const auto& id : images) text += " " + id;
-    throw std::runtime_error(text + ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
-                             (fs::exists(folder_ / "last.pth")
-                                  ? (folder_ / "last.pth").string() + " is of an earlier step"
-                                  : std::string("nothing was saved yet")));
+    throw NotFinite(text + ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
+                    (saved_step_ > 0 ? folder_.last().string() + " is of step " + std::to_string(saved_step_)
+                                     : std::string("nothing was saved yet")));
   }
 
   void note_bad_sample(const std::string& reason) {
@@ -249,7 +298,7 @@ class Run {
     for (const auto& listener : listeners_) listener.stepped(report_);
   }
 
-  // Evaluates if there is validation data, and saves; false if interrupted, and saved with the evaluation due.
+  // Evaluates if there is validation data, and saves; false if interrupted.
   bool evaluated() {
     const auto epoch = static_cast<std::int64_t>(state_.plan.epoch_of(state_.step - 1)) + 1;
     bool best = false;
@@ -278,30 +327,35 @@ class Run {
     }
     state_.record.evaluation_due = false;
     if (best) state_.save_best(folder_);
-    state_.save(folder_);
+    save();
     return true;
   }
 
   Pipeline& pipeline_;
   const PipelineSpec::Train& options_;
-  const fs::path folder_;
+  RunFolder folder_;
   const TrainControl& control_;
+  const std::optional<SampleSource> validation_;
   RunState state_;
-  std::optional<SampleSource> validation_;
   std::unique_ptr<EventLog> log_;
   std::vector<TrainListener> listeners_;
   StepReport report_;
-  std::int64_t images_ = 0;     // since it started or resumed
-  double seconds_before_ = 0;   // before it resumed
-  std::set<std::string> told_;  // bad samples of evaluations
+  // Within a step: until its gradients are complete, the state can return to the step's beginning; while weights,
+  // optimizer and EMA are updated, it cannot be saved.
+  enum class Phase { between, learning, updating } phase_ = Phase::between;
+  std::size_t marked_bad_samples_ = 0;
+  std::int64_t saved_step_ = 0;  // of last.pth
+  std::int64_t images_ = 0;      // since it started or resumed
+  double seconds_before_ = 0;    // before it resumed
+  std::set<std::string> told_;   // bad samples of evaluations
   TrainResult result_;
 };
 
 }  // namespace
 
-TrainResult train(Pipeline& pipeline, const fs::path& folder, const std::vector<TrainListener>& listeners,
+TrainResult train(Pipeline& pipeline, RunFolder folder, const std::vector<TrainListener>& listeners,
                   const TrainControl& control) {
-  return Run(pipeline, folder, listeners, control).all();
+  return Run(pipeline, std::move(folder), listeners, control).all();
 }
 
 }  // namespace sectile

@@ -10,6 +10,7 @@
 
 #include "listener.h"
 #include "pipeline.h"
+#include "run_folder.h"
 
 namespace sectile {
 
@@ -30,11 +31,13 @@ struct TrainResult {
   std::vector<std::string> bad_samples;  // errors of the samples that were skipped
 };
 
-// Writes spec.json, log.jsonl, last.pth and best.pth to the folder, which must exist. Resumes from a checkpoint of such
-// a folder: bit for bit the same result as without stopping, on the same machine with the same number of OpenMP
-// threads. log.jsonl is written by a listener that is called before the others. Throws SpecError if a checkpoint is
-// from another spec, DataError for data and files, std::runtime_error if the loss or a gradient is not finite.
-TrainResult train(Pipeline& pipeline, const std::filesystem::path& folder,
-                  const std::vector<TrainListener>& listeners = {}, const TrainControl& control = {});
+// Writes spec.json, log.jsonl, last.pth and best.pth to the folder. Without control.resume_from, an earlier run in it
+// is replaced as soon as this one has saved something. Resumes from a checkpoint of such a folder: bit for bit the same
+// result as without stopping, on the same machine with the same number of OpenMP threads. log.jsonl is written by a
+// listener that is called before the others. Any error but a loss or gradient that is not finite first saves the state
+// after the last complete step (TrainListener::saved_after_error). Throws SpecError if a checkpoint is from another
+// spec, DataError for data and files, std::runtime_error if the loss or a gradient is not finite.
+TrainResult train(Pipeline& pipeline, RunFolder folder, const std::vector<TrainListener>& listeners = {},
+                  const TrainControl& control = {});
 
 }  // namespace sectile

@@ -60,6 +60,13 @@ PythonDict dict_of(const StateDict& state) {
   return dict;
 }
 
+PythonDict dict_of(const std::map<std::string, DataIdentity>& data) {
+  PythonDict dict;
+  for (const auto& [split, identity] : data)
+    dict.emplace_back(split, PythonDict{{"samples", identity.samples}, {"ids", identity.ids}});
+  return dict;
+}
+
 PythonList classes_of(const LabelMap& labels) {
   PythonList classes;
   for (const auto& label : labels.classes)
@@ -107,6 +114,11 @@ Resumption resumption_of(const PythonValue& content, const fs::path& file) {
   resumption.evaluation_due = member<bool>(run, "evaluation_due", file);
   resumption.seconds = member<double>(run, "seconds", file);
   resumption.bad_samples = values_of<std::string>(run, "bad_samples", file);
+  if (const auto* data = run.find("data"); data && data->dict())
+    for (const auto& [name, identity] : *data->dict())
+      if (const auto* split = name.as<std::string>())
+        resumption.data[*split] = {member<std::int64_t>(identity, "samples", file),
+                                   member<std::string>(identity, "ids", file)};
   return resumption;
 }
 
@@ -143,7 +155,8 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
                                            {"best_epoch", run.best_epoch},
                                            {"evaluation_due", run.evaluation_due},
                                            {"seconds", run.seconds},
-                                           {"bad_samples", list_of(run.bad_samples)}});
+                                           {"bad_samples", list_of(run.bad_samples)},
+                                           {"data", dict_of(run.data)}});
   }
   write_torch_file(file, content);
 }

@@ -14,6 +14,13 @@
 
 namespace sectile {
 
+// What a dataset consists of, wherever its files are.
+struct DataIdentity {
+  std::int64_t samples = 0;
+  std::string ids;  // a hash of the samples' ids, in order
+  bool operator==(const DataIdentity&) const = default;
+};
+
 // What a run needs in addition to the weights, to resume with the same result.
 struct Resumption {
   std::int64_t api = 2;                   // of the version that saved it; not stored by 2
@@ -27,6 +34,7 @@ struct Resumption {
   bool evaluation_due = false;  // stopped between the last step of an epoch and its evaluation
   double seconds = 0;           // of training so far
   std::vector<std::string> bad_samples;
+  std::map<std::string, DataIdentity> data;  // "train", "val"
 };
 
 struct Checkpoint {

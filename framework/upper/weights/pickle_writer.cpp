@@ -1,17 +1,14 @@
 // PythonValue → protocol 2 pickle, with the opcodes that torch.load(weights_only=True) accepts.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
-#include <system_error>
 
 #include <ATen/Functions.h>
 #include <caffe2/serialize/inline_container.h>
 
 #include <sectile/error.h>
 
+#include "../../ground/images/image_file.h"
 #include "torch_file.h"
 
 namespace sectile {
@@ -124,35 +121,16 @@ class PickleWriter {
   }
 };
 
-[[noreturn]] void fail(int reason) { throw std::system_error(reason, std::generic_category()); }
-
-void flush_to_disk(const fs::path& file) {
-  const int descriptor = open(file.c_str(), O_RDONLY);
-  if (descriptor < 0) fail(errno);
-  const int reason = fsync(descriptor) == 0 ? 0 : errno;
-  close(descriptor);
-  if (reason) fail(reason);
-}
-
-void write_zip(const fs::path& file, const PickleWriter& pickle) {
-  std::FILE* out = std::fopen(file.c_str(), "wb");
-  if (!out) fail(errno);
-  int failure = 0;
-  {
-    caffe2::serialize::PyTorchStreamWriter zip([&](const void* data, std::size_t size) {
-      const auto written = size > 0 ? std::fwrite(data, 1, size, out) : 0;  // an empty tensor has no data
-      if (written != size && failure == 0) failure = errno;
-      return size;  // reported below, after closing the archive: the writer must not throw from a destructor
-    });
-    zip.writeRecord("data.pkl", pickle.bytes.data(), pickle.bytes.size());
-    zip.writeRecord("byteorder", "little", 6);
-    for (std::size_t i = 0; i < pickle.tensors.size(); ++i)
-      zip.writeRecord("data/" + std::to_string(i), pickle.tensors[i].const_data_ptr(), pickle.tensors[i].nbytes());
-    zip.writeEndOfFile();
-  }
-  if (std::fclose(out) != 0 && failure == 0) failure = errno;
-  if (failure) fail(failure);
-  flush_to_disk(file);
+void write_zip(ReplacedFile& out, const PickleWriter& pickle) {
+  caffe2::serialize::PyTorchStreamWriter zip([&out](const void* data, std::size_t size) {
+    out.write(data, size);
+    return size;  // also after an error, which commit() reports: the writer must not throw from its destructor
+  });
+  zip.writeRecord("data.pkl", pickle.bytes.data(), pickle.bytes.size());
+  zip.writeRecord("byteorder", "little", 6);
+  for (std::size_t i = 0; i < pickle.tensors.size(); ++i)
+    zip.writeRecord("data/" + std::to_string(i), pickle.tensors[i].const_data_ptr(), pickle.tensors[i].nbytes());
+  zip.writeEndOfFile();
 }
 
 }  // namespace
@@ -161,20 +139,9 @@ void write_torch_file(const fs::path& file, const PythonValue& value) {
   PickleWriter pickle;
   pickle.value(value);
   pickle.bytes += '.';
-  auto beside = file;
-  beside += ".part" + std::to_string(getpid());
-  std::error_code ignored;
-  try {
-    write_zip(beside, pickle);
-    fs::rename(beside, file);
-  } catch (const std::system_error& error) {
-    fs::remove(beside, ignored);
-    throw DataError(file, "cannot be written: " + error.code().message() +
-                              (fs::exists(file, ignored) ? "; what it held before is untouched" : ""));
-  } catch (...) {
-    fs::remove(beside, ignored);
-    throw;
-  }
+  ReplacedFile out(file);
+  write_zip(out, pickle);
+  out.commit(/*to_disk=*/true);
 }
 
 }  // namespace sectile

@@ -1,0 +1,236 @@
+#include "run_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+#include <sectile/error.h>
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kFixed[] = {"last.pth", "best.pth", "log.jsonl", "spec.json"};
+
+std::string save_name(std::int64_t step) {
+  char name[40];
+  std::snprintf(name, sizeof name, "step-%06lld.pth", static_cast<long long>(step));
+  return name;
+}
+
+// The step of "step-000100.pth"; none for any other name.
+std::optional<std::int64_t> step_of(const std::string& name) {
+  constexpr std::string_view kBegin = "step-";
+  if (!name.starts_with(kBegin)) return std::nullopt;
+  std::int64_t step = 0;
+  std::from_chars(name.data() + kBegin.size(), name.data() + name.size(), step);
+  return name == save_name(step) ? std::optional(step) : std::nullopt;
+}
+
+bool is_of_run(const std::string& name) {
+  return std::find(std::begin(kFixed), std::end(kFixed), name) != std::end(kFixed) || step_of(name);
+}
+
+// "last.pth.tmp123-0", as ReplacedFile names them.
+bool is_unfinished(const std::string& name) {
+  const auto at = name.rfind(".tmp");
+  if (at == std::string::npos || !is_of_run(name.substr(0, at))) return false;
+  const auto number = name.substr(at + 4);
+  const auto dash = number.find('-');
+  return dash != 0 && dash + 1 < number.size() && number.find_first_not_of("0123456789") == dash &&
+         number.find_first_not_of("0123456789", dash + 1) == std::string::npos;
+}
+
+template <class Wanted>
+std::vector<fs::path> files_in(const fs::path& folder, const Wanted& wanted) {
+  std::vector<fs::path> files;
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(folder, unreadable))
+    if (wanted(entry.path().filename().string())) files.push_back(entry.path());
+  return files;
+}
+
+void remove_all_of(const std::vector<fs::path>& files) {
+  std::error_code ignored;
+  for (const auto& file : files) fs::remove(file, ignored);
+}
+
+void move_file(const fs::path& from, const fs::path& to) {
+  std::error_code failed;
+  fs::rename(from, to, failed);
+  if (failed) throw DataError(from, "cannot be moved to " + to.string() + ": " + failed.message());
+}
+
+[[noreturn]] void refuse(const fs::path& folder, const std::string& reason) {
+  throw DataError(folder, reason + "; choose another folder with --output DIR");
+}
+
+bool same_file(int descriptor, const fs::path& file) {
+  struct stat opened {
+  }, named{};
+  return fstat(descriptor, &opened) == 0 && stat(file.c_str(), &named) == 0 && opened.st_ino == named.st_ino &&
+         opened.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+// The operating system's lock on a file, which ends with the process, however that ends.
+class RunFolder::Lock {
+ public:
+  Lock(const fs::path& folder, std::vector<std::string>& notes) : file_(folder / ".sectile-train.lock") {
+    for (;;) {
+      descriptor_ = open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+      if (descriptor_ < 0) refuse(folder, std::string("cannot be written to: ") + std::strerror(errno));
+      if (flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+        const int problem = errno;
+        if (problem == EWOULDBLOCK) {
+          const auto who = text();
+          close(descriptor_);
+          refuse(folder, "is in use: " + who + " trains in it. Wait for it or stop it");
+        }
+        notes.push_back(folder.string() + ": this file system has no locks (" + std::strerror(problem) +
+                        "), so that a second process that trains in this folder is not detected");
+        return;
+      }
+      if (same_file(descriptor_, file_)) break;
+      close(descriptor_);  // removed by its owner in between
+    }
+    sign();
+  }
+  ~Lock() {
+    std::error_code ignored;
+    fs::remove(file_, ignored);  // before it is unlocked: who has it open notices that it is gone
+    close(descriptor_);
+  }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  std::string text() const {
+    char text[256];
+    const auto count = pread(descriptor_, text, sizeof text, 0);
+    return count > 0 ? std::string(text, static_cast<std::size_t>(count)) : "another process";
+  }
+  void sign() const {
+    char host[128] = {};
+    gethostname(host, sizeof host - 1);
+    const auto text = "process " + std::to_string(getpid()) + " on " + host;
+    if (ftruncate(descriptor_, 0) != 0 || pwrite(descriptor_, text.data(), text.size(), 0) < 0)
+      return;  // only the message of a second process needs it
+  }
+
+  const fs::path file_;
+  int descriptor_ = -1;
+};
+
+RunFolder::RunFolder(const fs::path& folder) : folder_(folder) {
+  std::error_code failed;
+  made_ = fs::create_directories(folder_, failed);
+  if (failed) refuse(folder_, "cannot be made: " + failed.message());
+  lock_ = std::make_unique<Lock>(folder_, notes_);
+  remove_all_of(files_in(folder_, is_unfinished));
+  if (fs::exists(last(), failed)) {
+    remove_all_of(files_in(aside(), is_of_run));
+    fs::remove(aside(), failed);
+  } else if (fs::exists(aside(), failed)) {
+    put_back();
+    notes_.push_back(folder_.string() +
+                     ": the run that was being replaced is back, because its replacement had saved nothing");
+  }
+}
+
+RunFolder::RunFolder(RunFolder&&) noexcept = default;
+
+RunFolder::~RunFolder() {
+  if (!lock_) return;
+  if (anew_) {
+    remove_all_of({log(), spec()});
+    try {
+      put_back();
+    } catch (const DataError&) {  // the rest stays aside, until the folder is opened again
+    }
+  }
+  lock_.reset();
+  std::error_code ignored;
+  if (made_) fs::remove(folder_, ignored);  // if nothing was written to it
+}
+
+fs::path RunFolder::save_of(std::int64_t step) const { return folder_ / save_name(step); }
+
+std::vector<fs::path> RunFolder::files() const { return files_in(folder_, is_of_run); }
+
+bool RunFolder::has_run() const {
+  const auto all = files();
+  return std::any_of(all.begin(), all.end(), [&](const fs::path& file) { return file != spec(); });
+}
+
+bool RunFolder::has_saves() const {
+  const auto all = files();
+  return std::any_of(all.begin(), all.end(), [](const fs::path& file) { return file.extension() == ".pth"; });
+}
+
+std::vector<std::int64_t> RunFolder::saved_steps() const {
+  std::vector<std::int64_t> steps;
+  for (const auto& file : files())
+    if (const auto step = step_of(file.filename().string())) steps.push_back(*step);
+  std::sort(steps.begin(), steps.end());
+  return steps;
+}
+
+std::optional<fs::path> RunFolder::latest_save() const {
+  std::error_code unknown;
+  if (fs::exists(last(), unknown)) return last();
+  const auto steps = saved_steps();
+  return steps.empty() ? std::nullopt : std::optional(save_of(steps.back()));
+}
+
+// last.pth goes first and comes back last: while it is missing, the files that are aside are the run.
+void RunFolder::start_anew() {
+  std::error_code unknown;
+  if (!has_run()) {
+    if (fs::exists(spec(), unknown)) refuse(spec(), "is not of a run, and a run would replace it");
+    return;
+  }
+  fs::create_directory(aside(), unknown);
+  if (unknown) refuse(folder_, "cannot be written to: " + unknown.message());
+  anew_ = true;
+  auto all = files();
+  std::stable_partition(all.begin(), all.end(), [&](const fs::path& file) { return file == last(); });
+  for (const auto& file : all) move_file(file, aside() / file.filename());
+}
+
+void RunFolder::put_back() {
+  auto all = files_in(aside(), is_of_run);
+  std::stable_partition(all.begin(), all.end(), [](const fs::path& file) { return file.filename() != "last.pth"; });
+  for (const auto& file : all) move_file(file, folder_ / file.filename());
+  std::error_code ignored;
+  fs::remove(aside(), ignored);
+}
+
+void RunFolder::saved() {
+  if (!std::exchange(anew_, false)) return;
+  remove_all_of(files_in(aside(), is_of_run));
+  std::error_code ignored;
+  fs::remove(aside(), ignored);
+}
+
+void RunFolder::keep(int count, std::int64_t step) const {
+  const auto steps = saved_steps();
+  const auto later = std::upper_bound(steps.begin(), steps.end(), step);
+  const auto kept = later - std::min<std::ptrdiff_t>(count, later - steps.begin());
+  std::error_code ignored;
+  for (auto it = steps.begin(); it != steps.end(); ++it)
+    if (it < kept || it >= later) fs::remove(save_of(*it), ignored);
+}
+
+}  // namespace sectile

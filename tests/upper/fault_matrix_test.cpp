@@ -1,0 +1,125 @@
+// A run, broken wherever it writes and in every way, goes on to the bits of one that was not, and touches no other
+// file.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+#include <sectile/random.h>
+
+#include "support/same_run.h"
+#include "support/scratch.h"
+#include "support/small_images.h"
+#include "support/test.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Fault {
+  std::string kind;  // as in faults.cpp; or the folder of images of which one cannot be read: "train", "val"
+  int point = 0;
+};
+
+class FaultMatrix {
+ public:
+  FaultMatrix() {
+    test::write_small_images(scratch_ / "train", 8, 1);
+    test::write_small_images(scratch_ / "val", 2, 2);
+    scratch_.write("spec.json", test::small_run(scratch_ / "train", scratch_ / "val").dump());
+    for (const char* name :
+         {"best.pth.bak", "log.jsonl.1", "spec.json.orig", "step-000001-good.pth", "step-final.pth", "notes"})
+      others_[name] = name;
+    points_ = count("", "written");
+    for (const char* split : {"train", "val"})
+      reads_[split] = count(std::string("/") + split + "/images/:1000000", split);
+  }
+
+  Fault any(Random& random) const {
+    static const char* const kinds[] = {"kill", "space", "permission", "hangup", "pipe", "train", "val"};
+    Fault fault{kinds[random.below(std::size(kinds))]};
+    const auto reads = reads_.find(fault.kind);
+    fault.point = static_cast<int>(random.below(reads == reads_.end() ? points_ : reads->second)) + 1;
+    return fault;
+  }
+
+  // False if the fault came to nothing, for example after the last step.
+  bool check(const std::vector<Fault>& faults, int number) {
+    const auto folder = scratch_ / ("run" + std::to_string(number));
+    for (const auto& [name, text] : others_) scratch_.write(folder.filename().string() + "/" + name, text);
+    bool broken = false;
+    for (const auto& fault : faults) {
+      const bool reading = reads_.count(fault.kind) > 0;
+      const int status = run(
+          folder, reading ? "FAULTS_READ=/" + fault.kind + "/images/:" + std::to_string(fault.point) + " FAULTS_READS=1"
+                          : "FAULTS_POINT=" + std::to_string(fault.point) + " FAULTS_KIND=" + fault.kind);
+      broken |= status != 0;
+    }
+    const int status = run(folder, "");
+    CAPTURE(test::contents(scratch_ / "output"));
+    CHECK(status == 0);
+    if (status != 0) return broken;
+    test::check_same_run(scratch_ / "written", folder);
+    CHECK(test::log_of(folder) == test::log_of(scratch_ / "written"));
+    auto expected = test::files_of(scratch_ / "written");
+    for (const auto& [name, text] : others_) {
+      expected.insert(name);
+      CHECK(test::contents(folder / name) == text);
+    }
+    CHECK(test::files_of(folder) == expected);
+    fs::remove_all(folder);
+    return broken;
+  }
+
+  int points() const { return points_; }
+
+ private:
+  int run(const fs::path& folder, const std::string& faults) const {
+    const auto command =
+        "env -u SECTILE_PLUGIN_PATH ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0 LD_PRELOAD=" SECTILE_BUILD_DIR
+        "/lib/libsectile_test_faults.so FAULTS_FOLDER=" +
+        folder.string() + " " + faults + " " SECTILE_BUILD_DIR "/bin/sectile train " +
+        (scratch_ / "spec.json").string() + " -o " + folder.string() + " --resume=auto >" +
+        (scratch_ / "output").string() + " 2>&1";
+    return std::system(command.c_str());
+  }
+
+  int count(const std::string& read, const std::string& name) const {
+    const auto file = scratch_ / "count";
+    REQUIRE(run(scratch_ / name, "FAULTS_READ=" + read + " FAULTS_COUNT=" + file.string()) == 0);
+    int written = 0, opened = 0;
+    std::ifstream(file) >> written >> opened;
+    const int found = read.empty() ? written : opened;
+    REQUIRE(found > 0);
+    return found;
+  }
+
+  test::Scratch scratch_;
+  std::map<std::string, std::string> others_;
+  int points_ = 0;
+  std::map<std::string, int> reads_;
+};
+
+}  // namespace
+
+TEST_CASE("a run that is broken wherever it writes, in every way, goes on to the same bits and touches no other file") {
+  const char* asked = std::getenv("SECTILE_FAULTS");
+  const int wanted = asked ? std::atoi(asked) : 20;
+  FaultMatrix matrix;
+  Random random{2026};
+  int broken = 0;
+  for (int i = 0; i < wanted; ++i) {
+    std::vector<Fault> faults{matrix.any(random)};
+    if (i % 4 == 3) faults.push_back(matrix.any(random));  // the resumed run too
+    std::string text;
+    for (const auto& fault : faults) text += fault.kind + " at " + std::to_string(fault.point) + "  ";
+    CAPTURE(text);
+    broken += matrix.check(faults, i);
+  }
+  MESSAGE(broken << " of " << wanted << " runs were broken, at some of " << matrix.points() << " points");
+  CHECK(broken >= wanted / 2);
+}

@@ -1,0 +1,249 @@
+// What a run may remove and replace in its folder, and what it may not.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "support/component.h"
+#include "support/scratch.h"
+#include "support/test.h"
+#include "upper/training/run_folder.h"
+#include "upper/training/trainer.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+const char* const kSmallRun = R"({
+  "data": {"train": {"type": "synthetic", "count": 8, "size": [32, 32], "seed": 1},
+           "val": {"type": "synthetic", "count": 2, "size": [32, 32], "seed": 2}},
+  "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
+  "model": {"type": "unet", "widths": [2, 2]},
+  "loss": [{"type": "cross_entropy"}],
+  "metrics": [{"type": "iou"}],
+  "train": {"epochs": 2, "batch_size": 4}
+})";
+
+TrainResult train_small(const fs::path& folder, const std::string& changes = "{}",
+                        const std::vector<TrainListener>& listeners = {}, const TrainControl& control = {}) {
+  SpecFile file;
+  file.json = Json::parse(kSmallRun);
+  file.json.merge_patch(Json::parse(changes));
+  auto pipeline = Pipeline::for_training(test::plugins(), read_spec(test::plugins(), file), at::kCPU);
+  return train(pipeline, folder, listeners, control);
+}
+
+using Contents = std::map<std::string, std::string>;
+
+// Of all files in the folder, by name.
+Contents contents_of(const fs::path& folder) {
+  Contents all;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) all[fs::relative(entry.path(), folder).string()] = test::contents(entry.path());
+  return all;
+}
+
+TrainListener throwing_at(std::int64_t step) {
+  TrainListener listener;
+  listener.stepped = [step](const StepReport& report) {
+    if (report.step == step) throw std::runtime_error("thrown by the test");
+  };
+  return listener;
+}
+
+test::Ran train_program(const test::Scratch& scratch, const std::string& arguments) {
+  scratch.write("small.json", kSmallRun);
+  return test::sectile("train " + (scratch / "small.json").string() + " --quiet " + arguments);
+}
+
+}  // namespace
+
+TEST_CASE("files beside a run's own are never removed; only exact leftovers of killed saves are") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  Contents others;
+  for (const char* name :
+       {"best.pth.bak", "log.jsonl.1", "spec.json.orig", "last.pth.tmp", "last.pth.tmp12", "last.pth.tmp12-",
+        "last.pth.tmp-3", "last.pth.tmp1-2.bak", "step-000001-good.pth", "step-final.pth", "step-1.pth",
+        "step-0000001.pth", "notes.txt", "notes.txt.tmp12-3", "best.pth.part7", "replaced/last.pth"}) {
+    others[name] = name;
+    scratch.write(std::string("run/") + name, name);
+  }
+  for (const char* name : {"last.pth.tmp12-3", "best.pth.tmp9-0", "step-000001.pth.tmp12-3"})
+    scratch.write(std::string("run/") + name, "half a file");
+  train_small(folder, R"({"train": {"keep": 1}})");
+  train_small(folder, R"({"train": {"keep": 1, "epochs": 3}})");
+  auto found = contents_of(folder);
+  for (const char* name : {"last.pth", "best.pth", "log.jsonl", "spec.json", "step-000006.pth"})
+    CHECK(found.erase(name) == 1);
+  CHECK(found == others);
+}
+
+TEST_CASE(
+    "an earlier run stays until its replacement saves: misspelt metrics, unmatched rules, errors in the first step") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  train_small(folder, R"({"train": {"keep": 2}})");
+  const auto before = contents_of(folder);
+  CHECK(before.size() == 6);
+  CHECK_THROWS_AS(train_small(folder, R"({"train": {"best_metric": "iou/miou"}})"), SpecError);
+  CHECK(contents_of(folder) == before);
+  CHECK_THROWS_AS(train_small(folder, R"({"optimizer": {"groups": [{"match": "encoder.*", "freeze": true}]}})"),
+                  SpecError);
+  CHECK(contents_of(folder) == before);
+  TrainControl never;
+  const auto first = throwing_at(1);
+  TrainListener in_the_first_save = first;
+  CHECK_THROWS_AS(train_small(folder, R"({"model": {"widths": [2, 2, 2, 2, 2, 2, 2]}})"), std::exception);  // too deep
+  CHECK(contents_of(folder) == before);
+
+  CHECK_THROWS_AS(train_small(folder, "{}", {first}), std::runtime_error);  // saved after its step, so it is replaced
+  const auto after = contents_of(folder);
+  CHECK(after.size() == 3);
+  CHECK(after.count("best.pth") == 0);
+  CHECK(load_checkpoint(folder / "last.pth").step == 1);
+}
+
+TEST_CASE("a run that was killed while it replaced another, and had saved nothing, has lost nothing") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  train_small(folder);
+  const auto before = contents_of(folder);
+  const pid_t child = fork();
+  if (child == 0) {
+    RunFolder killed(folder);
+    killed.start_anew();
+    std::ofstream(killed.log()) << "{}\n";
+    _exit(0);  // no destructor
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(!fs::exists(folder / "last.pth"));
+  {
+    const RunFolder again(folder);
+    REQUIRE(again.notes().size() == 1);
+    CHECK(again.notes()[0].find("is back, because its replacement had saved nothing") != std::string::npos);
+  }
+  CHECK(contents_of(folder) == before);
+}
+
+TEST_CASE("two processes do not train in one folder, and a lock ends with its owner") {
+  const test::Scratch scratch;
+  {
+    const RunFolder mine(scratch.path());
+    CHECK_THROWS_WITH_AS(RunFolder(scratch.path()), doctest::Contains("is in use: process "), DataError);
+    const auto ran = train_program(scratch, "-o " + scratch.path().string());
+    CHECK(ran.code == 2);
+    CHECK(ran.output.find(": is in use: process " + std::to_string(getpid()) + " on ") != std::string::npos);
+  }
+  const pid_t child = fork();
+  if (child == 0) {
+    const RunFolder killed(scratch.path());
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK_NOTHROW(RunFolder(scratch.path()));
+  CHECK(contents_of(scratch.path()).count(".sectile-train.lock") == 0);
+}
+
+TEST_CASE("a folder that a run only tried to use is not left behind") {
+  const test::Scratch scratch;
+  { const RunFolder unused(scratch / "new"); }
+  CHECK(!fs::exists(scratch / "new"));
+}
+
+TEST_CASE("saves are kept by their numbers, also those of seven digits") {
+  const test::Scratch scratch;
+  for (const char* name : {"step-999998.pth", "step-999999.pth", "step-1000000.pth", "step-000005.pth",
+                           "step-1000009.pth", "step-final.pth", "step-000001-good.pth"})
+    scratch.write(name, name);
+  const RunFolder folder(scratch.path());
+  CHECK(folder.saved_steps() == std::vector<std::int64_t>{5, 999998, 999999, 1000000, 1000009});
+  CHECK(folder.latest_save() == scratch / "step-1000009.pth");
+  folder.keep(2, 1000000);  // 1000009 is of a future that a resumed run has left
+  CHECK(folder.saved_steps() == std::vector<std::int64_t>{999999, 1000000});
+  CHECK(fs::exists(scratch / "step-final.pth"));
+  CHECK(fs::exists(scratch / "step-000001-good.pth"));
+}
+
+TEST_CASE("nothing of a run's is replaced unasked, not even a best.pth alone, and nothing at all that is not a run's") {
+  const test::Scratch scratch;
+  const auto folder = (scratch / "run").string();
+  for (const char* name : {"last.pth", "best.pth", "log.jsonl", "step-000004.pth"}) {
+    CAPTURE(name);
+    fs::remove_all(folder);
+    scratch.write(std::string("run/") + name, "precious");
+    const auto ran = train_program(scratch, "-o " + folder);
+    CHECK(ran.code == 2);
+    CHECK(ran.output.find("contains an earlier run") != std::string::npos);
+    CHECK(contents_of(folder) == Contents{{name, "precious"}});
+  }
+  fs::remove_all(folder);
+  scratch.write("run/spec.json", kSmallRun);
+  for (const char* how : {"", " --overwrite", " --resume=auto"}) {
+    CAPTURE(how);
+    const auto ran = test::run("cd " + folder + " && " SECTILE_BUILD_DIR "/bin/sectile train spec.json --quiet -o ." +
+                               how + " 2>&1");
+    CHECK(ran.code == 2);
+    CHECK(ran.output.find("spec.json: is not of a run") != std::string::npos);
+    CHECK(contents_of(folder) == Contents{{"spec.json", kSmallRun}});
+  }
+}
+
+TEST_CASE("--resume auto goes on from the latest save, and does not start anew over best.pth") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  train_small(scratch / "unbroken", R"({"train": {"keep": 9}})");
+  train_small(folder, R"({"train": {"keep": 9}})", {}, {.interrupted = [] { return true; }});
+  fs::rename(folder / "last.pth", scratch / "last.pth");
+  auto ran = train_program(scratch, "-o " + folder.string() + " --resume=auto --set /train/keep=9");
+  CHECK(ran.code == 0);
+  CHECK(load_checkpoint(folder / "last.pth").step == 4);
+  CHECK(fs::exists(folder / "step-000001.pth"));
+
+  for (const auto step : RunFolder(folder).saved_steps()) fs::remove(RunFolder(folder).save_of(step));
+  fs::remove(folder / "last.pth");
+  const auto before = contents_of(folder);
+  for (const char* how : {" --resume=auto", " --resume"}) {
+    ran = train_program(scratch, "-o " + folder.string() + how);
+    CHECK(ran.code == 2);
+    CHECK(ran.output.find("best.pth: cannot be resumed, because it contains only weights") != std::string::npos);
+    CHECK(contents_of(folder) == before);
+  }
+}
+
+TEST_CASE("a save of one run does not go on in the folder of another, and takes log and best weights to a new one") {
+  const test::Scratch scratch;
+  const auto a = scratch / "a", b = scratch / "b", c = scratch / "c";
+  train_small(a, R"({"train": {"keep": 9}})");
+  train_small(b, R"({"train": {"seed": 2}})");
+  const auto before = contents_of(b);
+  const auto from = " --set /train/keep=9 --resume=" + (a / "step-000002.pth").string();
+  const auto ran = train_program(scratch, "-o " + b.string() + from);
+  CHECK(ran.code == 2);
+  CHECK(ran.output.find("contains another run than") != std::string::npos);
+  CHECK(contents_of(b) == before);
+
+  CHECK(train_program(scratch, "-o " + c.string() + from).code == 0);
+  const auto whole = load_checkpoint(a / "last.pth"), copied = load_checkpoint(c / "last.pth");
+  for (const auto& [name, tensor] : whole.model) CHECK(at::equal(tensor, copied.model.at(name)));
+  CHECK(fs::exists(c / "best.pth"));
+  const auto lines = [](const fs::path& run) {
+    const auto text = test::contents(run / "log.jsonl");
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  CHECK(lines(a) == lines(c));
+  CHECK(lines(a) == 6);
+}
+
+TEST_CASE("the spec of a run names the run's own folder") {
+  const test::Scratch scratch;
+  const auto ran = train_program(scratch, "-o " + (scratch / "run").string() + " --set /output=elsewhere");
+  CHECK(ran.code == 0);
+  CHECK(test::sectile("evaluate " + (scratch / "run/spec.json").string()).code == 0);
+}
