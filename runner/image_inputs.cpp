@@ -152,7 +152,7 @@ void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std
   if (there.empty() || overwrite) return;
   const auto more = there.size() - 1;
   throw DataError(there.front(), "exists already" +
-                                     (more == 0 ? std::string() : " (and " + std::to_string(more) + " more files)") +
+                                     (more == 0 ? std::string() : " (and " + std::to_string(more) + " more)") +
                                      "; choose another folder with --output DIR, or replace it with --overwrite");
 }
 

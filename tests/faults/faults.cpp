@@ -134,7 +134,9 @@ std::FILE* fopen(const char* path, const char* how) {
 }
 std::FILE* fopen64(const char* path, const char* how) { return fopen(path, how); }
 size_t fwrite(const void* data, size_t size, size_t count, std::FILE* file) {
-  FAULT_AT(is_inside(fileno(file)), 0)
+  static std::atomic<int> calls{0};
+  // A checkpoint is written in hundreds of small parts: only some are points, so that the others are tried as often.
+  FAULT_AT(is_inside(fileno(file)) && calls++ % 64 == 63, 0)
   return next<size_t (*)(const void*, size_t, size_t, std::FILE*)>("fwrite")(data, size, count, file);
 }
 ssize_t write(int descriptor, const void* data, size_t count) {

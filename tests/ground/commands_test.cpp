@@ -258,10 +258,10 @@ TEST_CASE("predictions replace no file unasked, such as the annotations beside t
   const auto words = "predict " + run().best() + " '" + (folder / "*.bmp").string() + "' -o " + folder.string();
   const auto refused = sectile_program(words);
   CHECK(refused.code == 2);
-  CHECK(refused.says("mix/a.png: exists already (and 1 more files); choose another folder with --output DIR"));
+  CHECK(refused.says("mix/a.png: exists already (and 1 more); choose another folder with --output DIR"));
   for (const char* name : {"a.png", "a_overlay.png"}) CHECK(fs::file_size(folder / name) == 8);
   CHECK(sectile_program(words + " --overwrite").code == 0);
-  CHECK(read_image(folder / "a.png", ImageMode::indices).rows == 20);
+  CHECK(read_info(folder / "a.png").size.height == 20);
 }
 
 TEST_CASE("folders are searched for images of every format, also below, and their folders are kept") {
