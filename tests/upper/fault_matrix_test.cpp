@@ -15,8 +15,9 @@
 #include "support/small_images.h"
 #include "support/test.h"
 
-using namespace sectile;
+using sectile::Random;  // alone: in one translation unit with tests that include all of LibTorch
 namespace fs = std::filesystem;
+namespace test = sectile::test;
 
 namespace {
 

@@ -43,12 +43,12 @@ bool is_of_run(const std::string& name) {
 
 // "last.pth.tmp123-0", as ReplacedFile names them.
 bool is_unfinished(const std::string& name) {
-  const auto at = name.rfind(".tmp");
-  if (at == std::string::npos || !is_of_run(name.substr(0, at))) return false;
-  const auto number = name.substr(at + 4);
-  const auto dash = number.find('-');
-  return dash != 0 && dash + 1 < number.size() && number.find_first_not_of("0123456789") == dash &&
-         number.find_first_not_of("0123456789", dash + 1) == std::string::npos;
+  const auto is_number = [](const std::string& text) {
+    return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  };
+  const auto at = name.rfind(".tmp"), dash = name.rfind('-');
+  return at != std::string::npos && dash != std::string::npos && dash > at && is_of_run(name.substr(0, at)) &&
+         is_number(name.substr(at + 4, dash - at - 4)) && is_number(name.substr(dash + 1));
 }
 
 template <class Wanted>
