@@ -86,6 +86,7 @@ struct VictimRun {
              "val": {"type": "synthetic", "count": 2, "size": [32, 48], "seed": 2}},
     "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
     "model": {"type": "unet", "widths": [4, 8]},
+    "loss": [{"type": "cross_entropy"}],
     "metrics": [{"type": "iou"}],
     "train": {"epochs": 1, "workers": 0}
   })");
