@@ -20,7 +20,7 @@ struct Trained {
 // --device, and options to combine several networks and views: common to all commands that use trained networks.
 void add_network_options(boost::program_options::options_description& options);
 
-// operand: a checkpoint or a spec, as in open_network. Prints its notes.
-Trained open_trained(const std::string& operand, const CommandLine& line);
+// operand: a checkpoint or a spec, as in open_network. split: to evaluate on; empty: only to predict. Prints its notes.
+Trained open_trained(const std::string& operand, const CommandLine& line, const std::string& split = "");
 
 }  // namespace sectile

@@ -53,8 +53,9 @@ void evaluate(int count, char** words) {
   if (line.given.count("worst") && worst < 1)
     throw po::error("--worst: " + std::to_string(worst) + " is not a number of images: use 1 or more");
   const auto report = report_file(line);
-  const auto trained = open_trained(line.operands[0], line);
-  const auto source = trained.ensemble->first().source(line.given["split"].as<std::string>());
+  const auto split = line.given["split"].as<std::string>();
+  const auto trained = open_trained(line.operands[0], line, split);
+  const auto source = trained.ensemble->first().source(split);
   ImageScores images(trained.ensemble->first());
   std::vector<EvaluationObserver*> observers;
   if (line.given.count("worst") || line.given.count("report")) observers.push_back(&images);

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "support/hostile.h"
 #include "support/scratch.h"
 #include "support/test.h"
 
@@ -48,6 +49,15 @@ TEST_CASE("what is not valid JSON is told with file, line, column and what to do
   contains("{\"a\": 1e999}", "spec.json: is not valid JSON: ", "number overflow");
   contains("[1]", "spec.json: ", "expected an object, found an array of 1 value");
   contains(std::string(200000, '['), "spec.json: ", "is nested more than 100 deep");
+  contains("{\"a\": [" + test::repeated("0,", 200'000) + "0]}", "spec.json: ", "has more than 200000 values");
+  contains(std::string(17 << 20, ' '), "spec.json: ", "has more than 16 MB");
+}
+
+TEST_CASE("a change is no deeper than a spec") {
+  const auto problems = problems_of("{}", {test::repeated("/a", 200'000) + "=1", "/b=" + std::string(200'000, '[')});
+  REQUIRE(problems.size() == 2);
+  CHECK(problems[0] == ": a change names a value that is more than 100 deep");
+  CHECK(problems[1].find("/b: ") == 0);
 }
 
 TEST_CASE("a key that an object has twice is a problem with its pointer") {

@@ -176,6 +176,7 @@ TEST_CASE("networks of grey and of RGB images, joined, each get the image as the
   }
   OpenOptions options;
   options.plugin_path = {kPlugins};
+  options.split = "train";
   const auto first = open_network(rgb, options, [](const auto&) {}),
              second = open_network(grey, options, [](const auto&) {});
   const auto joined = evaluate(Ensemble({&first, &second}), first.source("train"));
@@ -191,6 +192,7 @@ TEST_CASE("networks with other classes are not joined") {
 TEST_CASE("an ensemble is evaluated like a network") {
   OpenOptions options;
   options.plugin_path = {kPlugins};
+  options.split = "train";
   const auto network = open_network(checkpoint(), options, [](const auto&) {}),
              copy = open_network(checkpoint(), options, [](const auto&) {}),
              other = open_network(checkpoint(2), options, [](const auto&) {});

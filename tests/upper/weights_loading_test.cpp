@@ -121,6 +121,24 @@ TEST_CASE("a file with the network's own names is loaded whole") {
   CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"");
 }
 
+TEST_CASE("of a checkpoint with a moving average, that is taken, which its metrics are of") {
+  const auto weights = trained();
+  Start start(weights);
+  Checkpoint checkpoint;
+  checkpoint.spec = "{}";
+  checkpoint.labels.classes.resize(1);
+  checkpoint.model = copy_of(pipeline(R"({"train": {"seed": 8}})").model->module());
+  checkpoint.ema = weights;
+  save_checkpoint(start.file, checkpoint);
+  check_same(state_dict(start.model().model->module()), weights);
+  CHECK(start.note ==
+        "FILE: 8 tensors loaded into model \"toy\"; these are its moving average (EMA), which its metrics are of");
+  checkpoint.ema.clear();
+  save_checkpoint(start.file, checkpoint);
+  check_same(state_dict(start.model().model->module()), checkpoint.model);
+  CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"");
+}
+
 TEST_CASE("a file in which no name matches is refused, strict or not") {
   Start start({{"a.weight", at::ones({2})}, {"b.weight", at::ones({2})}});
   const std::string message =

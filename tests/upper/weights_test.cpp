@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <torch/nn/modules/linear.h>
 
+#include "support/hostile.h"
 #include "support/scratch.h"
 #include "support/test.h"
 #include "upper/weights/checkpoint.h"
@@ -13,6 +14,7 @@ using namespace sectile;
 namespace fs = std::filesystem;
 using test::contents;
 using test::Scratch;
+using test::zip_of;
 
 namespace {
 
@@ -146,12 +148,41 @@ TEST_CASE("what is no checkpoint is told apart") {
   CHECK(message([&] { load_checkpoint(file); }) == file.string() + ": is not a file");
   write_torch_file(file, PythonDict{{"weight", at::ones({2})}});
   CHECK(message([&] { load_checkpoint(file); }).find("not a Sectile checkpoint") != std::string::npos);
-  CHECK(load_weights(file).count("weight") == 1);
+  CHECK(load_weights(file).state.count("weight") == 1);
   write_torch_file(file, PythonDict{{"best_score", at::ones({1})}, {"state_dict", PythonDict{{"a", at::ones({2})}}}});
-  CHECK(load_weights(file).size() == 1);
-  CHECK(load_weights(file).count("a") == 1);
+  CHECK(load_weights(file).state.size() == 1);
+  CHECK(load_weights(file).state.count("a") == 1);
   write_torch_file(file, PythonDict{{"format", "sectile-99"}});
   CHECK(message([&] { load_checkpoint(file); }).find("has format \"sectile-99\"") != std::string::npos);
+}
+
+TEST_CASE("files of other formats are named, with how to convert them") {
+  const Scratch folder;
+  const auto said = [&](const std::string& bytes, const std::string& name = "w.pth") {
+    const auto file = folder.write(name, bytes);
+    return message([&] { load_weights(file); }).substr(file.string().size() + 2);
+  };
+  const auto legacy = std::string("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.");
+  CHECK(said(legacy) ==
+        "is a torch.save file from before PyTorch 1.6; convert it in Python: "
+        "torch.save(torch.load(\"old.pth\", map_location=\"cpu\"), \"new.pth\")");
+  CHECK(said(std::string("\x80\x04\x95\x0a", 4)) == "is a Python pickle, and not a file of torch.save");
+  CHECK(said(std::string("\x02\0\0\0\0\0\0\0{}", 10)) ==
+        "is a safetensors file; convert it in Python: "
+        "torch.save(safetensors.torch.load_file(\"old.safetensors\"), \"new.pth\")");
+  CHECK(said("\x89HDF\r\n\x1a\n").find("is an HDF5 file") == 0);
+  CHECK(said("\x08\x07\x12\x07pytorch").find("is an ONNX model") == 0);
+  CHECK(said("x", "w.onnx").find("is an ONNX model") == 0);
+  CHECK(said("version https://git-lfs.github.com/spec/v1\n").find("is a Git LFS pointer") == 0);
+  CHECK(said("<!DOCTYPE html>").find("is an HTML or XML file") == 0);
+  CHECK(said("") == "is empty");
+  CHECK(said("PK\3\4 and no more").find("is cut short or damaged") == 0);
+  CHECK(said(zip_of({{"net/data.pkl", "\x80\x02}."},
+                     {"net/constants.pkl", "\x80\x02)."},
+                     test::deflated_record("net/code/net.py", 9)})) ==
+        "is a TorchScript archive; save its weights in Python: "
+        "torch.save(torch.jit.load(\"old.pt\").state_dict(), \"new.pth\")");
+  CHECK(said(zip_of({{"weights.npy", "x"}})) == "is a zip archive, and not one of torch.save: it has no data.pkl");
 }
 
 TEST_CASE("weights of another network are refused with the names that differ") {

@@ -13,6 +13,7 @@ namespace sectile {
 namespace {
 
 constexpr char kSection[] = ".sectile_plugin";
+constexpr std::uint64_t kLongestTable = 16 << 20;  // bytes
 #if defined(__x86_64__)
 constexpr int kMachine = EM_X86_64;
 #elif defined(__aarch64__)
@@ -30,10 +31,10 @@ class Bytes {
   }
   std::uint64_t size() const { return size_; }
 
-  // Nothing if any of it is beyond the end. Never allocates more than the size of the file.
+  // Nothing if any of it is beyond the end, or longer than tables of a library are.
   template <class T>
   std::optional<std::vector<T>> read(std::uint64_t offset, std::uint64_t count) {
-    if (count > size_ / sizeof(T) || offset > size_ - count * sizeof(T)) return std::nullopt;
+    if (count > std::min(size_, kLongestTable) / sizeof(T) || offset > size_ - count * sizeof(T)) return std::nullopt;
     std::vector<T> items(count);
     in_.seekg(static_cast<std::streamoff>(offset));
     in_.read(reinterpret_cast<char*>(items.data()), static_cast<std::streamsize>(count * sizeof(T)));
@@ -77,6 +78,7 @@ StampReading refuse(std::string problem) { return {{}, std::move(problem)}; }
 StampReading read_stamps(const std::filesystem::path& library) {
   std::error_code unknown;
   if (std::filesystem::is_directory(library, unknown)) return refuse("is a folder");
+  if (std::filesystem::is_fifo(library, unknown)) return refuse("is a pipe");  // opening it would wait for a writer
   std::ifstream file(library, std::ios::binary);
   if (!file) return refuse(std::string("cannot be read: ") + std::strerror(errno));
   return read_stamps(file);

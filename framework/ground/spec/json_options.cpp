@@ -9,6 +9,8 @@
 namespace sectile {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr int kDeepest = 32;              // nested components; also ends a cycle of defaults
 constexpr double kLargestWhole = 0x1p53;  // up to here a double represents every integer
 
@@ -46,6 +48,11 @@ std::string wrong_type(const Json& json, const ValueType& type, bool single) {
   return message;
 }
 
+// Of an array, a map or an optional: what it is made of.
+const ValueType& innermost(const ValueType& type) { return type.element ? innermost(*type.element) : type; }
+
+bool is_below(const std::string& pointer, const std::string& part) { return (pointer + "/").starts_with(part + "/"); }
+
 bool is_empty(const Json& json) { return json.is_string() ? json.get<std::string>().empty() : json.empty(); }
 
 class Walk {
@@ -67,6 +74,8 @@ class Walk {
       if (!std::count(names.begin(), names.end(), key))
         problem(pointer + "/" + escape(key), "unknown option" + suggestion(key, names));
   }
+
+  std::map<std::string, PluginVersion> components() && { return std::move(components_); }
 
   // Once, after the last problem that it may explain.
   void add_search_report() {
@@ -105,6 +114,7 @@ class Walk {
   // An option that is not in the spec: its default may contain components.
   void absent(const Option& option, const std::string& pointer) {
     const auto below = pointer + "/" + escape(option.name);
+    if (is_unused(*option.type, below)) return;
     if (option.is_required)
       return problem(pointer, std::string("option \"") + option.name + "\" is missing: " + option.help);
     if (!holds_components(*option.type)) return;
@@ -114,8 +124,40 @@ class Walk {
 
   // Also groups: they may contain components.
   static bool holds_components(const ValueType& type) {
-    if (type.element) return holds_components(*type.element);
-    return type.shape == Shape::component || type.shape == Shape::group;
+    const auto shape = innermost(type).shape;
+    return shape == Shape::component || shape == Shape::group;
+  }
+
+  // Components of a checkpoint's spec that this use of it does not need, such as the losses for prediction.
+  bool is_unused(const ValueType& type, const std::string& pointer) const {
+    const auto& embedded = reader_.file.embedded;
+    return embedded && innermost(type).shape == Shape::component &&
+           std::none_of(embedded->parts.begin(), embedded->parts.end(),
+                        [&](const std::string& part) { return is_below(pointer, part); });
+  }
+
+  // Of the checkpoint's list; null: it has none.
+  const PluginVersion* listed_plugin(const std::string& kind, const std::string& name) const {
+    for (const auto& plugin : reader_.file.embedded->plugins)
+      if (plugin.kind == kind && plugin.name == name) return &plugin;
+    return nullptr;
+  }
+
+  // Without a suggestion: the name was right where the checkpoint was made.
+  std::string missing_plugin(const std::string& kind, const std::string& name) const {
+    const auto* plugin = listed_plugin(kind, name);
+    return "this checkpoint's " + kind + " comes from plugin " +
+           quoted(Json(plugin ? name + " " + plugin->version : name)) + "; name its folder with " +
+           reader_.file.embedded->plugin_option;
+  }
+
+  void compare_version(const std::string& kind, const std::string& name, const std::string& pointer) {
+    const auto* plugin = listed_plugin(kind, name);
+    const auto ours = reader_.index.entry(kind, name).version;
+    if (plugin && plugin->version != ours)
+      reader_.file.notes->push_back({pointer, "plugin \"" + name + "\" has version " + ours +
+                                                  ", and the checkpoint was made with " +
+                                                  quoted(Json(plugin->version))});
   }
 
   void component(const Json& json, AnyRef& reference, const std::string& kind, const std::string& pointer) {
@@ -130,8 +172,11 @@ class Walk {
     const auto name = type->get<std::string>();
     if (!reader_.index.knows(kind, name)) {
       last_unknown_ = problems_.size();
-      return problem(pointer + "/type", unknown_component(reader_.index, kind, name));
+      return problem(pointer + "/type", reader_.file.is_embedded(pointer + "/type")
+                                            ? missing_plugin(kind, name)
+                                            : unknown_component(reader_.index, kind, name));
     }
+    if (reader_.file.embedded) compare_version(kind, name, pointer + "/type");
     if (depth_ == kDeepest)
       return problem(pointer, "components are nested more than " + std::to_string(kDeepest) + " deep");
     const auto* found = load(kind, name, pointer);
@@ -141,6 +186,7 @@ class Walk {
     object(json, {{recipe->common_options.get(), found->common}, {recipe->options.get(), found->options}}, pointer,
            {"type"});
     reference.set(name, recipe);
+    components_[pointer] = {kind, name, reader_.index.entry(kind, name).version};
     --depth_;
   }
 
@@ -168,6 +214,7 @@ class Walk {
   }
 
   void read(const Json& json, void* value, const ValueType& type, const Option& option, const std::string& pointer) {
+    if (is_unused(type, pointer)) return;
     if (type.shape == Shape::optional) {
       type.clear(value);
       if (!json.is_null()) read(json, type.insert(value, 0, ""), *type.element, option, pointer);
@@ -220,7 +267,8 @@ class Walk {
       if (type.shape == Shape::choice) found = std::int64_t{choice - option.choices.begin()};
     }
     if (type.shape == Shape::path && !text.empty()) {
-      const auto path = located(text, reader_.file.folder(pointer));
+      const auto path =
+          reader_.file.is_embedded(pointer) ? fs::path(text) : located(text, reader_.file.folder(pointer));
       if (!path) return problem(pointer, quoted(json) + " starts with an environment variable that is not set");
       found = path->string();
     }
@@ -244,16 +292,18 @@ class Walk {
   std::vector<Problem>& problems_;
   std::optional<std::size_t> last_unknown_;  // the last problem with an unknown component
   int depth_ = 0;
+  std::map<std::string, PluginVersion> components_;
 };
 
 }  // namespace
 
-void SpecReader::read(void* group, const ValueType& type) const {
+std::map<std::string, PluginVersion> SpecReader::read(void* group, const ValueType& type) const {
   auto problems = file.problems;
   Walk walk(*this, problems);
   walk.object(file.json, {{group, &type}}, "");
   walk.add_search_report();
   if (!problems.empty()) throw SpecError(std::move(problems));
+  return std::move(walk).components();
 }
 
 }  // namespace sectile

@@ -11,8 +11,9 @@ struct SpecReader {
   const PluginIndex& index;
   const SpecFile& file;
 
-  // Fills a group and everything below it. Throws SpecError with all problems of the spec.
-  void read(void* group, const ValueType& type) const;
+  // Fills a group and everything below it. Throws SpecError with all problems of the spec. Returns the components, by
+  // pointer.
+  std::map<std::string, PluginVersion> read(void* group, const ValueType& type) const;
 };
 
 }  // namespace sectile

@@ -6,10 +6,13 @@
 namespace sectile {
 namespace {
 
-constexpr std::size_t kDeepest = 100;
+// Enough for a list of a hundred thousand samples. With what is said about it, a value takes up to 400 bytes.
+constexpr std::size_t kMostValues = 200'000;
 constexpr std::size_t kLongest = 60;  // of a quoted value
 
-struct TooDeep {};
+struct TooLarge {
+  std::string what;
+};
 
 // Tracks the position of the parser: its callbacks report keys and values, but not their location.
 class Duplicates {
@@ -17,12 +20,14 @@ class Duplicates {
   Duplicates(const std::string& prefix, std::vector<Problem>& problems) : prefix_(prefix), problems_(problems) {}
 
   void see(Json::parse_event_t event, const Json& parsed) {
+    if (++seen_ > kMostValues) throw TooLarge{"has more than " + std::to_string(kMostValues) + " values"};
     switch (event) {
       case Json::parse_event_t::object_start:
       case Json::parse_event_t::array_start:
         count();
         levels_.push_back({.array = event == Json::parse_event_t::array_start});
-        if (levels_.size() > kDeepest) throw TooDeep();
+        if (levels_.size() > kDeepestJson)
+          throw TooLarge{"is nested more than " + std::to_string(kDeepestJson) + " deep"};
         return;
       case Json::parse_event_t::object_end:
       case Json::parse_event_t::array_end:
@@ -57,6 +62,7 @@ class Duplicates {
   const std::string prefix_;
   std::vector<Problem>& problems_;
   std::vector<Level> levels_;
+  std::size_t seen_ = 0;
 };
 
 struct Place {
@@ -106,6 +112,7 @@ std::string advice(const std::string& text, std::size_t offset, const std::strin
 Json parse_json(const std::string& text, const std::string& name, std::vector<Problem>& problems) {
   Duplicates duplicates(name.empty() ? "" : name + ": ", problems);
   try {
+    if (text.size() > kLongestJson) throw TooLarge{"has more than " + std::to_string(kLongestJson >> 20) + " MB"};
     return Json::parse(text, [&](int, Json::parse_event_t event, Json& parsed) {
       duplicates.see(event, parsed);
       return true;
@@ -115,8 +122,8 @@ Json parse_json(const std::string& text, const std::string& name, std::vector<Pr
   } catch (const Json::exception& error) {  // a number that does not fit a double
     const std::string what = error.what();
     throw SpecError("", name + ": is not valid JSON: " + what.substr(what.find(']') + 2));
-  } catch (const TooDeep&) {
-    throw SpecError("", name + ": is nested more than " + std::to_string(kDeepest) + " deep");
+  } catch (const TooLarge& error) {
+    throw SpecError("", name + ": " + error.what);
   }
 }
 

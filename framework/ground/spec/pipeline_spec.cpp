@@ -127,8 +127,23 @@ void PipelineSpec::EarlyStopping::declare(Options& options) {
 
 PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file) {
   PipelineSpec spec;
-  SpecReader{index, file}.read(&spec, kValueType<PipelineSpec>);
+  spec.components = SpecReader{index, file}.read(&spec, kValueType<PipelineSpec>);
   return spec;
+}
+
+const std::vector<std::string>& network_parts() {
+  static const std::vector<std::string> parts{"/model", "/transforms/val"};
+  return parts;
+}
+
+std::vector<PluginVersion> network_plugins(const PipelineSpec& spec) {
+  std::map<std::pair<std::string, std::string>, std::string> versions;
+  for (const auto& [pointer, component] : spec.components)
+    for (const auto& part : network_parts())
+      if ((pointer + "/").starts_with(part + "/")) versions[{component.kind, component.name}] = component.version;
+  std::vector<PluginVersion> plugins;
+  for (const auto& [name, version] : versions) plugins.push_back({name.first, name.second, version});
+  return plugins;
 }
 
 std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name) {
@@ -142,15 +157,21 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
 
 std::string resolved_text(PipelineSpec spec) { return resolved(&spec, kValueType<PipelineSpec>).dump(2); }
 
-std::vector<std::string> training_differences(PipelineSpec spec, const std::string& resolved_text) {
+std::vector<std::string> training_differences(PipelineSpec spec, const std::string& text,
+                                              const std::filesystem::path& checkpoint) {
   const auto bare = [](Json json) {
     json.erase("plugin_path");
-    for (const char* name : {"workers", "save_every", "keep"}) json.at("train").erase(name);
+    for (const char* name : {"workers", "save_every", "keep"}) json["train"].erase(name);
     return json.flatten();
   };
   const auto ours = bare(resolved(&spec, kValueType<PipelineSpec>));
   const auto without_paths = bare(resolved(&spec, kValueType<PipelineSpec>, Paths::left_out));
-  const auto theirs = bare(Json::parse(resolved_text));
+  std::vector<Problem> twice;
+  const auto place = checkpoint.string() + ", its spec";
+  const auto other = parse_json(text, place, twice);
+  if (!other.is_object() || !other.contains("train") || !other["train"].is_object())
+    throw SpecError("", place + ": has no object \"train\"; the file is damaged");
+  const auto theirs = bare(other);
   const auto is_path = [&](const std::string& pointer) {
     return ours.contains(pointer) && (!without_paths.contains(pointer) || without_paths.at(pointer).is_null());
   };

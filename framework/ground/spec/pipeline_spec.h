@@ -10,6 +10,7 @@
 #include <sectile/context.h>
 
 #include "../plugins/plugin_index.h"
+#include "spec_text.h"
 
 namespace sectile {
 
@@ -82,18 +83,23 @@ struct PipelineSpec {
   EvaluateAt evaluate_at = EvaluateAt::original;
   Train train;
   std::filesystem::path output;
+  std::map<std::string, PluginVersion> components;  // of the whole spec, by pointer; set by read_spec
   void declare(Options& options);
 };
 
-struct SpecFile;
+// What a trained network is made of, in the spec: evaluation also needs a dataset and the metrics.
+const std::vector<std::string>& network_parts();
+std::vector<PluginVersion> network_plugins(const PipelineSpec& spec);  // of those parts, each once
+
 PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file);  // throws SpecError with all problems
 std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name);  // with default options
 
 // With all defaults and absolute paths, so that it can be read again from any folder on this machine.
 std::string resolved_text(PipelineSpec spec);
-// Differences from a resolved spec that affect training, by pointer: not the number of loader threads, how often
-// checkpoints are saved, or where files are.
-std::vector<std::string> training_differences(PipelineSpec spec, const std::string& resolved);
+// Differences from the resolved spec of a checkpoint that affect training, by pointer: not the number of loader
+// threads, how often checkpoints are saved, or where files are. Throws SpecError if that spec is damaged.
+std::vector<std::string> training_differences(PipelineSpec spec, const std::string& text,
+                                              const std::filesystem::path& checkpoint);
 
 // The values of a component's own options that are numbers, booleans, strings, or lists of those, by name.
 using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;

@@ -1,11 +1,11 @@
 #include "spec_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include <sectile/error.h>
 
@@ -62,7 +62,11 @@ std::string contents(const fs::path& file) {
   if (fs::is_directory(file, unknown)) throw SpecError("", file.string() + ": is a folder; name the spec in it");
   std::ifstream in(file, std::ios::binary);
   if (!in) throw SpecError("", file.string() + ": cannot be read: " + std::strerror(errno));
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::string text;
+  std::array<char, 1 << 16> part;
+  while (text.size() <= kLongestJson && (in.read(part.data(), part.size()), in.gcount() > 0))
+    text.append(part.data(), static_cast<std::size_t>(in.gcount()));
+  return text;  // parse_json refuses a longer one
 }
 
 // Absolute, so that a resolved spec has the same meaning in any folder.
@@ -149,14 +153,18 @@ SpecFile load_spec(const fs::path& file, const std::vector<std::string>& changes
   return result;
 }
 
-SpecFile load_resolved(const std::string& text, const std::vector<std::string>& changes) {
+SpecFile load_embedded(const std::string& text, EmbeddedSpec about, const std::vector<std::string>& changes) {
   SpecFile result;
-  result.json = parse_json(text, "the spec inside the checkpoint", result.problems);
-  if (!result.json.is_object())
-    throw SpecError("", "the spec inside the checkpoint is not a JSON object: the file is damaged");
+  const auto name = about.checkpoint.string() + ", its spec";
+  result.json = parse_json(text, name, result.problems);
+  if (!result.json.is_object()) throw SpecError("", name + ": is not a JSON object; the file is damaged");
+  result.json.erase("plugin_path");  // a checkpoint loads no libraries of its own choice
+  result.embedded = std::move(about);
   finish(result, changes, fs::current_path());
   return result;
 }
+
+bool SpecFile::is_embedded(const std::string& pointer) const { return embedded && folder(pointer).empty(); }
 
 void merge(SpecFile& into, const Json& patch, const fs::path& folder) {
   merge_at(into, into.json, patch, Pointer(), folder);
@@ -167,6 +175,8 @@ void change(SpecFile& into, const std::string& text, const fs::path& folder) {
   if (text.empty() || text[0] != '/' || equals == std::string::npos)
     throw SpecError("", "\"" + text + "\" is not a change: write /pointer=value, as in /train/epochs=3");
   const auto pointer = text.substr(0, equals);
+  if (std::count(pointer.begin(), pointer.end(), '/') > kDeepestJson)
+    throw SpecError("", "a change names a value that is more than " + std::to_string(kDeepestJson) + " deep");
   Pointer where;
   try {
     where = Pointer(pointer);

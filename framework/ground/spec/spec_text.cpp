@@ -1,5 +1,7 @@
 #include "spec_text.h"
 
+#include <utility>
+
 #include "../plugins/plugin_index.h"
 #include "spec_file.h"
 
@@ -9,8 +11,9 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
   return std::make_shared<const SpecFile>(load_spec(file, changes));
 }
 
-std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes) {
-  return std::make_shared<const SpecFile>(load_resolved(text, changes));
+std::shared_ptr<const SpecFile> open_embedded(const std::string& text, EmbeddedSpec about,
+                                              const std::vector<std::string>& changes) {
+  return std::make_shared<const SpecFile>(load_embedded(text, std::move(about), changes));
 }
 
 std::vector<std::filesystem::path> plugin_folders(const std::vector<std::filesystem::path>& first,

@@ -12,11 +12,26 @@ namespace sectile {
 
 struct SpecFile;
 
+// A component and its plugin's version, as a checkpoint lists those that its network needs.
+struct PluginVersion {
+  std::string kind, name, version;
+};
+
+// The spec inside a checkpoint, which may be a stranger's: nothing in it makes the reader search a folder, or read a
+// file or the environment.
+struct EmbeddedSpec {
+  std::filesystem::path checkpoint{};    // named in messages
+  std::vector<PluginVersion> plugins{};  // empty in older checkpoints
+  std::vector<std::string> parts{};      // JSON pointers: components elsewhere are not read, and need no plugin
+  std::string plugin_option = "\"plugin_path\"";  // how messages call the option for further plugin folders
+};
+
 // The file, the files that it extends, and the changes. Throws SpecError.
 std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, const std::vector<std::string>& changes);
 
-// A resolved spec, as in checkpoints, with changes whose paths are relative to the current directory.
-std::shared_ptr<const SpecFile> open_resolved(const std::string& text, const std::vector<std::string>& changes);
+// With changes whose paths are relative to the current directory. Throws SpecError.
+std::shared_ptr<const SpecFile> open_embedded(const std::string& text, EmbeddedSpec about,
+                                              const std::vector<std::string>& changes);
 
 // The search path of components, in this order: `first`, the spec's plugin_path (if not null), the default folders.
 std::vector<std::filesystem::path> plugin_folders(const std::vector<std::filesystem::path>& first,

@@ -65,9 +65,10 @@ void Network::build_model(bool load_weights_files) {
     const std::string kind = component.kind;
     const auto name = kind + " \"" + component.name + "\"";
     const auto load = [&](torch::nn::Module& module, const auto& options) {
-      if (load_weights_files && !options.weights.empty())
-        notes.push_back(
-            start_from(module, load_weights(options.weights), {options.weights, name, options.weights_strict}));
+      if (!load_weights_files || options.weights.empty()) return;
+      const auto [state, averaged] = load_weights(options.weights);
+      notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
+                      (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
     };
     if (kind == Kind<Model>::name)
       load(static_cast<Model*>(made)->module(), *static_cast<const Kind<Model>::Common*>(common));

@@ -1,5 +1,8 @@
 #include "open.h"
 
+#include <fstream>
+#include <utility>
+
 #include "../../ground/spec/spec_text.h"
 #include "device.h"
 
@@ -26,7 +29,12 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
 
 Network of_checkpoint(const fs::path& file, const OpenOptions& options, const Note& note) {
   const auto checkpoint = load_checkpoint(file);
-  const auto text = open_resolved(checkpoint.spec, options.changes);
+  EmbeddedSpec about{file, checkpoint.plugins, network_parts(), options.plugin_option};
+  if (!options.split.empty()) {
+    about.parts.push_back("/data/" + options.split);
+    about.parts.emplace_back("/metrics");
+  }
+  const auto text = open_embedded(checkpoint.spec, std::move(about), options.changes);
   return Network::from_checkpoint(read(*text, options, note), checkpoint, file, open_device(options.device));
 }
 
@@ -43,11 +51,20 @@ Network of_spec(const fs::path& file, const OpenOptions& options, const Note& no
   return Network::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, open_device(options.device));
 }
 
+// By its first characters: specs may have any suffix, and the suffix .json promises one.
+bool is_spec(const fs::path& file) {
+  if (file.extension() == ".json") return true;
+  std::ifstream in(file);
+  char first = 0, second = 0;
+  in >> first >> second;  // after white space
+  return first == '{' && (second == '"' || second == '}');
+}
+
 }  // namespace
 
 Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
   if (fs::is_directory(file)) throw DataError(file, "is a folder: name the checkpoint in it, such as best.pth");
-  auto network = file.extension() == ".json" ? of_spec(file, options, note) : of_checkpoint(file, options, note);
+  auto network = is_spec(file) ? of_spec(file, options, note) : of_checkpoint(file, options, note);
   if (options.fold) network.prepare_for_inference();
   for (const auto& text : network.notes) note(text);
   return network;

@@ -19,7 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kResumedSince = 3;  // API versions from this one use the current keys of random numbers
+constexpr std::size_t kMostDifferences = 20;  // that are listed
+constexpr std::int64_t kResumedSince = 3;     // API versions from this one use the current keys of random numbers
 
 TrainingPlan plan_of(const Pipeline& pipeline) {
   const auto& train = pipeline.spec.train;
@@ -92,6 +93,7 @@ double RunState::lr() const {
 Checkpoint RunState::weights() const {
   Checkpoint checkpoint;
   checkpoint.spec = spec;
+  checkpoint.plugins = network_plugins(pipeline_.spec);
   checkpoint.model_type = pipeline_.spec.model.type();
   checkpoint.labels = *pipeline_.context.labels;
   checkpoint.channels = pipeline_.context.channels;
@@ -166,11 +168,18 @@ void RunState::resume(const fs::path& file) {
 
 void RunState::refuse_other_run(const Checkpoint& checkpoint, const fs::path& file) const {
   auto problems = other_data(checkpoint, file);
-  for (const auto& pointer : training_differences(pipeline_.spec, checkpoint.spec))
+  const auto different = training_differences(pipeline_.spec, checkpoint.spec, file);
+  for (std::size_t i = 0; i < different.size(); ++i) {
+    if (i == kMostDifferences) {
+      problems.push_back({"", "and " + std::to_string(different.size() - kMostDifferences) + " more differ"});
+      break;
+    }
+    const auto& pointer = different[i];
     problems.push_back(
         {pointer, "is not what " + file.string() +
                       " was trained with; a run can only be resumed with the same spec. Restore it, or start a new "
                       "run (to use its weights: /model/weights)"});
+  }
   if (!problems.empty()) throw SpecError(std::move(problems));
 }
 

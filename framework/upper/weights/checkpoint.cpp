@@ -1,5 +1,7 @@
 #include "checkpoint.h"
 
+#include <limits>
+
 #include <ATen/core/Tensor.h>
 
 #include <sectile/error.h>
@@ -13,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "sectile-1";
+constexpr std::int64_t kMostChannels = 512;  // of an image: OpenCV's CV_CN_MAX
 
 // A member of the checkpoint's dict; throws if it is missing or of another type.
 template <class T>
@@ -94,6 +97,31 @@ LabelMap labels_of(const PythonValue& from, const fs::path& file) {
   return labels;
 }
 
+PythonList list_of(const std::vector<PluginVersion>& plugins) {
+  PythonList list;
+  for (const auto& [kind, name, version] : plugins)
+    list.push_back(PythonDict{{"kind", kind}, {"name", name}, {"version", version}});
+  return list;
+}
+
+std::vector<PluginVersion> plugins_of(const PythonValue& content, const fs::path& file) {
+  std::vector<PluginVersion> plugins;
+  if (content.find("plugins"))
+    for (const auto& item : *member<std::shared_ptr<PythonList>>(content, "plugins", file))
+      plugins.push_back({member<std::string>(item, "kind", file), member<std::string>(item, "name", file),
+                         member<std::string>(item, "version", file)});
+  return plugins;
+}
+
+// A number that others depend on, within its limits.
+std::int64_t number(const PythonValue& from, const char* name, std::int64_t least, std::int64_t most,
+                    const fs::path& file) {
+  const auto value = member<std::int64_t>(from, name, file);
+  if (value < least || value > most)
+    throw DataError(file, std::string("is a damaged checkpoint: \"") + name + "\" is " + std::to_string(value));
+  return value;
+}
+
 Resumption resumption_of(const PythonValue& content, const fs::path& file) {
   const auto part = [&](const char* name) -> const PythonValue& {
     const auto* found = content.find(name);
@@ -134,6 +162,7 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
   PythonDict content{{"format", kFormat},
                      {"spec", checkpoint.spec},
                      {"model_type", checkpoint.model_type},
+                     {"plugins", list_of(checkpoint.plugins)},
                      {"classes", classes_of(checkpoint.labels)},
                      {"overlapping", checkpoint.labels.overlapping},
                      {"channels", checkpoint.channels},
@@ -174,11 +203,12 @@ Checkpoint load_checkpoint(const fs::path& file) {
   Checkpoint checkpoint;
   checkpoint.spec = member<std::string>(content, "spec", file);
   checkpoint.model_type = member<std::string>(content, "model_type", file);
+  checkpoint.plugins = plugins_of(content, file);
   checkpoint.labels = labels_of(content, file);
-  checkpoint.channels = static_cast<int>(member<std::int64_t>(content, "channels", file));
-  checkpoint.dimensions = static_cast<int>(member<std::int64_t>(content, "dimensions", file));
-  checkpoint.epoch = member<std::int64_t>(content, "epoch", file);
-  checkpoint.step = member<std::int64_t>(content, "step", file);
+  checkpoint.channels = static_cast<int>(number(content, "channels", 1, kMostChannels, file));
+  checkpoint.dimensions = static_cast<int>(number(content, "dimensions", 2, 3, file));
+  checkpoint.epoch = number(content, "epoch", 0, std::numeric_limits<std::int32_t>::max(), file);
+  checkpoint.step = number(content, "step", 0, std::numeric_limits<std::int64_t>::max(), file);
   checkpoint.metric_name = member<std::string>(content, "metric_name", file);
   checkpoint.metric = maybe(content, "metric");
   if (const auto* model = content.find("model")) checkpoint.model = tensors(*model);
@@ -187,15 +217,19 @@ Checkpoint load_checkpoint(const fs::path& file) {
   return checkpoint;
 }
 
-StateDict load_weights(const fs::path& file) {
+LoadedWeights load_weights(const fs::path& file) {
   const auto content = read_torch_file(file);
+  const auto* format = content.find("format");
+  const auto* text = format ? format->as<std::string>() : nullptr;
+  if (const auto* ema = content.find("ema"); ema && text && *text == kFormat)
+    if (auto means = tensors(*ema); !means.empty()) return {std::move(means), true};
   StateDict state;  // a dict of weights takes precedence over single tensors next to it, such as a best score
   for (const char* usual : {"model", "state_dict", "model_state_dict"})
     if (const auto* inner = content.find(usual); inner && state.empty()) state = tensors(*inner);
   if (state.empty()) state = tensors(content);
   if (state.empty())
     throw DataError(file, "has no named tensors, neither at the top level nor under \"model\" or \"state_dict\"");
-  return state;
+  return {std::move(state)};
 }
 
 void load_into(torch::nn::Module& module, const StateDict& weights, const std::string& model_type,

@@ -9,6 +9,7 @@
 
 #include <sectile/context.h>
 
+#include "../../ground/spec/spec_text.h"
 #include "torch_file.h"
 #include "weights.h"
 
@@ -38,8 +39,9 @@ struct Resumption {
 };
 
 struct Checkpoint {
-  std::string spec;        // resolved, as JSON text
-  std::string model_type;  // "unet"
+  std::string spec;                    // resolved, as JSON text
+  std::string model_type;              // "unet"
+  std::vector<PluginVersion> plugins;  // that the network needs; not stored by older versions
   LabelMap labels;
   int channels = 3;
   int dimensions = 2;
@@ -59,8 +61,12 @@ void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkp
 // Throws DataError, also for a weights file that is not a checkpoint.
 Checkpoint load_checkpoint(const std::filesystem::path& file);
 
+struct LoadedWeights {
+  StateDict state;
+  bool averaged = false;  // a checkpoint's moving average, which its metrics are of
+};
 // Only the weights: of a checkpoint, or of a file saved by Python, at the top level or under a usual name.
-StateDict load_weights(const std::filesystem::path& file);
+LoadedWeights load_weights(const std::filesystem::path& file);
 
 // Throws DataError unless the weights contain exactly the tensors of the module, with the same shapes. model_type and
 // file are named in messages.

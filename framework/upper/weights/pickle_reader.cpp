@@ -1,35 +1,33 @@
 // A restricted unpickler over the zip container of torch.save: a stack machine that supports tensors, containers and
 // plain values, and keeps only the name of any other class.
+#include <algorithm>
 #include <cstring>
-#include <map>
+#include <iterator>
 #include <unordered_map>
-
-#include <ATen/Functions.h>
-#include <caffe2/serialize/inline_container.h>
 
 #include <sectile/error.h>
 
+#include "stored_tensors.h"
 #include "torch_file.h"
+#include "zip_file.h"
 
 namespace sectile {
 namespace {
 
 namespace fs = std::filesystem;
 
-at::ScalarType storage_type(const std::string& name) {
-  static const std::map<std::string, at::ScalarType> types{
-      {"torch.FloatStorage", at::kFloat},       {"torch.DoubleStorage", at::kDouble}, {"torch.HalfStorage", at::kHalf},
-      {"torch.BFloat16Storage", at::kBFloat16}, {"torch.LongStorage", at::kLong},     {"torch.IntStorage", at::kInt},
-      {"torch.ShortStorage", at::kShort},       {"torch.CharStorage", at::kChar},     {"torch.ByteStorage", at::kByte},
-      {"torch.BoolStorage", at::kBool}};
-  const auto found = types.find(name);
-  if (found == types.end()) throw std::runtime_error("unknown storage type " + name);
-  return found->second;
-}
+// A list or dict of the file. Once it is inside another one, it no longer changes, as in files of Python's pickler:
+// so none contains itself, and none is nested deeper than its parts say.
+template <class Items>
+struct Built : Items {
+  int depth = 1;
+  bool placed = false;
+};
 
 class PickleReader {
  public:
-  PickleReader(std::string bytes, caffe2::serialize::PyTorchStreamReader& zip) : bytes_(std::move(bytes)), zip_(zip) {}
+  PickleReader(std::string bytes, ZipFile& zip)
+      : bytes_(std::move(bytes)), tensors_(zip), most_values_(kValues + zip.size() / kBytesPerValue) {}
 
   PythonValue read() {
     for (;;) {
@@ -40,7 +38,12 @@ class PickleReader {
   }
 
  private:
-  static constexpr const char* kMark = "\x01mark";  // a class name that cannot occur in a file
+  static constexpr int kDeepest = 100;
+  // Memory is counted in plain values, which take up to 48 bytes each while the stack grows. A file of some bytes may
+  // need many of them, so that the limit grows slowly with its size: a tensor needs about 60, with its name.
+  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 64;
+  static constexpr std::uint64_t kContainer = 3, kText = 3, kMemo = 2, kTensor = 10;
+  static constexpr std::size_t kLongestName = 1000;  // of a class
 
   void step(unsigned char opcode) {
     switch (opcode) {
@@ -51,42 +54,36 @@ class PickleReader {
         take(8);
         return;  // FRAME
       case '(':
-        stack_.emplace_back(), stack_.back().held = PythonObject{kMark};
+        count_values(1);
+        marks_.push_back(stack_.size());
         return;
       case '0':
         pop();
         return;
       case '}':
-        push(PythonDict{});
+        push_new<PythonDict>();
         return;
       case ']':
       case ')':
-        push(PythonList{});
+        push_new<PythonList>();
         return;
       case 't':
-        push(to_mark());
-        return;
       case 'l':
-        push(to_mark());
+        push_list(to_mark());
         return;
       case 0x85:
-        tuple(1);
-        return;
       case 0x86:
-        tuple(2);
-        return;
       case 0x87:
-        tuple(3);
+        tuple(opcode - 0x84U);
         return;
       case 'a': {
         auto item = pop();
-        list().push_back(std::move(item));
+        append(top<PythonList>(), std::move(item));
         return;
       }
       case 'e': {
         auto items = to_mark();
-        auto& into = list();
-        for (auto& item : items) into.push_back(std::move(item));
+        for (auto& item : items) append(top<PythonList>(), std::move(item));
         return;
       }
       case 's': {
@@ -100,7 +97,7 @@ class PickleReader {
         return;
       case 'd': {
         auto items = to_mark();
-        push(PythonDict{});
+        push_new<PythonDict>();
         set_items(std::move(items));
         return;
       }
@@ -129,13 +126,11 @@ class PickleReader {
         real();
         return;
       case 'X':
-        push(std::string(take(number<std::uint32_t>())));
+        push_text(take(number<std::uint32_t>()));
         return;
       case 0x8c:
-        push(std::string(take(number<std::uint8_t>())));
-        return;
       case 'U':
-        push(std::string(take(number<std::uint8_t>())));
+        push_text(take(number<std::uint8_t>()));
         return;
       case 'q':
         remember(number<std::uint8_t>());
@@ -154,7 +149,7 @@ class PickleReader {
         return;
       case 'c': {
         const auto module = line(), name = line();
-        stack_.emplace_back(), stack_.back().held = PythonObject{module + "." + name};
+        push_class(module, name);
         return;
       }
       case 0x93:
@@ -168,7 +163,7 @@ class PickleReader {
         pop();
         return;  // BUILD: attributes, such as a state dict's _metadata
       case 'Q':
-        push(storage(pop()));
+        push(tensors_.storage(pop()));
         return;
       default:
         throw std::runtime_error("contains something that weights do not need (pickle opcode " +
@@ -177,7 +172,7 @@ class PickleReader {
   }
 
   std::string_view take(std::size_t count) {
-    if (count > bytes_.size() - at_) throw std::runtime_error("ends in the middle");
+    if (count > bytes_.size() - at_) throw std::runtime_error("is damaged: its pickle ends in the middle");
     const std::string_view part(bytes_.data() + at_, count);
     at_ += count;
     return part;
@@ -190,7 +185,7 @@ class PickleReader {
   }
   std::string line() {
     const auto end = bytes_.find('\n', at_);
-    if (end == std::string::npos) throw std::runtime_error("ends in the middle");
+    if (end == std::string::npos) throw std::runtime_error("is damaged: its pickle ends in the middle");
     std::string text(take(end - at_));
     take(1);
     return text;
@@ -211,153 +206,158 @@ class PickleReader {
     push(value);
   }
 
-  void push(PythonValue value) { stack_.push_back(std::move(value)); }
+  void count_values(std::uint64_t count) {
+    values_ += count;
+    if (values_ > most_values_)
+      throw std::runtime_error("has more than " + std::to_string(most_values_) +
+                               " values, which a network of its size does not need");
+  }
+  [[noreturn]] static void malformed() { throw std::runtime_error("is damaged: its pickle is not well formed"); }
+
+  void push(PythonValue value) {
+    count_values(1);
+    stack_.push_back(std::move(value));
+  }
+  void push_text(std::string_view text) {
+    count_values(kText - 1);
+    push(std::string(text));
+  }
+  template <class Items>
+  void push_new() {
+    count_values(kContainer);
+    stack_.emplace_back().held = std::shared_ptr<Items>(std::make_shared<Built<Items>>());
+  }
+  void push_object(PythonText name) {
+    count_values(1);
+    stack_.emplace_back().held = PythonObject{std::move(name)};
+  }
+  void push_class(const std::string& module, const std::string& name) {
+    if (module.size() + name.size() > kLongestName) malformed();
+    count_values(kText);
+    push_object(std::make_shared<const std::string>(module + "." + name));
+  }
+  void push_list(PythonList items) {
+    push_new<PythonList>();
+    auto& into = top<PythonList>();
+    for (const auto& item : items) place(item, into);
+    static_cast<PythonList&>(into) = std::move(items);
+  }
   PythonValue pop() {
-    if (stack_.empty() || is_mark(stack_.back())) throw std::runtime_error("is not well formed");
+    if (stack_.size() == (marks_.empty() ? 0 : marks_.back())) malformed();
     auto value = std::move(stack_.back());
     stack_.pop_back();
     return value;
   }
-  static bool is_mark(const PythonValue& value) {
-    const auto* object = value.as<PythonObject>();
-    return object && object->name == kMark;
-  }
   PythonList to_mark() {
-    PythonList items;
-    while (!stack_.empty() && !is_mark(stack_.back())) items.push_back(pop());
-    if (stack_.empty()) throw std::runtime_error("is not well formed");
-    stack_.pop_back();
-    return {items.rbegin(), items.rend()};
+    if (marks_.empty()) malformed();
+    const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
+    PythonList items(std::make_move_iterator(first), std::make_move_iterator(stack_.end()));
+    stack_.erase(first, stack_.end());
+    marks_.pop_back();
+    return items;
   }
   void tuple(std::size_t count) {
     PythonList items(count);
     for (std::size_t i = count; i-- > 0;) items[i] = pop();
-    push(std::move(items));
+    push_list(std::move(items));
   }
-  PythonList& list() {
-    if (!stack_.empty())
-      if (const auto* held = stack_.back().as<std::shared_ptr<PythonList>>()) return **held;
-    throw std::runtime_error("is not well formed");
+
+  // Every list and dict on the stack was made by push_new.
+  template <class Items>
+  static Built<Items>* built(const PythonValue& value) {
+    const auto* held = value.as<std::shared_ptr<Items>>();
+    return held ? static_cast<Built<Items>*>(held->get()) : nullptr;
+  }
+  template <class Items>
+  Built<Items>& top() {
+    auto* items = stack_.empty() ? nullptr : built<Items>(stack_.back());
+    if (!items) malformed();
+    return *items;
+  }
+  template <class Items>
+  static void place(const PythonValue& item, Built<Items>& into) {
+    const auto put = [&](auto* inner) {
+      if (!inner) return;
+      inner->placed = true;
+      into.depth = std::max(into.depth, inner->depth + 1);
+    };
+    put(built<PythonList>(item)), put(built<PythonDict>(item));
+    if (into.placed) throw std::runtime_error("changes a list or dict that is inside another one, or itself");
+    if (into.depth > kDeepest) throw std::runtime_error("is nested more than " + std::to_string(kDeepest) + " deep");
+  }
+  static void append(Built<PythonList>& into, PythonValue item) {
+    place(item, into);
+    into.push_back(std::move(item));
   }
   void set(PythonValue key, PythonValue item) {
-    if (stack_.empty()) throw std::runtime_error("is not well formed");
-    if (const auto* held = stack_.back().as<std::shared_ptr<PythonDict>>())
-      (*held)->emplace_back(std::move(key), std::move(item));
-    else if (!stack_.back().as<PythonObject>())
-      throw std::runtime_error("is not well formed");
+    if (!stack_.empty() && stack_.back().as<PythonObject>()) return;  // of an unknown class
+    auto& into = top<PythonDict>();
+    place(key, into), place(item, into);
+    into.emplace_back(std::move(key), std::move(item));
   }
   void set_items(PythonList items) {
-    if (items.size() % 2) throw std::runtime_error("is not well formed");
+    if (items.size() % 2) malformed();
     for (std::size_t i = 0; i < items.size(); i += 2) set(std::move(items[i]), std::move(items[i + 1]));
   }
   void remember(std::size_t key) {
-    if (stack_.empty()) throw std::runtime_error("is not well formed");
+    if (stack_.empty()) malformed();
+    count_values(kMemo);
     memo_[key] = stack_.back();
   }
   void recall(std::size_t key) {
     const auto found = memo_.find(key);
-    if (found == memo_.end()) throw std::runtime_error("is not well formed");
+    if (found == memo_.end()) malformed();
     push(found->second);
   }
   void stack_global() {
     const auto name = pop(), module = pop();
-    if (!name.as<std::string>() || !module.as<std::string>()) throw std::runtime_error("is not well formed");
-    stack_.emplace_back();
-    stack_.back().held = PythonObject{*module.as<std::string>() + "." + *name.as<std::string>()};
+    if (!name.as<std::string>() || !module.as<std::string>()) malformed();
+    push_class(*module.as<std::string>(), *name.as<std::string>());
   }
 
   void call() {
     const auto arguments = pop();
     const auto function = pop();
     const auto* object = function.as<PythonObject>();
-    if (!object || !arguments.list()) throw std::runtime_error("is not well formed");
-    if (object->name == "collections.OrderedDict" || object->name == "builtins.dict") return push(PythonDict{});
-    if (object->name == "torch._utils._rebuild_tensor_v2") return push(tensor(*arguments.list()));
-    if (object->name == "torch._utils._rebuild_parameter" && !arguments.list()->empty())
-      return push(arguments.list()->front());
-    stack_.emplace_back();
-    stack_.back().held = PythonObject{object->name};
-  }
-
-  // ("storage", type, key, location, numel) → all of it as a flat tensor, read once.
-  PythonValue storage(const PythonValue& identity) {
-    const auto* parts = identity.list();
-    if (!parts || parts->size() < 5) throw std::runtime_error("is not well formed");
-    const auto* type = (*parts)[1].as<PythonObject>();
-    const auto* key = (*parts)[2].as<std::string>();
-    const auto* count = (*parts)[4].as<std::int64_t>();
-    if (!type || !key || !count) throw std::runtime_error("is not well formed");
-    auto& known = storages_[*key];
-    if (!known.defined()) {
-      const auto record = "data/" + *key;
-      const auto scalar = storage_type(type->name);
-      const auto size = zip_.hasRecord(record) ? zip_.getRecordSize(record) : 0;
-      if (*count < 0 || size / c10::elementSize(scalar) != static_cast<std::size_t>(*count) ||
-          size % c10::elementSize(scalar))
-        throw std::runtime_error("record " + record + " has " + std::to_string(size) + " bytes, where " +
-                                 std::to_string(*count) + " values are stated");
-      known = at::empty({*count}, at::dtype(scalar));
-      if (size > 0) zip_.getRecord(record, known.mutable_data_ptr(), size);
+    if (!object || !arguments.list()) malformed();
+    const auto& name = *object->name;
+    if (name == "collections.OrderedDict" || name == "builtins.dict") return push_new<PythonDict>();
+    if (name == "torch._utils._rebuild_tensor_v2") {
+      count_values(kTensor);
+      return push(StoredTensors::tensor(*arguments.list()));
     }
-    return known;
-  }
-
-  static std::vector<std::int64_t> integers(const PythonValue& value) {
-    const auto* items = value.list();
-    if (!items) throw std::runtime_error("is not well formed");
-    std::vector<std::int64_t> result;
-    for (const auto& item : *items) {
-      const auto* integer = item.as<std::int64_t>();
-      if (!integer || *integer < 0) throw std::runtime_error("is not well formed");
-      result.push_back(*integer);
-    }
-    return result;
-  }
-
-  // (storage, offset, size, stride, …) → a view, after checking that it is inside the storage.
-  static at::Tensor tensor(const PythonList& arguments) {
-    if (arguments.size() < 4) throw std::runtime_error("is not well formed");
-    const auto* all = arguments[0].as<at::Tensor>();
-    const auto* offset = arguments[1].as<std::int64_t>();
-    if (!all || !offset || *offset < 0) throw std::runtime_error("is not well formed");
-    const auto sizes = integers(arguments[2]), strides = integers(arguments[3]);
-    if (sizes.size() != strides.size()) throw std::runtime_error("is not well formed");
-    __int128 last = *offset;
-    bool none = false;
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      none = none || sizes[i] == 0;
-      last += static_cast<__int128>(sizes[i] - 1) * strides[i];
-    }
-    if (!none && last >= all->numel()) throw std::runtime_error("a tensor reaches beyond its storage");
-    return none ? at::empty(sizes, all->options()) : all->as_strided(sizes, strides, *offset);
+    if (name == "torch._utils._rebuild_parameter" && !arguments.list()->empty()) return push(arguments.list()->front());
+    push_object(object->name);
   }
 
   const std::string bytes_;
   std::size_t at_ = 0;
-  caffe2::serialize::PyTorchStreamReader& zip_;
+  StoredTensors tensors_;
+  const std::uint64_t most_values_;
+  std::uint64_t values_ = 0;
   std::vector<PythonValue> stack_;
+  std::vector<std::size_t> marks_;  // sizes of the stack
   std::unordered_map<std::size_t, PythonValue> memo_;
-  std::map<std::string, at::Tensor> storages_;
 };
-
-std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
 
 PythonValue read_torch_file(const fs::path& file) {
-  std::error_code missing;
-  if (!fs::is_regular_file(file, missing)) throw DataError(file, "is not a file");
+  refuse_other_formats(file);
   try {
-    caffe2::serialize::PyTorchStreamReader zip(file.string());
-    if (!zip.hasRecord("data.pkl")) throw std::runtime_error("it has no record data.pkl, as TorchScript files do not");
-    const auto size = zip.getRecordSize("data.pkl");
-    std::string bytes(size, '\0');
-    zip.getRecord("data.pkl", bytes.data(), size);
-    return PickleReader(std::move(bytes), zip).read();
-  } catch (const DataError&) {
-    throw;
+    ZipFile zip(file);
+    if (zip.has("constants.pkl"))
+      throw std::runtime_error(
+          "is a TorchScript archive; save its weights in Python: "
+          R"(torch.save(torch.jit.load("old.pt").state_dict(), "new.pth"))");
+    if (!zip.has("data.pkl"))
+      throw std::runtime_error("is a zip archive, and not one of torch.save: it has no data.pkl");
+    if (zip.has("byteorder") && zip.size_of("byteorder") < 8 && zip.read("byteorder") != "little")
+      throw std::runtime_error("was saved by a machine with another byte order");
+    return PickleReader(zip.read("data.pkl"), zip).read();
   } catch (const std::exception& error) {  // LibTorch's exceptions have a backtrace from the second line
-    throw DataError(file, "is not a torch.save zip file, or is damaged: " + first_line(error.what()));
+    const std::string text = error.what();
+    throw DataError(file, text.substr(0, text.find('\n')));
   }
 }
 

@@ -65,13 +65,14 @@ class PickleWriter {
     }
   }
   void write(double item) {
-    char text[sizeof item];
-    std::memcpy(text, &item, sizeof item);
-    std::reverse(text, text + sizeof item);  // big-endian
+    char raw_bytes[sizeof item];
+    std::memcpy(raw_bytes, &item, sizeof item);
+    std::reverse(raw_bytes, raw_bytes + sizeof item);  // big-endian
     bytes += 'G';
-    bytes.append(text, sizeof item);
+    bytes.append(raw_bytes, sizeof item);
   }
-  void write(const std::string& item) {
+  void write(const PythonText& item) { text(*item); }
+  void text(const std::string& item) {
     bytes += 'X';
     raw(static_cast<std::uint32_t>(item.size()));
     bytes += item;
@@ -87,15 +88,17 @@ class PickleWriter {
     for (const auto& [key, item] : *items) value(key), value(item);
     bytes += 'u';
   }
-  void write(const PythonObject& item) { throw DataError("checkpoint", "cannot hold an object of class " + item.name); }
+  void write(const PythonObject& item) {
+    throw DataError("checkpoint", "cannot hold an object of class " + *item.name);
+  }
   void write(const at::Tensor& item) {
     const auto tensor = item.detach().cpu().contiguous();
     global("torch._utils", "_rebuild_tensor_v2");
     bytes += "((";
-    write(std::string("storage"));
+    text("storage");
     global("torch", storage_name(tensor.scalar_type()));
-    write(std::to_string(tensors.size()));
-    write(std::string("cpu"));
+    text(std::to_string(tensors.size()));
+    text("cpu");
     write(tensor.numel());
     bytes += "tQ";
     write(std::int64_t{0});
@@ -109,9 +112,9 @@ class PickleWriter {
 
   template <class T>
   void raw(T number) {
-    char text[sizeof number];
-    std::memcpy(text, &number, sizeof number);
-    bytes.append(text, sizeof number);
+    char raw_bytes[sizeof number];
+    std::memcpy(raw_bytes, &number, sizeof number);
+    bytes.append(raw_bytes, sizeof number);
   }
   void global(const char* module, const char* name) { bytes += std::string("c") + module + "\n" + name + "\n"; }
   void tuple(at::IntArrayRef numbers) {
