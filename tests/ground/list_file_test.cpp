@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
 
@@ -46,4 +48,6 @@ TEST_CASE("what is no list is refused by name") {
                        DataError);
   CHECK_THROWS_WITH_AS(read_list(scratch.path()), doctest::Contains("is a folder"), DataError);
   CHECK_THROWS_WITH_AS(read_list(scratch.path() / "none.txt"), doctest::Contains("No such file"), DataError);
+  REQUIRE(mkfifo((scratch / "pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(read_list(scratch / "pipe"), doctest::Contains("is a named pipe"), DataError);
 }
