@@ -424,7 +424,7 @@ TEST_CASE("a fourth channel is kept for a network that was trained with it, alph
       << R"({"data": {"train": {"type": "image_folder", "root": ".", "masks": "masks", "channels": 4,
                                 "classes": [{"name": "a"}, {"name": "b"}]}},
              "model": {"type": "unet", "widths": [4, 8]}, "loss": [{"type": "cross_entropy"}],
-             "train": {"epochs": 1, "batch_size": 1}, "output": "run"})";
+             "metrics": [{"type": "iou"}], "train": {"epochs": 1, "batch_size": 1}, "output": "run"})";
   const auto in_quotes = [](const fs::path& file) { return "'" + file.string() + "' "; };
   const auto trained = sectile_program("train " + in_quotes(folder / "spec.json"));
   REQUIRE_MESSAGE(trained.code == 0, trained.text);

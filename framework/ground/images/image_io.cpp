@@ -1,4 +1,5 @@
 // Detects the format from a file's first bytes, and does what is common to all formats.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -104,18 +105,16 @@ cv::Mat without_alpha(const cv::Mat& pixels) {
 
 void refuse_missing_data(const fs::path& path, const cv::Mat& image) {
   if (image.depth() != CV_32F) return;
-  const int channels = image.channels();
+  const auto is_missing = [](float value) { return !(std::abs(value) < std::numeric_limits<float>::max()); };
   for (int y = 0; y < image.rows; ++y) {
-    const auto* row = image.ptr<float>(y);
-    for (int i = 0; i < image.cols * channels; ++i)
-      if (!(std::abs(row[i]) < std::numeric_limits<float>::max())) {
-        std::ostringstream value;
-        value << row[i];
-        throw DataError(path, "pixel (" + std::to_string(i / channels) + ", " + std::to_string(y) + ") is " +
-                                  value.str() +
-                                  ", which marks missing data and would spread over the prediction. Fill such pixels "
-                                  "with a number, and ignore them in the mask");
-      }
+    const auto *row = image.ptr<float>(y), *end = row + image.cols * image.channels();
+    if (std::count_if(row, end, is_missing) == 0) continue;  // faster than to stop at the first
+    const auto* found = std::find_if(row, end, is_missing);
+    std::ostringstream message;
+    message << "pixel (" << (found - row) / image.channels() << ", " << y << ") is " << *found
+            << ", which marks missing data and would spread over the prediction. Fill such pixels with a number, and "
+               "ignore them in the mask";
+    throw DataError(path, message.str());
   }
 }
 
