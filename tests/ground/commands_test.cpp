@@ -420,9 +420,9 @@ TEST_CASE("a fourth channel is kept for a network that was trained with it, alph
   for (const char* part : {"images", "masks"}) fs::create_directories(folder / part);
   write_tiff(folder / "images/a.tif", cv::Mat(24, 24, CV_8UC4, cv::Scalar(1, 2, 3, 4)));  // the fourth is alpha
   write_png(folder / "masks/a.png", cv::Mat(24, 24, CV_8U, cv::Scalar(1)));
-  std::ofstream(folder / "spec.json")
-      << R"({"data": {"train": {"type": "image_folder", "root": ".", "masks": "masks", "channels": 4,
-                                "classes": [{"name": "a"}, {"name": "b"}]}},
+  std::ofstream(folder / "spec.json") << R"({"data": {"train": {"type": "repeat", "times": 1,
+                                "dataset": {"type": "image_folder", "root": ".", "masks": "masks", "channels": 4,
+                                            "classes": [{"name": "a"}, {"name": "b"}]}}},
              "model": {"type": "unet", "widths": [4, 8]}, "loss": [{"type": "cross_entropy"}],
              "metrics": [{"type": "iou"}], "train": {"epochs": 1, "batch_size": 1}, "output": "run"})";
   const auto in_quotes = [](const fs::path& file) { return "'" + file.string() + "' "; };
@@ -432,8 +432,8 @@ TEST_CASE("a fourth channel is kept for a network that was trained with it, alph
   const auto ended = sectile_program("predict " + in_quotes(folder / "run/last.pth") + in_quotes(folder / "images") +
                                      "-o " + in_quotes(folder / "out"));
   CHECK_MESSAGE(ended.code == 0, ended.text);
-  const auto without =
-      sectile_program("train " + in_quotes(folder / "spec.json") + "--overwrite --set /data/train/channels=null");
+  const auto without = sectile_program("train " + in_quotes(folder / "spec.json") +
+                                       "--overwrite --set /data/train/dataset/channels=null");
   CHECK_MESSAGE(without.says("note: "), without.text);
   CHECK_MESSAGE(without.says("images/a.tif: channel 4 is declared as alpha and left out"), without.text);
 }
@@ -460,9 +460,9 @@ TEST_CASE("hidden files are no inputs, other formats are counted, and what is no
 }
 
 TEST_CASE("names that are not UTF-8 are trained on, evaluated, predicted and reported") {
-  const auto folder = run().folder / "latin1";
+  const auto folder = run().folder / "latin1\xff";
   const std::string name = "caf\xe9";
-  image("latin1/images/" + name + ".png", 24, 24);
+  image("latin1\xff/images/" + name + ".png", 24, 24);
   write_png((fs::create_directories(folder / "masks"), folder / "masks" / (name + ".png")),
             cv::Mat(24, 24, CV_8U, cv::Scalar(1)));
   for (const char* part : {"images", "masks"})
@@ -483,7 +483,7 @@ TEST_CASE("names that are not UTF-8 are trained on, evaluated, predicted and rep
   CHECK(all.find("z\\\\xe8.png: is not an image") != std::string::npos);
   const auto report = folder / "report.json";
   const auto evaluated =
-      sectile_program("evaluate " + (out / "best.pth").string() + " --worst 1 --report " + report.string());
+      sectile_program("evaluate " + (folder / "spec.json").string() + " --worst 1 --report " + report.string());
   CHECK_MESSAGE(evaluated.code == 0, evaluated.text);
   std::stringstream text;
   text << std::ifstream(report).rdbuf();

@@ -335,8 +335,8 @@ void PairOptions::declare(sectile::Options& options) {
       .not_empty();
   options
       .add("mask_suffix", &mask_suffix,
-           "Suffix of mask file names, such as \"_mask.png\" for the mask cat_mask.png of cat.png. Default: the "
-           "image's name, with the suffix of any image format.")
+           "Suffix of mask file names, in upper or lower case, such as \"_mask.png\" for the mask cat_mask.png of "
+           "cat.png. Default: the image's name, with the suffix of any image format.")
       .not_empty();
   options.add("list", &list,
               "Text file with the samples, in order. Each line is a name (a file in images, with or without suffix), "
