@@ -30,6 +30,13 @@ std::string known_suffixes() {
   return all;
 }
 
+// The path itself for a link that leads nowhere, which reading it reports.
+fs::path real_path(const fs::path& file) {
+  std::error_code broken_link;
+  const auto real = fs::weakly_canonical(file, broken_link);
+  return broken_link ? file : real;
+}
+
 // A damaged file counts as one page: reading it reports the error.
 int pages_of(const fs::path& file) {
   try {
@@ -58,7 +65,7 @@ std::vector<fs::path> matching(const fs::path& base, const std::string& pattern)
 
 class Finder {
  public:
-  explicit Finder(const InputRequest& request) : recursive_(request.recursive) {
+  Finder(const InputRequest& request, std::vector<std::string>& notes) : recursive_(request.recursive), notes_(notes) {
     remember(request.output);
     for (const auto& input : request.inputs) add({}, input, input);
     if (request.list.empty()) return;
@@ -90,19 +97,29 @@ class Finder {
 
   void add_folder(const fs::path& folder, const fs::path& below) {
     std::vector<fs::path> entries;
-    for (const auto& entry : fs::directory_iterator(folder)) entries.push_back(entry.path());
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (!entry.path().filename().string().starts_with('.')) entries.push_back(entry.path());
     std::sort(entries.begin(), entries.end());
+    std::map<std::string, int> others;  // by suffix
     for (const auto& entry : entries) {
-      if (!fs::is_directory(entry)) {
-        if (is_image(entry)) add_file(entry, below / entry.stem());
-      } else if (recursive_ && remember(entry)) {
-        add_folder(entry, below / entry.filename());
+      std::error_code broken_link;
+      if (fs::is_directory(entry, broken_link)) {
+        if (recursive_ && remember(entry)) add_folder(entry, below / entry.filename());
+      } else if (is_image(entry)) {
+        add_file(entry, below / entry.stem());
+      } else {
+        ++others[entry.extension().string()];
       }
     }
+    std::string counts;
+    for (const auto& [suffix, count] : others)
+      counts += (counts.empty() ? "" : ", ") + std::to_string(count) + " of \"" + suffix + "\"";
+    if (!counts.empty())
+      notes_.push_back(folder.string() + ": files of formats that cannot be read are left out: " + counts);
   }
 
   void add_file(const fs::path& file, const fs::path& name) {
-    if (!named_.emplace(fs::weakly_canonical(file), name).second) return;  // for example by a folder and a pattern
+    if (!named_.emplace(real_path(file), name).second) return;  // for example by a folder and a pattern
     const int pages = pages_of(file);
     for (int page = 0; page < pages; ++page) {
       found.push_back({{file, page, pages}, name});
@@ -113,23 +130,26 @@ class Finder {
   }
 
   // False for a folder that was already searched, because of cyclic links.
-  bool remember(const fs::path& folder) { return walked_.insert(fs::weakly_canonical(folder)).second; }
+  bool remember(const fs::path& folder) { return walked_.insert(real_path(folder)).second; }
 
   const bool recursive_;
+  std::vector<std::string>& notes_;
   std::set<fs::path> walked_;
   std::set<std::pair<fs::path, fs::path>> named_;
 };
 
 }  // namespace
 
-std::vector<ImageInput> find_images(const InputRequest& request) { return Finder(request).found; }
+std::vector<ImageInput> find_images(const InputRequest& request, std::vector<std::string>& notes) {
+  return Finder(request, notes).found;
+}
 
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
                     const fs::path& output, bool overwrite) {
   std::map<fs::path, const ImageSource*> writers;
   std::set<fs::path> read;
   for (const auto& image : images) {
-    read.insert(fs::weakly_canonical(image.source.file));
+    read.insert(real_path(image.source.file));
     for (const auto& ending : endings) {
       const auto file = (output / image.name).string() + ending;
       const auto [other, is_new] = writers.emplace(file, &image.source);
@@ -141,8 +161,8 @@ void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std
   std::vector<std::string> there;
   for (const auto& [file, source] : writers) {
     if (!fs::exists(fs::symlink_status(file))) continue;
-    if (read.count(fs::weakly_canonical(file))) {
-      const bool own = fs::weakly_canonical(file) == fs::weakly_canonical(source->file);
+    if (read.count(real_path(file))) {
+      const bool own = real_path(file) == real_path(source->file);
       throw DataError(file.string(), "would be overwritten by " +
                                          (own ? "its own prediction" : "the prediction of " + source->place()) +
                                          "; choose another folder with --output DIR");

@@ -21,9 +21,10 @@ struct InputRequest {
   std::filesystem::path output;     // of predictions; never searched for images
 };
 
-// In the order of the request; in a folder, sorted by name; without duplicates. Each page of a file is an input. Throws
-// DataError naming missing inputs.
-std::vector<ImageInput> find_images(const InputRequest& request);
+// In the order of the request; in a folder, sorted by name, without names that begin with a dot; without duplicates.
+// Each page of a file is an input. Adds a note for the user on each folder of which files of other formats are left
+// out. Throws DataError naming missing inputs.
+std::vector<ImageInput> find_images(const InputRequest& request, std::vector<std::string>& notes);
 
 // Throws DataError if two predictions would be written to the same file, or one would replace an input, or, unless
 // `overwrite`, any file. endings: of the files written per image, such as "_overlay.png".

@@ -1,8 +1,12 @@
 #include "report.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <stdexcept>
 
 #include <boost/program_options/errors.hpp>
 
@@ -17,6 +21,19 @@ bool wants_backtraces(int count, char** words) {
   return std::any_of(words, words + count, [](const char* word) { return std::string(word) == "--verbose"; });
 }
 
+namespace {
+
+// A full disk is only noticed when buffers are written.
+void finish_output() {
+  errno = 0;
+  std::cout.flush();
+  if (std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  throw std::runtime_error(std::string("standard output cannot be written") +
+                           (errno ? std::string(": ") + std::strerror(errno) : ""));
+}
+
+}  // namespace
+
 int report(const std::function<void()>& command, bool verbose) {
   const auto say = [verbose](const std::string& message, int code) {
     std::cout.flush();
@@ -24,9 +41,11 @@ int report(const std::function<void()>& command, bool verbose) {
     return code;
   };
   try {
-    command();
-    return kDone;
-  } catch (const HelpShown&) {
+    try {
+      command();
+    } catch (const HelpShown&) {
+    }
+    finish_output();
     return kDone;
   } catch (const Stopped& stopped) {
     std::cout.flush();

@@ -18,8 +18,8 @@ struct Stopped {
   std::string message;
 };
 
-// Runs a command and returns the exit code; errors are printed as "error: …", a SpecError as one such line per problem.
-// Without `verbose`, messages of LibTorch are printed without backtrace.
+// Runs a command and returns the exit code, 1 if standard output cannot be written; errors are printed as "error: …", a
+// SpecError as one such line per problem. Without `verbose`, messages of LibTorch are printed without backtrace.
 int report(const std::function<void()>& command, bool verbose = false);
 
 // Whether --verbose is among the arguments, even if they cannot be parsed.

@@ -1,4 +1,5 @@
 #include <sectile/dataset.h>
+#include <sectile/notes.h>
 
 #include <set>
 
@@ -7,6 +8,7 @@
 namespace sectile {
 
 Dataset::~Dataset() = default;
+Notes::~Notes() = default;
 
 std::vector<int> Dataset::classes_of(std::size_t index) const {
   const auto sample = read(index, {.image = false, .labels = true, .objects = true});

@@ -56,6 +56,8 @@ void evaluate(int count, char** words) {
   const auto split = line.given["split"].as<std::string>();
   const auto trained = open_trained(line.operands[0], line, split);
   const auto source = trained.ensemble->first().source(split);
+  if (!line.common.quiet)
+    for (const auto& note : source.notes) std::cerr << "note: " << note << "\n";
   ImageScores images(trained.ensemble->first());
   std::vector<EvaluationObserver*> observers;
   if (line.given.count("worst") || line.given.count("report")) observers.push_back(&images);

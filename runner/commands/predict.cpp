@@ -81,7 +81,10 @@ void predict(int count, char** words) {
   const auto line = parse({words, words + count}, "predict CHECKPOINT INPUT... [-o DIR]", kSummary, options(), 1, -1);
   const PredictRequest request(line);
   const auto& folder = request.inputs.output;
-  const auto images = find_images(request.inputs);
+  std::vector<std::string> notes;
+  const auto images = find_images(request.inputs, notes);
+  if (!line.common.quiet)
+    for (const auto& note : notes) std::cerr << "note: " << note << "\n";
   const auto trained = open_trained(line.operands[0], line);
   if (request.options.scores && static_cast<int>(trained.labels().classes.size()) > CV_CN_MAX)
     throw po::error("--scores: a TIFF holds up to " + std::to_string(CV_CN_MAX) + " channels, and there are " +

@@ -54,7 +54,7 @@ TEST_CASE("public headers include neither JSON nor Boost nor the whole of LibTor
 }
 
 TEST_CASE("headers that datasets and transforms include know no LibTorch") {
-  for (const char* header : {"abi", "component", "context", "dataset", "dataset_view", "error", "kind", "mask",
+  for (const char* header : {"abi", "component", "context", "dataset", "dataset_view", "error", "kind", "mask", "notes",
                              "options", "random", "sample", "schedule", "transform"}) {
     const auto text = contents(kSource / "framework/include/sectile" / (std::string(header) + ".h"));
     CAPTURE(header);

@@ -10,6 +10,7 @@
 #include "allocation_peak.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/tiff_stack.h"
 
 namespace fs = std::filesystem;
 using sectile::DataError;
@@ -46,7 +47,7 @@ void check_pixels(const cv::Mat& pixels, const nlohmann::json& want) {
 
 std::string message_of(const fs::path& file, int page = 0) {
   try {
-    sectile::read_raw_image(file, page);
+    sectile::read_raw_image(file, {.page = page});
     return "";
   } catch (const DataError& error) {
     return error.what();
@@ -97,7 +98,7 @@ TEST_CASE("every format, layout and depth gives the values that Pillow, tifffile
     const auto more = want.value("pages", nlohmann::json::array());
     CHECK(info.pages == 1 + static_cast<int>(more.size()));
     for (int page = 1; page < info.pages; ++page)
-      check_pixels(sectile::read_raw_image(file, page).pixels, more[static_cast<unsigned>(page - 1)]);
+      check_pixels(sectile::read_raw_image(file, {.page = page}).pixels, more[static_cast<unsigned>(page - 1)]);
     CHECK(sectile::read_size(file) == image.pixels.size());
   }
 }
@@ -262,4 +263,58 @@ TEST_CASE("a progressive JPEG of endless scans, and a TIFF of endless pages, end
   has(message_of(folder.write("loop.tif", replaced(tiff, 10 + 12 * entries, "\x08\0\0\0"s)), 5),
       "the list of its pages does not end");
   CHECK(std::clock() - start < 2 * CLOCKS_PER_SEC);
+}
+
+TEST_CASE("a JPEG is whole without its end marker, and with stray bytes before a marker") {
+  using namespace std::string_literals;
+  const Scratch folder;
+  const std::string jpeg = contents(kFormats / "ycbcr_420.jpg");
+  const cv::Mat whole = sectile::read_raw_image(kFormats / "ycbcr_420.jpg").pixels;
+  const auto table = jpeg.find("\xff\xdb"), end = jpeg.size() - 2;
+  REQUIRE(jpeg.substr(end) == "\xff\xd9");
+  const std::string stray(600, 'x');
+  for (const auto& bytes : {jpeg.substr(0, end), jpeg.substr(0, end) + "\xff"s, std::string(jpeg).insert(end, stray),
+                            std::string(jpeg).insert(table, stray), jpeg + stray})
+    CHECK(same(sectile::read_raw_image(folder.write("a.jpg", bytes)).pixels, whole));
+  has(message_of(folder.write("a.jpg", jpeg.substr(0, end - 4))), "is damaged or cut short");
+  const std::string progressive = contents(kFormats / "progressive.jpg");
+  const auto last_scan = progressive.rfind("\xff\xda");
+  has(message_of(folder.write("a.jpg", progressive.substr(0, last_scan))), "is damaged or cut short");
+}
+
+TEST_CASE("integers of a TIFF are read in all their sizes, if they fit into 32 bits") {
+  using sectile::test::Samples;
+  const Scratch folder;
+  const fs::path file = folder / "a.tif";
+  cv::Mat eight_bytes(1, 2, CV_64F);
+  auto* wide = eight_bytes.ptr<std::int64_t>();
+  wide[0] = 70000, wide[1] = -5;
+  const auto read = [&](const cv::Mat& pixels, Samples samples) {
+    sectile::test::write_pages(file, {{pixels, samples}});
+    return sectile::read_raw_image(file).pixels;
+  };
+  const cv::Mat small = (cv::Mat_<std::int8_t>(1, 2) << 100, -5), large = (cv::Mat_<int>(1, 2) << 70000, -5);
+  CHECK(same(read(small, Samples::signed_integer), cv::Mat_<std::int16_t>(small)));
+  CHECK(same(read(large, Samples::signed_integer), large));
+  CHECK(same(sectile::read_image(file), cv::Mat_<float>(large)));
+  CHECK(sectile::read_info(file).depth == CV_32S);
+  CHECK(same(read(eight_bytes, Samples::signed_integer), large));
+  CHECK(same(read(cv::abs(large), Samples::unsigned_integer), cv::abs(large)));
+  CHECK_THROWS_WITH_AS(read(large, Samples::unsigned_integer),
+                       doctest::Contains("a.tif: has the value 4294967291, and integers of up to 31 bits"), DataError);
+  CHECK_THROWS_WITH_AS(read(eight_bytes, Samples::unsigned_integer),
+                       doctest::Contains("has the value 18446744073709551611"), DataError);
+}
+
+TEST_CASE("reduced copies and transparency masks in a TIFF are no pages, except for the first") {
+  const Scratch folder;
+  const fs::path file = folder / "a.tif";
+  const auto page = [](double value, std::size_t subfile) {
+    return sectile::test::TiffPage{cv::Mat(2, 2, CV_8U, value), sectile::test::Samples::unsigned_integer, subfile};
+  };
+  sectile::test::write_pages(file, {page(1, 1), page(2, 1), page(3, 2), page(4, 4), page(5, 0), page(6, 5)});
+  CHECK(sectile::read_info(file).pages == 3);
+  CHECK(sectile::read_image(file, {.page = 1}).at<std::uint8_t>(0, 0) == 3);
+  CHECK(sectile::read_image(file, {.page = 2}).at<std::uint8_t>(0, 0) == 5);
+  has(message_of(file, 3), "has no page 3: there are 3 pages");
 }

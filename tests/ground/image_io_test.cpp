@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <iterator>
+#include <limits>
 #include <map>
 
 #include <sectile/data/image_io.h>
@@ -10,8 +11,10 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
+#include "support/memory_limit.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/tiff_stack.h"
 
 namespace fs = std::filesystem;
 using sectile::DataError;
@@ -30,6 +33,20 @@ std::vector<int> values(const cv::Mat& pixels) {
   cv::Mat wide;
   pixels.reshape(1).convertTo(wide, CV_32S);
   return {wide.begin<int>(), wide.end<int>()};
+}
+
+std::string png_chunk(const std::string& name, const std::string& data) {
+  const auto number = [](std::uint32_t value) {
+    std::string bytes;
+    for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(value >> shift);
+    return bytes;
+  };
+  std::uint32_t crc = ~0u;
+  for (const char c : name + data) {
+    crc ^= static_cast<std::uint8_t>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+  }
+  return number(static_cast<std::uint32_t>(data.size())) + name + data + number(~crc);
 }
 
 // The stored pixels, or why there are none.
@@ -198,4 +215,82 @@ TEST_CASE("what PNG cannot hold is not written, and nothing is left behind") {
   CHECK_THROWS_WITH_AS(sectile::write_png(folder / "taken.png", cv::Mat(2, 2, CV_8U, 7.0)),
                        doctest::Contains("cannot be written"), DataError);
   CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE("a named pipe is refused, and not waited for") {
+  const Scratch folder;
+  REQUIRE(mkfifo((folder / "x.png").c_str(), 0600) == 0);
+  CHECK(message_of(folder / "x.png") == (folder / "x.png").string() + ": is not a regular file");
+}
+
+TEST_CASE("a name may have as many bytes as the system takes") {
+  const Scratch folder;
+  const auto longest = folder / (std::string(251, 'a') + ".png"), too_long = folder / (std::string(252, 'a') + ".png");
+  sectile::write_png(longest, cv::Mat(2, 2, CV_8U, 7.0));
+  CHECK(sectile::read_image(longest).at<std::uint8_t>(1, 1) == 7);
+  CHECK_THROWS_WITH_AS(sectile::write_png(too_long, cv::Mat(2, 2, CV_8U, 7.0)),
+                       doctest::Contains("cannot be written: File name too long"), DataError);
+  CHECK(files_in(folder) == 1);
+}
+
+TEST_CASE("a PNG is turned as its eXIf says, which may stand before or behind the pixels") {
+  const Scratch folder;
+  cv::Mat stored(2, 3, CV_8U);
+  for (int i = 0; i < 6; ++i) stored.data[i] = static_cast<std::uint8_t>(i);
+  sectile::write_png(folder / "plain.png", stored);
+  const std::string plain = contents(folder / "plain.png");
+  // an EXIF block of one field, orientation (0x0112) 6: the first row is at the right
+  const std::string exif("MM\0\x2a\0\0\0\x08\0\1\x01\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0", 26);
+  for (const char* next : {"IDAT", "IEND"}) {
+    CAPTURE(next);
+    auto bytes = plain;
+    const auto file = folder.write("turned.png", bytes.insert(plain.find(next) - 4, png_chunk("eXIf", exif)));
+    CHECK(values(sectile::read_image(file)) == std::vector<int>{3, 0, 4, 1, 5, 2});
+    CHECK(values(sectile::read_image(file, {.apply_exif_orientation = false})) == values(stored));
+    CHECK(sectile::read_size(file) == cv::Size(2, 3));
+    CHECK(sectile::read_size(file, {.apply_exif_orientation = false}) == cv::Size(3, 2));
+  }
+}
+
+TEST_CASE("alpha is dropped from an image of any type, or kept") {
+  const Scratch folder;
+  const cv::Scalar color(1, -2, 3, -4);
+  for (const int depth : {CV_8U, CV_16U}) {
+    sectile::write_tiff(folder / "a.tif", cv::Mat(2, 2, CV_MAKETYPE(depth, 4), cv::Scalar(1, 2, 3, 4)));
+    CHECK(sectile::read_image(folder / "a.tif").channels() == 3);
+    CHECK(sectile::read_image(folder / "a.tif", {.keep_alpha = true}).channels() == 4);
+    CHECK(sectile::read_info(folder / "a.tif").alpha);
+  }
+  sectile::test::write_pages(folder / "a.tif",
+                             {{cv::Mat(1, 1, CV_16SC4, color), sectile::test::Samples::signed_integer}});
+  CHECK(values(sectile::read_image(folder / "a.tif")) == std::vector<int>{1, -2, 3});
+  CHECK(values(sectile::read_image(folder / "a.tif", {.keep_alpha = true})) == std::vector<int>{1, -2, 3, -4});
+  sectile::write_tiff(folder / "a.tif", cv::Mat(2, 2, CV_8UC3));
+  CHECK(!sectile::read_info(folder / "a.tif").alpha);
+}
+
+TEST_CASE("pixels that are no numbers, or the lowest float, are refused in an image with their place") {
+  const Scratch folder;
+  cv::Mat image(3, 4, CV_32FC2, cv::Scalar::all(-9999));
+  const auto file = folder / "a.tif";
+  const auto told = [&](float value) {
+    image.at<cv::Vec2f>(1, 2)[1] = value;
+    sectile::write_tiff(file, image);
+    CHECK(same(sectile::read_raw_image(file).pixels, image));
+    return [&] { sectile::read_image(file); };
+  };
+  using Limits = std::numeric_limits<float>;
+  CHECK_NOTHROW(told(0)());
+  CHECK_THROWS_WITH_AS(told(Limits::quiet_NaN())(), doctest::Contains("a.tif: pixel (2, 1) is nan, which"), DataError);
+  CHECK_THROWS_WITH_AS(told(-Limits::infinity())(), doctest::Contains("pixel (2, 1) is -inf, which"), DataError);
+  CHECK_THROWS_WITH_AS(told(Limits::lowest())(), doctest::Contains("pixel (2, 1) is -3.40282e+38, which"), DataError);
+}
+
+TEST_CASE("an image that does not fit into memory is refused with its size") {
+  const Scratch folder;
+  sectile::write_png(folder / "large.png", cv::Mat(16384, 16384, CV_8U, cv::Scalar(0)));
+  const sectile::test::MemoryLimit limit(64u << 20);
+  CHECK(message_of(folder / "large.png") ==
+        (folder / "large.png").string() +
+            ": is 16384 x 16384 pixels of 1 channels, for which there is not enough memory");
 }

@@ -183,7 +183,7 @@ void try_file(const Format& format, const fs::path& file, const std::string& byt
   const std::size_t stated = stated_bytes(file);
   std::string surprise;
   for (int page = 0; page < 2; ++page) {
-    const auto outcome = outcome_of([&] { return !sectile::read_raw_image(file, page).pixels.empty(); });
+    const auto outcome = outcome_of([&] { return !sectile::read_raw_image(file, {.page = page}).pixels.empty(); });
     tally.images += outcome.image && page == 0;
     surprise += outcome.surprise;
   }

@@ -1,3 +1,6 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
 
@@ -46,4 +49,15 @@ TEST_CASE("what is no list is refused by name") {
                        DataError);
   CHECK_THROWS_WITH_AS(read_list(scratch.path()), doctest::Contains("is a folder"), DataError);
   CHECK_THROWS_WITH_AS(read_list(scratch.path() / "none.txt"), doctest::Contains("No such file"), DataError);
+  REQUIRE(mkfifo((scratch / "pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(read_list(scratch / "pipe"), doctest::Contains("is a named pipe"), DataError);
+}
+
+TEST_CASE("the output of another command is read, as a shell passes it") {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  REQUIRE(write(ends[1], "a\nb\n", 4) == 4);
+  close(ends[1]);
+  CHECK(read_list("/dev/fd/" + std::to_string(ends[0])).size() == 2);
+  close(ends[0]);
 }

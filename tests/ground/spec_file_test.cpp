@@ -1,5 +1,7 @@
 #include "ground/spec/spec_file.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 
 #include "support/hostile.h"
@@ -58,6 +60,12 @@ TEST_CASE("a change is no deeper than a spec") {
   REQUIRE(problems.size() == 2);
   CHECK(problems[0] == ": a change names a value that is more than 100 deep");
   CHECK(problems[1].find("/b: ") == 0);
+}
+
+TEST_CASE("a named pipe is no spec, and is not waited for") {
+  const Scratch scratch;
+  REQUIRE(mkfifo((scratch / "spec.json").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(load_spec(scratch / "spec.json"), doctest::Contains("spec.json: is a named pipe"), SpecError);
 }
 
 TEST_CASE("a key that an object has twice is a problem with its pointer") {

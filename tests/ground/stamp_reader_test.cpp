@@ -1,5 +1,7 @@
 #include "ground/plugins/stamp_reader.h"
 
+#include <sys/stat.h>
+
 #include <cstring>
 #include <random>
 #include <sstream>
@@ -39,6 +41,8 @@ TEST_CASE("each thing that is no plugin has its own reason") {
   const auto problem_of = [](const std::string& bytes) { return read_bytes(bytes).problem; };
   CHECK(read_stamps(scratch.path() / "absent.so").problem == "cannot be read: No such file or directory");
   CHECK(read_stamps(scratch.path()).problem == "is a folder");
+  REQUIRE(mkfifo((scratch / "pipe.so").c_str(), 0600) == 0);
+  CHECK(read_stamps(scratch / "pipe.so").problem == "is a named pipe");
   CHECK(problem_of("") == "is empty");
   CHECK(problem_of("#!/bin/sh\nexit 1\n") == "is not a shared library (not an ELF file)");
   CHECK(problem_of("\x7f") == "is not a shared library (not an ELF file)");

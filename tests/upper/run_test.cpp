@@ -9,6 +9,7 @@
 
 #include "ground/spec/pipeline_spec.h"
 #include "support/component.h"
+#include "support/memory_limit.h"
 #include "support/test.h"
 #include "upper/loading/batch.h"
 #include "upper/loading/loader.h"
@@ -95,6 +96,15 @@ TEST_CASE("what a loader thread throws arrives where the item is wanted, and the
 TEST_CASE("a loader that is given up in the middle ends its threads") {
   Loader<int, std::vector<int>> loader(counting([](std::int64_t, std::size_t) { return 0; }), 4);
   loader.next();
+}
+
+TEST_CASE("loader threads that cannot be started are an error, and those that were end") {
+  const test::MemoryLimit limit(64u << 20);  // each thread has a stack
+  using Numbers = Loader<int, std::vector<int>>;
+  CHECK_THROWS_WITH_AS(Numbers(counting([](std::int64_t, std::size_t) { return 0; }), 1000),
+                       doctest::Contains("of 1000 loader threads could be started: Resource temporarily unavailable. "
+                                         "Lower /train/workers"),
+                       std::runtime_error);
 }
 
 TEST_CASE("a batch is normalised, padded at right and bottom, and channels_last without a copy") {

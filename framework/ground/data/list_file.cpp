@@ -5,6 +5,8 @@
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
 
+#include "../named_pipe.h"
+
 namespace sectile {
 namespace {
 
@@ -30,6 +32,7 @@ std::string trimmed(const std::string& line) {
 std::vector<ListLine> read_list(const std::filesystem::path& file) {
   std::error_code unknown;
   if (std::filesystem::is_directory(file, unknown)) throw DataError(file.string(), "is a folder; expected a text file");
+  if (is_named_pipe(file)) throw DataError(file.string(), "is a named pipe; expected a text file");
   std::ifstream in(file, std::ios::binary);
   if (!in) throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
   std::vector<ListLine> lines;

@@ -215,7 +215,7 @@ std::string list_json(const PluginIndex& index, const std::string& kind) {
     if (!problem.empty()) json["problem"] = problem;
     searched.push_back(std::move(json));
   }
-  return Json{{"components", components}, {"shadowed", shadowed}, {"skipped", skipped}, {"searched", searched}}.dump(2);
+  return json_text({{"components", components}, {"shadowed", shadowed}, {"skipped", skipped}, {"searched", searched}});
 }
 
 std::string describe_text(const PluginIndex& index, const std::string& kind, const std::string& name) {
@@ -237,7 +237,7 @@ std::string describe_json(const PluginIndex& index, const std::string& kind, con
   auto json = json_of(entry);
   json["example"] = example(index, component);
   json["schema"] = json_schema(component);
-  return json.dump(2);
+  return json_text(json);
 }
 
 std::string example_text(const PluginIndex& index, const std::string& kind, const std::string& name) {

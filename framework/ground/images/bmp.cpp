@@ -108,7 +108,10 @@ void copy_row(const std::uint8_t* from, const Layout& layout, cv::Mat row) {
 
 ImageHeader header(const ImageFile& file, int) {
   const Layout layout = read_layout(file);
-  return {{.size = {layout.width, layout.height}, .channels = layout.channels, .depth = CV_8U}};
+  return {{.size = {layout.width, layout.height},
+           .channels = layout.channels,
+           .depth = CV_8U,
+           .alpha = layout.channels == 4}};
 }
 
 DecodedImage decode(const ImageFile& file, int page) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <string>
 
@@ -15,7 +16,9 @@ namespace sectile {
 
 namespace fs = std::filesystem;
 
-ImageFile::ImageFile(const fs::path& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+// Without O_NONBLOCK, opening a named pipe waits until somebody writes to it.
+ImageFile::ImageFile(const fs::path& path)
+    : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
   if (descriptor_ < 0) throw DataError(path, std::string("cannot be opened: ") + std::strerror(errno));
   struct stat status {};
   std::string problem;
@@ -61,7 +64,11 @@ ReplacedFile::ReplacedFile(const fs::path& path) : path_(path), beside_(path) {
   static std::atomic<unsigned> counter{0};
   std::error_code unknown;
   if (fs::is_directory(path, unknown)) fail(EISDIR);
-  beside_ += ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+  const auto suffix = ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+  const auto name = path.filename().string();
+  if (name.size() <= NAME_MAX)  // a longer one is refused when the temporary file is opened
+    beside_.replace_filename(name.substr(0, NAME_MAX - suffix.size()));
+  beside_ += suffix;
   stream_ = std::fopen(beside_.c_str(), "w+bx");
   if (!stream_) fail(errno);
 }

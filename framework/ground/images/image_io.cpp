@@ -1,10 +1,13 @@
 // Detects the format from a file's first bytes, and does what is common to all formats.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <new>
 #include <sstream>
 #include <string_view>
 
 #include <opencv2/core.hpp>
-#include <opencv2/imgproc.hpp>
 
 #include <sectile/data/image_io.h>
 #include <sectile/error.h>
@@ -65,12 +68,54 @@ void check_page(const ImageFile& file, int page) {
   if (page < 0) throw DataError(file.path(), "has no page " + std::to_string(page) + ": pages count from 0");
 }
 
-DecodedImage decode(const fs::path& path, int page) {
-  const ImageFile file(path);
-  check_page(file, page);
-  DecodedImage decoded = format_of(file).decode(file, page);
-  decoded.image.pixels = oriented(decoded.image.pixels, decoded.orientation);
+[[noreturn]] void refuse_memory(const ImageFile& file, int page) {
+  const ImageInfo info = format_of(file).header(file, page).info;
+  throw DataError(file.path(), "is " + std::to_string(info.size.width) + " x " + std::to_string(info.size.height) +
+                                   " pixels of " + std::to_string(info.channels) +
+                                   " channels, for which there is not enough memory");
+}
+
+// What a library throws while it reads a file is reported with the file.
+template <class Read>
+auto naming_file(const ImageFile& file, int page, const Read& read) {
+  try {
+    return read();
+  } catch (const std::bad_alloc&) {
+    refuse_memory(file, page);
+  } catch (const cv::Exception& error) {
+    if (error.code == cv::Error::StsNoMem) refuse_memory(file, page);
+    throw DataError(file.path(), "cannot be read: " + error.err);
+  }
+}
+
+DecodedImage decode(const ImageFile& file, const ReadOptions& options) {
+  check_page(file, options.page);
+  DecodedImage decoded = format_of(file).decode(file, options.page);
+  if (options.apply_exif_orientation) decoded.image.pixels = oriented(decoded.image.pixels, decoded.orientation);
   return decoded;
+}
+
+// Not cvtColor, which does not take all types.
+cv::Mat without_alpha(const cv::Mat& pixels) {
+  cv::Mat kept(pixels.size(), CV_MAKETYPE(pixels.depth(), pixels.channels() - 1));
+  static constexpr int kFromTo[] = {0, 0, 1, 1, 2, 2};
+  cv::mixChannels(&pixels, 1, &kept, 1, kFromTo, static_cast<std::size_t>(kept.channels()));
+  return kept;
+}
+
+void refuse_missing_data(const fs::path& path, const cv::Mat& image) {
+  if (image.depth() != CV_32F) return;
+  const auto is_missing = [](float value) { return !(std::abs(value) < std::numeric_limits<float>::max()); };
+  for (int y = 0; y < image.rows; ++y) {
+    const auto *row = image.ptr<float>(y), *end = row + image.cols * image.channels();
+    if (std::count_if(row, end, is_missing) == 0) continue;  // faster than to stop at the first
+    const auto* found = std::find_if(row, end, is_missing);
+    std::ostringstream message;
+    message << "pixel (" << (found - row) / image.channels() << ", " << y << ") is " << *found
+            << ", which marks missing data and would spread over the prediction. Fill such pixels with a number, and "
+               "ignore them in the mask";
+    throw DataError(path, message.str());
+  }
 }
 
 cv::Mat look_up(const fs::path& path, const RawImage& image) {
@@ -123,30 +168,37 @@ void refuse_page(const ImageFile& file, int page, int pages) {
                                    std::to_string(pages) + (pages == 1 ? " page" : " pages") + ", counted from 0");
 }
 
-RawImage read_raw_image(const fs::path& file, int page) { return decode(file, page).image; }
-
-cv::Mat read_image(const fs::path& file, int page) {
-  const DecodedImage decoded = decode(file, page);
-  const cv::Mat& pixels = decoded.image.pixels;
-  if (!decoded.image.palette.empty()) return look_up(file, decoded.image);
-  cv::Mat image = pixels;
-  if (decoded.alpha && pixels.channels() == 2) cv::extractChannel(pixels, image, 0);
-  if (decoded.alpha && pixels.channels() == 4) cv::cvtColor(pixels, image, cv::COLOR_RGBA2RGB);
-  const int full = pixels.depth() == CV_8U ? 255 : 65535;
-  if (decoded.white != 0 && decoded.white != full)
-    image.convertTo(image, -1, static_cast<double>(full) / decoded.white);
-  return image;
+RawImage read_raw_image(const fs::path& path, const ReadOptions& options) {
+  const ImageFile file(path);
+  return naming_file(file, options.page, [&] { return decode(file, options).image; });
 }
 
-ImageInfo read_info(const fs::path& path, int page) {
+cv::Mat read_image(const fs::path& path, const ReadOptions& options) {
   const ImageFile file(path);
-  check_page(file, page);
-  ImageHeader header = format_of(file).header(file, page);
-  if (header.orientation >= 5) std::swap(header.info.size.width, header.info.size.height);
+  return naming_file(file, options.page, [&] {
+    const DecodedImage decoded = decode(file, options);
+    if (!decoded.image.palette.empty()) return look_up(path, decoded.image);
+    cv::Mat image = decoded.image.pixels;
+    if (decoded.alpha && !options.keep_alpha) image = without_alpha(image);
+    const int full = image.depth() == CV_8U ? 255 : 65535;
+    if (decoded.white != 0 && decoded.white != full)
+      image.convertTo(image, -1, static_cast<double>(full) / decoded.white);
+    if (image.depth() == CV_32S) image.convertTo(image, CV_32F);
+    refuse_missing_data(path, image);
+    return image;
+  });
+}
+
+ImageInfo read_info(const fs::path& path, const ReadOptions& options) {
+  const ImageFile file(path);
+  check_page(file, options.page);
+  ImageHeader header = format_of(file).header(file, options.page);
+  if (options.apply_exif_orientation && header.orientation >= 5)
+    std::swap(header.info.size.width, header.info.size.height);
   return header.info;
 }
 
-cv::Size read_size(const fs::path& file, int page) { return read_info(file, page).size; }
+cv::Size read_size(const fs::path& file, const ReadOptions& options) { return read_info(file, options).size; }
 
 const std::vector<std::string>& image_suffixes() {
   static const std::vector<std::string> suffixes = all_suffixes();

@@ -22,7 +22,8 @@ namespace {
 constexpr int kExifMarker = JPEG_APP0 + 1;
 constexpr std::string_view kExif{"Exif\0\0", 6};
 constexpr std::size_t kBuffer = 1u << 15;
-constexpr int kPadding = 16;  // bytes between markers, written by some cameras and skipped by all decoders
+constexpr int kPadding = 16;  // bytes between markers, written by some cameras
+constexpr JOCTET kEnd[] = {0xff, JPEG_EOI};
 // Every 8 x 8 block of samples costs at least a bit. Each scan of a progressive file visits blocks, and may take next
 // to no bytes; so the visits are limited by the file's size (libjpeg-turbo's advice is a limit of scans).
 constexpr std::uint64_t kBlocksPerByte = 8, kVisits = 20'000'000, kVisitsPerByte = 100;
@@ -43,9 +44,12 @@ struct Decoder {
   std::uint64_t next = 0;    // byte of the file
   std::uint64_t blocks = 0;  // of all components
   bool unsupported = false;  // not damaged
+  bool ended = false;        // the file, before its end marker
   char message[JMSG_LENGTH_MAX] = {};
   JOCTET buffer[kBuffer];
 };
+
+bool is_restart(int marker) { return marker >= JPEG_RST0 && marker <= JPEG_RST0 + 7; }
 
 Decoder& decoder_of(j_common_ptr jpeg) { return *static_cast<Decoder*>(jpeg->client_data); }
 
@@ -57,22 +61,28 @@ Decoder& decoder_of(j_common_ptr jpeg) { return *static_cast<Decoder*>(jpeg->cli
   std::longjmp(decoder.escape, 1);
 }
 
-// Level -1 is a warning: the data is corrupt.
+// Level -1 is a warning: the data is corrupt. All decoders skip stray bytes before a marker; many of them before one
+// that is within a scan mean that its codes did not add up.
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   const auto& error = *jpeg->err;
-  const bool harmless = error.msg_code == JWRN_JFIF_MAJOR || error.msg_code == JWRN_ADOBE_XFORM ||
-                        error.msg_code == JWRN_NOT_SEQUENTIAL ||
-                        (error.msg_code == JWRN_EXTRANEOUS_DATA && error.msg_parm.i[0] <= kPadding);
+  const bool harmless =
+      error.msg_code == JWRN_JFIF_MAJOR || error.msg_code == JWRN_ADOBE_XFORM ||
+      error.msg_code == JWRN_NOT_SEQUENTIAL ||
+      (error.msg_code == JWRN_EXTRANEOUS_DATA && (error.msg_parm.i[0] <= kPadding || !is_restart(error.msg_parm.i[1])));
   if (!harmless) give_up(jpeg);
 }
 
+// Behind the file, an end marker is read: if pixels are missing, the decoder finds it before it has them all.
 boolean fill(j_decompress_ptr jpeg) {
   Decoder& decoder = decoder_of(reinterpret_cast<j_common_ptr>(jpeg));
   decoder.source.bytes_in_buffer = decoder.file.read(decoder.next, decoder.buffer, kBuffer);
   decoder.source.next_input_byte = decoder.buffer;
   decoder.next += decoder.source.bytes_in_buffer;
-  if (decoder.source.bytes_in_buffer == 0) ERREXIT(jpeg, JERR_INPUT_EOF);
+  if (decoder.source.bytes_in_buffer > 0) return TRUE;
+  decoder.ended = true;
+  decoder.source.next_input_byte = kEnd;
+  decoder.source.bytes_in_buffer = sizeof kEnd;
   return TRUE;
 }
 
@@ -119,6 +129,7 @@ bool read_rows(Decoder& decoder, std::uint8_t* pixels, std::size_t row_bytes) {
   decoder.progress.progress_monitor = limit_visits;
   jpeg.progress = &decoder.progress;
   jpeg_start_decompress(&jpeg);
+  if (decoder.ended && jpeg_has_multiple_scans(&jpeg)) ERREXIT(&jpeg, JERR_INPUT_EOF);  // a scan may be missing
   while (jpeg.output_scanline < jpeg.output_height) {
     JSAMPROW row = pixels + jpeg.output_scanline * row_bytes;
     jpeg_read_scanlines(&jpeg, &row, 1);
@@ -200,6 +211,6 @@ bool starts(std::string_view bytes) { return bytes.substr(0, 3) == "\xff\xd8\xff
 
 }  // namespace
 
-const ImageFormat kJpegFormat{"JPEG", ".jpg .jpeg", starts, header, decode};
+const ImageFormat kJpegFormat{"JPEG", ".jpg .jpeg .jpe .jfif", starts, header, decode};
 
 }  // namespace sectile

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+
+#include <sectile/error.h>
 
 #include "image_format.h"
 
@@ -17,7 +20,29 @@ void copy_pixels(const std::uint8_t* from, std::ptrdiff_t step, int count, std::
   for (int i = 0; i < count; ++i, from += step, to += bytes) std::memcpy(to, from, bytes);
 }
 
+template <class Stored>
+cv::Mat narrowed(const ImageFile& file, const cv::Mat& stored) {
+  cv::Mat narrow(stored.size(), CV_32SC(stored.channels()));
+  for (int y = 0; y < stored.rows; ++y) {
+    const auto* from = stored.ptr<Stored>(y);
+    auto* to = narrow.ptr<std::int32_t>(y);
+    for (int i = 0; i < stored.cols * stored.channels(); ++i) {
+      if (!std::in_range<std::int32_t>(from[i]))
+        throw DataError(file.path(), "has the value " + std::to_string(from[i]) +
+                                         ", and integers of up to 31 bits are read. Convert it");
+      to[i] = static_cast<std::int32_t>(from[i]);
+    }
+  }
+  return narrow;
+}
+
 }  // namespace
+
+cv::Mat int32_of(const ImageFile& file, const cv::Mat& stored, bool is_signed) {
+  if (stored.elemSize1() == sizeof(std::int64_t))
+    return is_signed ? narrowed<std::int64_t>(file, stored) : narrowed<std::uint64_t>(file, stored);
+  return is_signed ? stored : narrowed<std::uint32_t>(file, stored);
+}
 
 void unpack_bits(const std::uint8_t* packed, std::size_t row_bytes, int bits, cv::Mat pixels) {
   const int mask = (1 << bits) - 1;
@@ -56,6 +81,13 @@ int exif_orientation(const std::uint8_t* exif, std::size_t size) {
     return orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : 1;
   }
   return 1;
+}
+
+int exif_orientation(const ImageFile& file, std::uint64_t at, std::uint64_t size) {
+  std::uint8_t exif[1024];  // the first directory, which comes first
+  const std::size_t got = file.read(at, exif, std::min<std::uint64_t>(size, sizeof exif));
+  const std::size_t mark = got >= 6 && std::memcmp(exif, "Exif\0", 6) == 0 ? 6 : 0;  // as in JPEG; optional
+  return exif_orientation(exif + mark, got - mark);
 }
 
 cv::Mat oriented(const cv::Mat& pixels, int orientation) {

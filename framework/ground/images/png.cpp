@@ -1,5 +1,6 @@
 // PNG through libspng.
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,7 @@ constexpr std::string_view kSignature = "\x89PNG\r\n\x1a\n";
 constexpr std::uint64_t kDeflateRatio = 1032;  // no deflate stream expands further (zlib's technical notes)
 constexpr std::size_t kHeaderBytes = 8 + 25;   // signature, IHDR
 constexpr std::size_t kMaxChunk = 64u << 20;   // of other data: profiles, texts
+constexpr std::uint64_t kChunkHeader = 8, kChecksum = 4;
 
 struct FreeContext {
   void operator()(spng_ctx* context) const { spng_ctx_free(context); }
@@ -60,7 +62,20 @@ spng_ihdr read_header(const ImageFile& file, const FileBytes& bytes, spng_ctx* c
 ImageInfo info_of(const spng_ihdr& header) {
   return {.size = {static_cast<int>(header.width), static_cast<int>(header.height)},
           .channels = channels_of(header),
-          .depth = header.bit_depth == 16 ? CV_16U : CV_8U};
+          .depth = header.bit_depth == 16 ? CV_16U : CV_8U,
+          .alpha = channels_of(header) % 2 == 0};
+}
+
+// eXIf may come before or after the pixels; it is found without reading them.
+int orientation_of(const ImageFile& file) {
+  std::uint8_t chunk[kChunkHeader];
+  for (std::uint64_t at = kSignature.size(); file.read(at, chunk, kChunkHeader) == kChunkHeader;) {
+    const std::uint64_t size = number_at(chunk, 4, true);
+    at += kChunkHeader;
+    if (std::memcmp(chunk + 4, "eXIf", 4) == 0) return exif_orientation(file, at, size);
+    at += size + kChecksum;
+  }
+  return 1;
 }
 
 ImageHeader header(const ImageFile& file, int) {
@@ -68,7 +83,7 @@ ImageHeader header(const ImageFile& file, int) {
   bytes.size = file.read(0, bytes.data.get(), kHeaderBytes);
   const Context context(spng_ctx_new(0));
   if (!context) throw std::bad_alloc();
-  return {info_of(read_header(file, bytes, context.get()))};
+  return {info_of(read_header(file, bytes, context.get())), orientation_of(file)};
 }
 
 Palette read_palette(const ImageFile& file, spng_ctx* context) {
@@ -95,7 +110,8 @@ DecodedImage decode(const ImageFile& file, int page) {
   cv::Mat& pixels = decoded.image.pixels;
   pixels.create(info.size, CV_MAKETYPE(info.depth, info.channels));
   decoded.white = (1 << header.bit_depth) - 1;
-  decoded.alpha = info.channels == 2 || info.channels == 4;
+  decoded.alpha = info.alpha;
+  decoded.orientation = orientation_of(file);
   const bool packed = header.bit_depth < 8;
   const auto packed_rows = packed ? std::make_unique<std::uint8_t[]>(size) : nullptr;
   if (!packed && size != pixels.total() * pixels.elemSize()) refuse_damaged(file, "it decodes to an unexpected size");

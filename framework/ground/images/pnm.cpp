@@ -132,7 +132,8 @@ Layout read_layout(const ImageFile& file) {
 ImageInfo info_of(const Layout& layout) {
   return {.size = {static_cast<int>(layout.width), static_cast<int>(layout.height)},
           .channels = static_cast<int>(layout.channels),
-          .depth = layout.depth()};
+          .depth = layout.depth(),
+          .alpha = layout.alpha};
 }
 
 template <typename Value>

@@ -118,9 +118,11 @@ int depth_of(const Layout& layout) {
     case SAMPLEFORMAT_UINT:
     case SAMPLEFORMAT_VOID:
       if (bits == 16) return CV_16U;
+      if (bits == 32 || bits == 64) return CV_32S;
       return bits == 8 || (layout.samples == 1 && (bits == 1 || bits == 2 || bits == 4)) ? CV_8U : -1;
     case SAMPLEFORMAT_INT:
-      return bits == 16 ? CV_16S : -1;
+      if (bits == 32 || bits == 64) return CV_32S;
+      return bits == 8 || bits == 16 ? CV_16S : -1;
     case SAMPLEFORMAT_IEEEFP:
       return bits == 16 || bits == 32 || bits == 64 ? CV_32F : -1;
     default:
@@ -139,7 +141,8 @@ void check_samples(const ImageFile& file, const Layout& layout) {
     refuse_kind(
         file,
         std::to_string(layout.bits) + "-bit " + format + " samples, " + std::to_string(layout.samples) + " per pixel",
-        "unsigned of 8 and 16 bits (of 1, 2 and 4 with one per pixel), signed of 16, floating-point of 16, 32 and 64");
+        "integers of 8, 16, 32 and 64 bits (unsigned of 1, 2 and 4 with one per pixel), floating-point of 16, 32 and "
+        "64");
   }
 }
 
@@ -223,14 +226,17 @@ Layout read_layout(const ImageFile& file, std::uint64_t directory) {
 ImageInfo info_of(const Layout& layout) {
   return {.size = {static_cast<int>(layout.width), static_cast<int>(layout.height)},
           .channels = layout.is_cmyk() ? 3 : layout.samples,
-          .depth = depth_of(layout)};
+          .depth = depth_of(layout),
+          .alpha = layout.alpha};
 }
 
-// As in the file, except one byte per sample of 1, 2 and 4 bits; 16-bit floating-point is 16S.
+// As in the file, except one byte per sample of 1, 2 and 4 bits. 16-bit floating-point is 16S, integers of 64 bits are
+// 64F, and unsigned ones of 32 bits 32S.
 int stored_type(const Layout& layout) {
-  const int depth = layout.bits == 64                                 ? CV_64F
-                    : depth_of(layout) == CV_32F && layout.bits == 16 ? CV_16S
-                                                                      : depth_of(layout);
+  const int depth = layout.bits == 64                                           ? CV_64F
+                    : layout.format == SAMPLEFORMAT_INT && layout.bits == 8     ? CV_8S
+                    : layout.format == SAMPLEFORMAT_IEEEFP && layout.bits == 16 ? CV_16S
+                                                                                : depth_of(layout);
   return CV_MAKETYPE(depth, layout.samples);
 }
 
@@ -331,6 +337,8 @@ DecodedImage decode(const ImageFile& file, int page) {
   const int depth = depth_of(layout);
   if (depth == CV_32F && pixels.depth() == CV_16S)
     cv::convertFp16(pixels, pixels);
+  else if (depth == CV_32S)
+    pixels = int32_of(file, pixels, layout.format == SAMPLEFORMAT_INT);
   else if (depth != pixels.depth())
     pixels.convertTo(pixels, depth);
   if (depth == CV_8U || depth == CV_16U) decoded.white = (1 << layout.bits) - 1;

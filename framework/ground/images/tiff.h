@@ -31,7 +31,7 @@ struct TiffMessages {
 TiffOptions tiff_options(TiffMessages& messages);
 
 constexpr int kMaxTiffPages = 1 << 20;
-// Where the directories of the pages begin, up to `at_most`. By hand: libtiff reads whole directories to count them.
+// Where the directories of the pages begin, up to `at_most`, without those of reduced images and transparency masks.
 // Throws DataError.
 std::vector<std::uint64_t> page_offsets(const ImageFile& file, int at_most = kMaxTiffPages);
 std::uint64_t page_offset(const ImageFile& file, int page);  // from 0; throws DataError

@@ -36,19 +36,17 @@ int orientation_of(const ImageFile& file) {
   for (std::uint64_t at = kRiffHeader; file.read(at, chunk, kChunkHeader) == kChunkHeader;) {
     const std::uint64_t size = number_at(chunk + 4, 4, false);
     at += kChunkHeader;
-    if (std::memcmp(chunk, "EXIF", 4) == 0) {
-      std::uint8_t exif[1024];  // the first directory, which comes first
-      const std::size_t got = file.read(at, exif, std::min<std::uint64_t>(size, sizeof exif));
-      const std::size_t mark = got >= 6 && std::memcmp(exif, "Exif\0", 6) == 0 ? 6 : 0;  // as in JPEG; optional
-      return exif_orientation(exif + mark, got - mark);
-    }
+    if (std::memcmp(chunk, "EXIF", 4) == 0) return exif_orientation(file, at, size);
     at += size + size % 2;
   }
   return 1;
 }
 
 ImageHeader header_of(const ImageFile& file, const WebPBitstreamFeatures& features) {
-  return {.info = {.size = {features.width, features.height}, .channels = features.has_alpha ? 4 : 3, .depth = CV_8U},
+  return {.info = {.size = {features.width, features.height},
+                   .channels = features.has_alpha ? 4 : 3,
+                   .depth = CV_8U,
+                   .alpha = features.has_alpha != 0},
           .orientation = orientation_of(file)};
 }
 
@@ -68,7 +66,7 @@ DecodedImage decode(const ImageFile& file, int page) {
 
   DecodedImage decoded;
   decoded.orientation = header.orientation;
-  decoded.alpha = header.info.channels == 4;
+  decoded.alpha = header.info.alpha;
   cv::Mat& pixels = decoded.image.pixels;
   pixels.create(header.info.size, CV_8UC(header.info.channels));
   config.output.colorspace = decoded.alpha ? MODE_RGBA : MODE_RGB;

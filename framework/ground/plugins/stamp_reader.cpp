@@ -9,6 +9,8 @@
 #include <istream>
 #include <optional>
 
+#include "../named_pipe.h"
+
 namespace sectile {
 namespace {
 
@@ -78,7 +80,7 @@ StampReading refuse(std::string problem) { return {{}, std::move(problem)}; }
 StampReading read_stamps(const std::filesystem::path& library) {
   std::error_code unknown;
   if (std::filesystem::is_directory(library, unknown)) return refuse("is a folder");
-  if (std::filesystem::is_fifo(library, unknown)) return refuse("is a pipe");  // opening it would wait for a writer
+  if (is_named_pipe(library)) return refuse("is a named pipe");
   std::ifstream file(library, std::ios::binary);
   if (!file) return refuse(std::string("cannot be read: ") + std::strerror(errno));
   return read_stamps(file);

@@ -139,6 +139,8 @@ std::string quoted(const Json& value) {
   return text + "…\"";
 }
 
+std::string json_text(const Json& value) { return value.dump(2, ' ', false, Json::error_handler_t::replace); }
+
 std::string escape(const std::string& key) {
   std::string out;
   for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);

@@ -22,6 +22,9 @@ Json parse_json(const std::string& text, const std::string& name, std::vector<Pr
 // A value for messages: shortened, and safe for any content.
 std::string quoted(const Json& value);
 
+// Indented. Bytes that are not UTF-8, which paths may have, become U+FFFD: JSON cannot hold them.
+std::string json_text(const Json& value);
+
 // A key as part of a JSON pointer.
 std::string escape(const std::string& key);
 

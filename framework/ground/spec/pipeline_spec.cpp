@@ -155,7 +155,7 @@ std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string&
   return holder.loss;
 }
 
-std::string resolved_text(PipelineSpec spec) { return resolved(&spec, kValueType<PipelineSpec>).dump(2); }
+std::string resolved_text(PipelineSpec spec) { return json_text(resolved(&spec, kValueType<PipelineSpec>)); }
 
 std::vector<std::string> training_differences(PipelineSpec spec, const std::string& text,
                                               const std::filesystem::path& checkpoint) {

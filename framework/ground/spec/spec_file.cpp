@@ -9,6 +9,8 @@
 
 #include <sectile/error.h>
 
+#include "../named_pipe.h"
+
 namespace sectile {
 namespace {
 
@@ -60,6 +62,7 @@ Json& place(Json& root, const Pointer& where) {
 std::string contents(const fs::path& file) {
   std::error_code unknown;
   if (fs::is_directory(file, unknown)) throw SpecError("", file.string() + ": is a folder; name the spec in it");
+  if (is_named_pipe(file)) throw SpecError("", file.string() + ": is a named pipe; expected a file");
   std::ifstream in(file, std::ios::binary);
   if (!in) throw SpecError("", file.string() + ": cannot be read: " + std::strerror(errno));
   std::string text;

@@ -52,9 +52,10 @@ class SECTILE_EXPORT Session {
   int channels() const;  // of the training images
 
   // image: [H, W] of 8U, 16U, 16S or 32F; RGB if there are three channels, as returned by read_image (OpenCV's imread
-  // returns BGR). Grayscale is converted to RGB, and the reverse, if the network needs it. Results have the size of the
-  // image. May be called from several threads at once; each uses the number of OpenMP threads that the program sets.
-  // Throws DataError for an image that the network cannot process.
+  // returns BGR), which needs keep_alpha for networks of 2 and 4 channels. Grayscale is converted to RGB, and the
+  // reverse, if the network needs it. Results have the size of the image. May be called from several threads at once;
+  // each uses the number of OpenMP threads that the program sets. Throws DataError for an image that the network cannot
+  // process.
   Segmentation predict(const cv::Mat& image, bool scores = false) const;
   std::vector<Segmentation> predict(const std::vector<cv::Mat>& images, bool scores = false) const;  // one by one
 

@@ -47,7 +47,7 @@ Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t inde
     auto sample = read;
     sample.image = with_channels(read.image, network.context.channels, read.id);
     sample.labels = read.labels.clone();  // a transform may modify it in place
-    const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse};
+    const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse, {}};
     sample = own.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
     if (at_input) {
       sample.geometry = {};

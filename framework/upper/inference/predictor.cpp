@@ -29,8 +29,9 @@ struct Read {
 Read read(const Ensemble& ensemble, const ImageSource& source) {
   const auto place = source.place();
   Read made;
-  const auto image = read_image(source.file, source.page);
-  made.image = with_channels(image, ensemble.first().context.channels, place);
+  const int channels = ensemble.first().context.channels;
+  const auto image = read_image(source.file, {.page = source.page, .keep_alpha = channels == 2 || channels == 4});
+  made.image = with_channels(image, channels, place);
   made.batches = prepare(ensemble, image, place);
   return made;
 }

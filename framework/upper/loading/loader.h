@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -17,6 +18,9 @@ namespace sectile {
 
 // Called once by every loader thread: sets one OpenMP thread each, so that loading leaves the cores to the network.
 void become_loader_thread();
+
+// Throws std::runtime_error: of `wanted` threads only `started` ones could be started.
+[[noreturn]] void refuse_threads(int wanted, int started, const std::system_error& reason);
 
 // A whole (batch) consists of parts (samples). All threads make parts; the thread that finishes the last part of a
 // whole joins it. Without threads, everything happens inside next().
@@ -30,18 +34,16 @@ class Loader {
     std::function<Whole(std::int64_t whole, std::vector<Part> parts)> join;  // the same
   };
 
-  // ahead: how many wholes are started in advance.
+  // ahead: how many wholes are started in advance. Throws std::runtime_error if not all threads can be started.
   Loader(Work work, int threads, int ahead = 3) : work_(std::move(work)), total_(work_.count()), ahead_(ahead) {
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
-  }
-  ~Loader() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
+    try {
+      for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error& error) {
+      stop();
+      refuse_threads(threads, static_cast<int>(threads_.size()), error);
     }
-    more_.notify_all();
-    for (auto& thread : threads_) thread.join();
   }
+  ~Loader() { stop(); }
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
 
@@ -82,6 +84,15 @@ class Loader {
     std::optional<Whole> whole;
     std::exception_ptr error;
   };
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    more_.notify_all();
+    for (auto& thread : threads_) thread.join();
+  }
 
   void begin_more() {
     while (begun_ < total_ && begun_ < taken_ + ahead_) {

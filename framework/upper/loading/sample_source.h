@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <sectile/dataset.h>
@@ -24,7 +25,8 @@ struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
   std::uint64_t seed = 0;
-  bool fuse = false;  // consecutive warps are applied as one
+  bool fuse = false;                 // consecutive warps are applied as one
+  std::vector<std::string> notes{};  // of the dataset, for the user
 
   // The sample as stored in the file, with Geometry::original filled in.
   Sample read(std::size_t index) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <sectile/backbone.h>
+#include <sectile/notes.h>
 
 #include "../weights/loading.h"
 #include "device.h"
@@ -22,6 +23,18 @@ std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
 }
 
 }  // namespace
+
+std::shared_ptr<const Dataset> build_data(const Ref<Dataset>& recipe, BuildContext context,
+                                          std::vector<std::string>& notes) {
+  context.after_build = [&notes](const Component& component, void* made, const void*) {
+    if (component.kind != std::string(Kind<Dataset>::name)) return;
+    const auto* role = dynamic_cast<const Notes*>(static_cast<Dataset*>(made));
+    if (!role) return;
+    const auto more = role->notes();
+    notes.insert(notes.end(), more.begin(), more.end());
+  };
+  return recipe.build(context);
+}
 
 TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context) {
   TransformChain chain;
@@ -144,12 +157,13 @@ SampleSource Network::source(const std::string& split) const {
   if (!*recipe) throw SpecError("/data/" + split, "is missing: the spec has no such split");
   BuildContext before_labels;
   before_labels.task = spec.task;
-  const std::shared_ptr<const Dataset> data = recipe->build(before_labels);
+  std::vector<std::string> told;
+  const auto data = build_data(*recipe, before_labels, told);
   if (data->size() == 0) throw DataError("/data/" + split, "has no samples");
   if (const auto found = data->labels().difference(*context.labels); !found.empty())
     throw DataError("/data/" + split, "has the classes " + data->labels().text() + ", and the network " +
                                           context.labels->text() + ": " + found);
-  return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse};
+  return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse, told};
 }
 
 Batch Network::placed(Batch batch) const {

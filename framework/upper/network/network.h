@@ -65,6 +65,10 @@ class Network {
   PipelineSpec::Precision precision_;  // that is used
 };
 
+// The dataset of a spec. notes: of it and of the datasets inside it, for the user.
+std::shared_ptr<const Dataset> build_data(const Ref<Dataset>& recipe, BuildContext context,
+                                          std::vector<std::string>& notes);
+
 // The transforms of a spec, in order.
 TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context);
 

@@ -63,13 +63,13 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   auto& context = pipeline.context;
   const auto seed = static_cast<std::uint64_t>(pipeline.spec.train.seed);
   at::manual_seed(seed);
-  const std::shared_ptr<const Dataset> data = pipeline.spec.data.train.build(context);
+  const auto data = build_data(pipeline.spec.data.train, context, pipeline.notes);
   if (data->size() == 0) throw DataError("/data/train", "has no samples");
   context.labels = std::make_shared<LabelMap>(data->labels());
   context.data = data;
   context.count_pixels = counter_of(data, pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
-  pipeline.training = {data, build_transforms(pipeline.spec.transforms.train, context), seed,
-                       pipeline.spec.transforms.fuse};
+  pipeline.training = {
+      data, build_transforms(pipeline.spec.transforms.train, context), seed, pipeline.spec.transforms.fuse, {}};
   pipeline.evaluation_transforms = build_transforms(pipeline.spec.transforms.val, context);
   const auto first = pipeline.prepare({}).sample;
   context.channels = first.image.channels();

@@ -1,6 +1,7 @@
 #include "files.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -13,6 +14,30 @@ namespace fs = std::filesystem;
 using sectile::DataError;
 
 namespace {
+
+// In any case.
+bool same(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
+
+// above: the real folders on the way, to none of which a link may lead back.
+void add_files(const fs::path& folder, const std::string& below, const fs::path& except, std::vector<fs::path>& above,
+               std::vector<std::string>& names) {
+  const auto real = fs::canonical(folder);
+  if (std::count(above.begin(), above.end(), real)) return;
+  above.push_back(real);
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const auto name = entry.path().filename().string();
+    std::error_code broken_link;
+    if (name.starts_with('.') || entry.path() == except) continue;
+    if (entry.is_directory(broken_link))
+      add_files(entry.path(), below + name + "/", except, above, names);
+    else if (entry.is_regular_file(broken_link))
+      names.push_back(below + name);
+  }
+  above.pop_back();
+}
 
 std::string folders_in(const fs::path& folder) {
   std::set<std::string> found;
@@ -29,10 +54,20 @@ std::string folders_in(const fs::path& folder) {
 std::string image_suffix(const std::string& name) {
   const auto& known = sectile::image_suffixes();
   const auto suffix = fs::path(name).extension().string();
-  std::string lower = suffix;
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return std::count(known.begin(), known.end(), lower) ? suffix : "";
+  return std::any_of(known.begin(), known.end(), [&](const auto& one) { return same(suffix, one); }) ? suffix : "";
+}
+
+bool ends_with(const std::string& name, const std::string& suffix) {
+  return name.size() >= suffix.size() && same(std::string_view(name).substr(name.size() - suffix.size()), suffix);
+}
+
+std::string counted_suffixes(const std::vector<std::string>& names) {
+  std::map<std::string, int> counts;
+  for (const auto& name : names) ++counts[fs::path(name).extension().string()];
+  std::string all;
+  for (const auto& [suffix, count] : counts)
+    all += (all.empty() ? "" : ", ") + std::to_string(count) + " of \"" + suffix + "\"";
+  return all;
 }
 
 bool is_file(const fs::path& path) {
@@ -74,14 +109,9 @@ void check_folder(const fs::path& folder, const char* option) {
 
 std::vector<std::string> files_below(const fs::path& folder, const fs::path& except) {
   std::vector<std::string> names;
+  std::vector<fs::path> above;
   try {
-    fs::recursive_directory_iterator entry(folder, fs::directory_options::follow_directory_symlink), end;
-    for (; entry != end; ++entry) {
-      if (entry->is_regular_file())
-        names.push_back(entry->path().lexically_relative(folder).generic_string());
-      else if (!except.empty() && entry->path() == except)
-        entry.disable_recursion_pending();
-    }
+    add_files(folder, "", except, above, names);
   } catch (const fs::filesystem_error& error) {
     throw DataError(folder.string(), std::string("cannot be listed: ") + error.what());
   }

@@ -11,6 +11,12 @@ namespace image_folder {
 // The suffix of a name, with its dot, if it is that of a format that can be read; else "".
 std::string image_suffix(const std::string& name);
 
+// In any case: "a.JPG" ends with ".jpg".
+bool ends_with(const std::string& name, const std::string& suffix);
+
+// "2 of \".gif\", 1 of \".txt\""
+std::string counted_suffixes(const std::vector<std::string>& names);
+
 bool is_file(const std::filesystem::path& path);
 
 // Numbers inside names count as numbers: "2" comes before "10".
@@ -19,7 +25,8 @@ bool natural_less(const std::string& a, const std::string& b);
 // Throws OptionError where an option names a folder that is none.
 void check_folder(const std::filesystem::path& folder, const char* option);
 
-// Names of all files below a folder, with "/", without those of the folder `except`. Throws DataError.
+// Names of all files below a folder, with "/", without those of the folder `except`, those whose name or folder begins
+// with a dot, and links that lead back to a folder above. Throws DataError.
 std::vector<std::string> files_below(const std::filesystem::path& folder, const std::filesystem::path& except = {});
 
 // Files by their names without suffix.

@@ -4,6 +4,7 @@
 #include <sectile/data/image_io.h>
 #include <sectile/data/options_file.h>
 #include <sectile/dataset.h>
+#include <sectile/notes.h>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
@@ -30,6 +31,7 @@ struct ImageFolderOptions {
   Encoding encoding = Encoding::automatic;
   Unknown unknown = Unknown::error;
   std::optional<int> channels;
+  bool apply_exif_orientation = true;
 
   void declare(sectile::Options& options) {
     pairs.declare(options);
@@ -45,9 +47,14 @@ struct ImageFolderOptions {
     options
         .add("unknown", &unknown, "What to do with mask pixels that match no class: report an error, or ignore them.")
         .one_of({"error", "ignore"});
-    options.add("channels", &channels,
-                "Convert images to 1 (grayscale) or 3 (RGB) channels. Default: keep the file's channels without alpha; "
-                "all images must have the same number.");
+    options.add(
+        "channels", &channels,
+        "Number of channels. 1 (grayscale) and 3 (RGB) are converted into each other; with 2 and 4, a channel "
+        "that the file declares as alpha is kept, such as near infrared in many 4-band TIFFs. Default: keep the "
+        "file's channels without alpha; all images must have the same number.");
+    options.add("apply_exif_orientation", &apply_exif_orientation,
+                "Turn images upright as the orientation in the file says. false: use them as stored, for masks that "
+                "were drawn by a program that ignores it. Predictions are always of the upright image.");
   }
   void check(sectile::Problems& problems) const {
     pairs.check(problems);
@@ -57,22 +64,28 @@ struct ImageFolderOptions {
       problems.add("classes_file", "cannot be combined with classes, ignore or ignore_colors");
     if (pairs.masks && table.classes.empty() && classes_file.empty())
       problems.add("classes", "is missing: masks need \"classes\" or \"classes_file\" to be read");
-    if (channels && *channels != 1 && *channels != 3)
-      problems.add("channels", std::to_string(*channels) + " is neither 1 nor 3");
+    if (channels && (*channels < 1 || *channels > 4))
+      problems.add("channels", std::to_string(*channels) + " is not from 1 to 4");
   }
 };
 
-class ImageFolder final : public sectile::Dataset {
+std::string size_of(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }
+
+class ImageFolder final : public sectile::Dataset, public sectile::Notes {
  public:
   explicit ImageFolder(const ImageFolderOptions& options)
       : codes_(options.classes_file.empty() ? options.table : sectile::read_options<ClassTable>(options.classes_file),
                options.encoding, options.unknown),
         channels_(options.channels),
-        entries_(find_entries(options.pairs)) {
+        apply_exif_orientation_(options.apply_exif_orientation),
+        entries_(find_entries(options.pairs, notes_)) {
     if (!entries_.front().mask.empty() && labels().classes.empty())
       throw sectile::OptionError("classes", "is missing: " + options.pairs.list.string() +
                                                 " names masks, which need \"classes\" or \"classes_file\" to be read");
+    note_alpha(entries_.front());
   }
+
+  std::vector<std::string> notes() const override { return notes_; }
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return codes_.labels(); }
@@ -83,38 +96,72 @@ class ImageFolder final : public sectile::Dataset {
     sectile::Sample sample;
     sample.id = entry.name;
     if (wanted.image)
-      sample.image = convert(sectile::read_image(entry.image, entry.page), place_of(entry, entry.image));
+      sample.image = convert(sectile::read_image(entry.image, reading(entry)), place_of(entry, entry.image));
     if (entry.mask.empty() || !wanted.labels) return sample;
-    sample.labels = codes_.read(entry.mask, entry.page, place_of(entry, entry.mask));
-    if (wanted.image && sample.labels.size() != sample.image.size()) {
-      const auto size = [](const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); };
-      throw DataError(place_of(entry, entry.mask), "is " + size(sample.labels) + " pixels, and its image " +
-                                                       entry.image.string() + " is " + size(sample.image) +
-                                                       " (width x height)");
-    }
+    auto of_mask = reading(entry);
+    of_mask.keep_alpha = false;
+    sample.labels = codes_.read(entry.mask, of_mask, place_of(entry, entry.mask));
+    if (wanted.image && sample.labels.size() != sample.image.size())
+      refuse_size(entry, sample.labels.size(), sample.image.size());
     return sample;
   }
 
   sectile::Extent extent_of(std::size_t index) const override {
     const Entry& entry = entries_.at(index);
-    const cv::Size size = sectile::read_size(entry.image, entry.page);
+    const cv::Size size = sectile::read_size(entry.image, reading(entry));
     return {1, size.height, size.width};
   }
 
  private:
+  sectile::ReadOptions reading(const Entry& entry) const {
+    return {.page = entry.page,
+            .apply_exif_orientation = apply_exif_orientation_,
+            .keep_alpha = channels_ == 2 || channels_ == 4};
+  }
+
+  // Whether all images are like the first one is not known before they are read.
+  void note_alpha(const Entry& first) {
+    try {
+      const auto info = sectile::read_info(first.image, reading(first));
+      if (info.alpha && !channels_)
+        notes_.push_back(first.image.string() + ": channel " + std::to_string(info.channels) +
+                         " is declared as alpha and left out, here and in images like it; to keep it, set "
+                         "\"channels\" to " +
+                         std::to_string(info.channels));
+    } catch (const DataError&) {  // a damaged image is a bad sample, and reading it will say why
+    }
+  }
+
+  [[noreturn]] void refuse_size(const Entry& entry, const cv::Size& mask, const cv::Size& image) const {
+    auto how = reading(entry);
+    how.apply_exif_orientation = !apply_exif_orientation_;
+    const bool fits_otherwise = sectile::read_size(entry.image, how) == mask;
+    throw DataError(place_of(entry, entry.mask),
+                    "is " + size_of(mask) + " pixels, and its image " + entry.image.string() + " is " + size_of(image) +
+                        " (width x height)" +
+                        (fits_otherwise ? std::string("; the image's EXIF orientation swaps its sides: set "
+                                                      "\"apply_exif_orientation\" to ") +
+                                              (apply_exif_orientation_ ? "false" : "true")
+                                        : ""));
+  }
+
   cv::Mat convert(const cv::Mat& image, const std::string& place) const {
     if (!channels_ || *channels_ == image.channels()) return image;
-    if ((image.channels() != 1 && image.channels() != 3) || image.depth() == CV_16S)
+    const auto is_color_or_grey = [](int channels) { return channels == 1 || channels == 3; };
+    if (!is_color_or_grey(image.channels()) || !is_color_or_grey(*channels_) || image.depth() == CV_16S)
       throw DataError(place, "has " + std::to_string(image.channels()) + " channels of " +
-                                 cv::depthToString(image.depth()) +
-                                 ", which cannot become grey or RGB: leave out \"channels\"");
+                                 cv::depthToString(image.depth()) + ", which cannot become " +
+                                 (is_color_or_grey(*channels_) ? "grey or RGB" : std::to_string(*channels_)) +
+                                 ": leave out \"channels\"");
     cv::Mat converted;
     cv::cvtColor(image, converted, image.channels() == 1 ? cv::COLOR_GRAY2RGB : cv::COLOR_RGB2GRAY);
     return converted;
   }
 
+  std::vector<std::string> notes_;  // for the user
   LabelCodes codes_;
   std::optional<int> channels_;
+  bool apply_exif_orientation_;
   std::vector<Entry> entries_;
 };
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -7,6 +8,7 @@
 #include <sectile/data/image_io.h>
 #include <sectile/dataset.h>
 #include <sectile/error.h>
+#include <sectile/notes.h>
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
@@ -58,7 +60,10 @@ class Folder {
 
 std::shared_ptr<Dataset> open(const json& spec) { return sectile::test::make<Dataset>(spec.dump()); }
 
+const fs::path kFormats = SECTILE_SOURCE_DIR "/tests/ground/formats";
+
 using Names = std::vector<std::string>;
+Names notes(const json& spec) { return dynamic_cast<const sectile::Notes&>(*open(spec)).notes(); }
 Names ids(const json& spec) {
   const auto dataset = open(spec);
   Names names;
@@ -358,8 +363,6 @@ TEST_CASE("images of many channels and of floating point come as they are") {
   CHECK_THROWS_WITH_AS(open(spec)->read(1), doctest::Contains("b.tif: has 1 channels of CV_16S"), DataError);
   folder.image("images/c.png", cv::Mat(2, 2, CV_8U, 0.0));
   fs::create_directories(folder.path() / "masks");
-  sectile::write_tiff(folder.path() / "masks/c.tif", cv::Mat(2, 2, CV_32F, 1.0));
-  CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has pixels that are neither 8-bit nor 16-bit"));
   sectile::write_tiff(folder.path() / "masks/c.tif", five(CV_8U));
   CHECK(has(problem(folder.spec({{"skip", 2}}), true), "masks/c.tif: has 5 channels; a mask has"));
 }
@@ -384,11 +387,130 @@ TEST_CASE("masks that hold no class numbers are refused by what they hold") {
     CHECK(has(told(many(CV_8U, 5), more), "masks/a.tif: has 5 channels"));
     CHECK(has(told(many(CV_16U, 512), more), "masks/a.tif: has 512 channels"));
   }
-  for (const int depth : {CV_16S, CV_32F}) {
-    CHECK(has(told(many(depth, 1), json::object()), "masks/a.tif: has pixels that are neither 8-bit nor 16-bit"));
+  for (const int depth : {CV_16S, CV_32F})
     CHECK(has(told(many(depth, 3), kColors),
               "masks/a.tif: is a color mask of " + std::string(cv::depthToString(depth)) + ";"));
+}
+
+TEST_CASE("masks may hold class numbers in any type, and what is no class is told as it stands there") {
+  const Folder folder;
+  const auto file = folder.path() / "masks/a.tif";
+  folder.image("images/a.png", cv::Mat(2, 2, CV_8U, 0.0));
+  const auto holds = [&](const cv::Mat& numbers, sectile::test::Samples samples) {
+    sectile::test::write_pages(file, {{numbers, samples}});
+    return labels(open(folder.spec())->read(0));
+  };
+  using sectile::test::Samples;
+  const cv::Mat numbers = (cv::Mat_<float>(2, 2) << 0, 1, 1, 0);
+  const std::vector<int> classes{0, 1, 1, 0};
+  for (const int depth : {CV_8S, CV_16S, CV_32S}) {
+    cv::Mat mask;
+    numbers.convertTo(mask, depth);
+    CHECK(holds(mask, Samples::signed_integer) == classes);
+    CHECK(holds(mask, Samples::unsigned_integer) == classes);
   }
+  CHECK(holds(numbers, Samples::floating_point) == classes);
+  CHECK(holds(cv::Mat_<double>(numbers), Samples::floating_point) == classes);
+  for (const auto& [value, text] : {std::pair{0.5f, "0.5"}, {-1.0f, "-1"}, {1e9f, "1e+09"}, {std::nanf(""), "nan"}}) {
+    cv::Mat mask = numbers.clone();
+    mask.at<float>(1, 0) = value;
+    sectile::test::write_pages(file, {{mask, Samples::floating_point}});
+    CHECK(has(problem(folder.spec(), true), "pixel (0, 1) has value " + std::string(text) + ", which is not a class"));
+    CHECK(labels(open(folder.spec({{"unknown", "ignore"}}))->read(0)) == std::vector<int>{0, 1, kIgnore, 0});
+  }
+}
+
+TEST_CASE("masks that were saved as JPEG, or as grey in three channels, are told what to do") {
+  const Folder folder;
+  const auto grey = sectile::read_raw_image(kFormats / "grey.jpg").pixels;
+  folder.image("images/a.png", grey);
+  fs::create_directories(folder.path() / "masks");
+  fs::copy_file(kFormats / "grey.jpg", folder.path() / "masks/a.JPG");
+  CHECK(
+      has(problem(folder.spec(), true), "which is not a class: the classes have 0, 1, ignored are none. JPEG changes"));
+  fs::remove(folder.path() / "masks/a.JPG");
+  folder.image("masks/a.png", cv::Mat(grey.size(), CV_8UC3, cv::Scalar::all(1)));
+  CHECK(has(problem(folder.spec(kColors), true), "All three channels are equal: if they hold the class's number"));
+}
+
+TEST_CASE("names that begin with a dot, and links that lead back or nowhere, do not count") {
+  const Folder folder;
+  for (const char* name : {"a", "town/b"}) folder.pair(name, mask({0, 1, 1, 0}));
+  folder.pair(".checkpoints/a", mask({0, 1, 1, 0}));
+  folder.text("images/._a.png", "no image");
+  folder.text("masks/._a.png", "no image");
+  fs::create_directory_symlink("..", folder.path() / "images/town/up");
+  fs::create_directory_symlink("town", folder.path() / "images/again");
+  fs::create_symlink("circle.png", folder.path() / "images/circle.png");
+  fs::create_symlink("nowhere.png", folder.path() / "images/gone.png");
+  folder.image("masks/again/b.png", mask({0, 1, 1, 0}));
+  CHECK(ids(folder.spec()) == Names{"a", "again/b", "town/b"});
+  CHECK(ids(folder.spec({{"images", "images/**/*"}, {"masks", "masks/**/*"}})) == Names{"a", "again/b", "town/b"});
+}
+
+TEST_CASE("suffixes that are asked for match in upper and lower case") {
+  const Folder folder;
+  folder.image("all/a.png", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.image("all/a_mask.png", mask({0, 1, 1, 0}));
+  folder.image("all/b.PNG", cv::Mat(2, 2, CV_8U, 5.0));
+  folder.image("all/b_mask.PNG", mask({1, 1, 1, 0}));
+  const auto both =
+      open(folder.spec({{"images", "all"}, {"masks", "all"}, {"image_suffix", ".png"}, {"mask_suffix", "_mask.png"}}));
+  REQUIRE(both->size() == 2);
+  CHECK(labels(both->read(1)) == std::vector<int>{1, 1, 1, 0});
+}
+
+TEST_CASE("files that are left out are counted by suffix, those that the options exclude are not") {
+  const Folder folder;
+  for (const char* name : {"a", "b"}) folder.pair(name, mask({0, 1, 1, 0}));
+  CHECK(notes(folder.spec()).empty());
+  for (const char* name : {"c.gif", "d.gif", "note.txt"}) folder.text(std::string("images/") + name, "");
+  CHECK(notes(folder.spec()) == Names{(folder.path() / "images").string() +
+                                      ": files of formats that cannot be read are left out: 2 of \".gif\", 1 of "
+                                      "\".txt\""});
+  CHECK(notes(folder.spec({{"image_suffix", ".png"}})).empty());
+  fs::rename(folder.path() / "masks/a.png", folder.path() / "masks/a.gif");
+  CHECK(has(problem(folder.spec()), "a.* not found; of formats that cannot be read, there are 1 of \".gif\". See"));
+}
+
+TEST_CASE("channels keeps a channel that the file declares as alpha, and a note says where it is dropped") {
+  const Folder folder;
+  folder.image("images/a.png", cv::Mat(1, 1, CV_8UC4, cv::Scalar(200, 100, 50, 7)));
+  json spec = {{"type", "image_folder"}, {"root", folder.path().string()}};
+  CHECK(notes(spec) == Names{(folder.path() / "images/a.png").string() +
+                             ": channel 4 is declared as alpha and left out, here and in images like it; to keep it, "
+                             "set \"channels\" to 4"});
+  CHECK(open(spec)->read(0).image.channels() == 3);
+  spec["channels"] = 4;
+  CHECK(notes(spec).empty());
+  CHECK(open(spec)->read(0).image.at<cv::Vec4b>(0, 0) == cv::Vec4b(200, 100, 50, 7));
+  folder.image("images/a.png", cv::Mat(1, 1, CV_8UC3, cv::Scalar::all(0)));
+  CHECK_THROWS_WITH_AS(open(spec)->read(0), doctest::Contains("a.png: has 3 channels of CV_8U, which cannot become 4"),
+                       DataError);
+}
+
+TEST_CASE("an image may be read as it is stored, and a mask that fits only then is told so") {
+  const Folder folder;
+  const auto photo = kFormats / "orientation_6.jpg";
+  const auto stored = sectile::read_size(photo, {.apply_exif_orientation = false});
+  fs::create_directories(folder.path() / "images");
+  fs::copy_file(photo, folder.path() / "images/a.jpg");
+  folder.image("masks/a.png", cv::Mat(stored, CV_8U, cv::Scalar(1)));
+  CHECK(has(problem(folder.spec(), true), "orientation swaps its sides: set \"apply_exif_orientation\" to false"));
+  const auto dataset = open(folder.spec({{"apply_exif_orientation", false}}));
+  CHECK(dataset->read(0).image.size() == stored);
+  CHECK(dataset->extent_of(0).width == stored.width);
+}
+
+TEST_CASE("names with blanks in a list are tried whole before they are split") {
+  const Folder folder;
+  for (const char* name : {"my cat", "a b c"}) folder.pair(name, mask({0, 1, 1, 0}));
+  folder.text("names.txt", "my cat.png\na b c\n");
+  folder.text("pairs.txt", "images/my cat.png\tmasks/my cat.png\n");
+  CHECK(ids(folder.spec({{"list", (folder.path() / "names.txt").string()}})) == Names{"my cat", "a b c"});
+  json pairs = folder.spec({{"list", (folder.path() / "pairs.txt").string()}});
+  pairs.erase("masks");
+  CHECK(ids(pairs) == Names{"images/my cat"});
 }
 
 TEST_CASE("each page of a TIFF is a sample, with its own page of the mask") {
@@ -454,8 +576,8 @@ TEST_CASE("the pages of a TIFF may differ in size, and each has its own") {
   REQUIRE(dataset->size() == 3);
   for (std::size_t i = 0; i < 3; ++i) CHECK(dataset->extent_of(i) == dataset->Dataset::extent_of(i));
   CHECK(dataset->extent_of(1) == sectile::Extent{1, 5, 4});
-  CHECK_THROWS_WITH_AS(sectile::read_info(folder.path() / "images/cell.tif", 3), doctest::Contains("has no page 3"),
-                       DataError);
+  CHECK_THROWS_WITH_AS(sectile::read_info(folder.path() / "images/cell.tif", {.page = 3}),
+                       doctest::Contains("has no page 3"), DataError);
 }
 
 TEST_CASE("a damaged TIFF is a bad sample, and does not keep the others from being read") {
@@ -551,7 +673,7 @@ TEST_CASE("options that contradict each other are problems of the spec") {
   using Pointers = std::vector<std::string>;
   CHECK(pointers({{"classes", nullptr}}) == Pointers{"/part/classes"});
   CHECK(pointers({{"classes_file", "c.json"}}) == Pointers{"/part/classes_file"});
-  CHECK(pointers({{"channels", 2}}) == Pointers{"/part/channels"});
+  CHECK(pointers({{"channels", 5}}) == Pointers{"/part/channels"});
   CHECK(pointers({{"images", "a*"}}) == Pointers{"/part/masks"});
   CHECK(pointers({{"masks", "a*"}}) == Pointers{"/part/masks"});
   CHECK(pointers({{"images", "a/*/*"}, {"masks", "b/*"}}) == Pointers{"/part/masks"});

@@ -1,12 +1,17 @@
 #include "label_codes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
+#include <sstream>
+#include <type_traits>
 
 #include <sectile/data/colors.h>
 #include <sectile/error.h>
 #include <sectile/sample.h>
 #include <opencv2/core.hpp>
+
+#include "files.h"
 
 namespace image_folder {
 namespace {
@@ -40,6 +45,25 @@ std::string ranges(const std::set<int>& values) {
     if (last != first) all += (last == first + 1 ? ", " : " to ") + std::to_string(last);
   }
   return all.empty() ? "none" : all;
+}
+
+// The first three.
+bool channels_equal(const cv::Mat& pixels) {
+  std::vector<cv::Mat> planes;
+  cv::split(pixels, planes);
+  return cv::norm(planes[0], planes[1], cv::NORM_INF) == 0 && cv::norm(planes[0], planes[2], cv::NORM_INF) == 0;
+}
+
+// What to do about a color that is not a class.
+std::string advice_on(const cv::Mat& colors) {
+  if (channels_equal(colors))
+    return "All three channels are equal: if they hold the class's number, set \"encoding\" to \"value\"";
+  return "Give a class that \"color\", or list it in \"ignore_colors\", or set \"unknown\" to \"ignore\"";
+}
+
+bool is_jpeg(const std::filesystem::path& file) {
+  const auto suffixes = {".jpg", ".jpeg", ".jpe", ".jfif"};
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* one) { return ends_with(file.string(), one); });
 }
 
 int value_of(const ClassTable& table, std::size_t i) { return table.classes[i].value.value_or(static_cast<int>(i)); }
@@ -119,28 +143,58 @@ LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unkno
                   ranges(std::set<int>(table.ignore.begin(), table.ignore.end()));
 }
 
-cv::Mat LabelCodes::by_value(const std::string& place, const cv::Mat& values) const {
-  if (values.depth() != CV_8U && values.depth() != CV_16U)
-    throw DataError(place, "has pixels that are neither 8-bit nor 16-bit unsigned integers, as class numbers must be");
-  cv::Mat labels(values.size(), CV_16S);
+template <class Value>
+std::int16_t LabelCodes::class_of(Value value) const {
+  if constexpr (std::is_unsigned_v<Value>) return by_value_[value];
+  const auto number = static_cast<double>(value);
+  if (!(number >= 0 && number <= kLargestValue) || number != std::floor(number)) return kNobody;
+  return by_value_[static_cast<std::size_t>(number)];
+}
+
+template <class Value>
+void LabelCodes::by_value(const std::string& place, const cv::Mat& values, const std::string& advice,
+                          cv::Mat& labels) const {
   for (int y = 0; y < labels.rows; ++y) {
+    const auto* from = values.ptr<Value>(y);
     auto* to = labels.ptr<std::int16_t>(y);
     for (int x = 0; x < labels.cols; ++x) {
-      const int value = values.depth() == CV_8U ? values.ptr<std::uint8_t>(y)[x] : values.ptr<std::uint16_t>(y)[x];
-      to[x] = by_value_[static_cast<std::size_t>(value)];
+      to[x] = class_of(from[x]);
       if (to[x] != kNobody) continue;
-      if (unknown_ == Unknown::error)
-        throw DataError(place, pixel(x, y) + " has value " + std::to_string(value) +
-                                   ", which is not a class: " + known_values_ +
-                                   ". Give a class that \"value\", or list it in "
-                                   "\"ignore\", or set \"unknown\" to \"ignore\"");
+      if (unknown_ == Unknown::error) {
+        std::ostringstream message;
+        message << pixel(x, y) << " has value " << +from[x] << ", which is not a class: " << known_values_ << ". "
+                << (advice.empty() ? "Give a class that \"value\", or list it in \"ignore\", or set \"unknown\" to "
+                                     "\"ignore\""
+                                   : advice);
+        throw DataError(place, message.str());
+      }
       to[x] = kIgnore;
     }
+  }
+}
+
+cv::Mat LabelCodes::by_value(const std::string& place, const cv::Mat& values, const std::string& advice) const {
+  cv::Mat labels(values.size(), CV_16S);
+  switch (values.depth()) {
+    case CV_8U:
+      by_value<std::uint8_t>(place, values, advice, labels);
+      break;
+    case CV_16U:
+      by_value<std::uint16_t>(place, values, advice, labels);
+      break;
+    case CV_16S:
+      by_value<std::int16_t>(place, values, advice, labels);
+      break;
+    case CV_32S:
+      by_value<std::int32_t>(place, values, advice, labels);
+      break;
+    default:
+      by_value<float>(place, values, advice, labels);
   }
   return labels;
 }
 
-cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) const {
+cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors, const std::string& advice) const {
   if (!colors_given_)
     throw DataError(place,
                     "is a color mask, and not every class states its \"color\". State them, or, where all three "
@@ -160,8 +214,7 @@ cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) co
         const auto found = by_color_.find(here);
         if (found == by_color_.end() && unknown_ == Unknown::error)
           throw DataError(place, pixel(x, y) + " has color " + text(here) + ", which is not a class: " + known_colors_ +
-                                     ". Give a class that \"color\", or list it in \"ignore_colors\", or "
-                                     "set \"unknown\" to \"ignore\"");
+                                     ". " + (advice.empty() ? advice_on(colors) : advice));
         label = found == by_color_.end() ? kIgnore : found->second;
         last = here;
       }
@@ -171,30 +224,35 @@ cv::Mat LabelCodes::by_color(const std::string& place, const cv::Mat& colors) co
   return labels;
 }
 
-cv::Mat LabelCodes::read(const std::filesystem::path& mask, int page, const std::string& place) const {
+cv::Mat LabelCodes::read(const std::filesystem::path& mask, const sectile::ReadOptions& options,
+                         const std::string& place) const {
+  const std::string advice =
+      is_jpeg(mask) ? "JPEG changes values where it compresses, so that it cannot hold class numbers or colors: save "
+                      "masks as PNG"
+                    : "";
   if (encoding_ == Encoding::color) {
-    const cv::Mat colors = sectile::read_image(mask, page);
+    const cv::Mat colors = sectile::read_image(mask, options);
     if (colors.channels() != 3)
       throw DataError(place, colors.channels() == 1 ? "is a grey mask, and \"encoding\" asks for colors"
                                                     : "has " + std::to_string(colors.channels()) +
                                                           " channels, and \"encoding\" asks for the 3 of colors");
-    return by_color(place, colors);
+    return by_color(place, colors, advice);
   }
-  const cv::Mat pixels = sectile::read_raw_image(mask, page).pixels;
+  const cv::Mat pixels = sectile::read_raw_image(mask, options).pixels;
   if (pixels.channels() > 4)
     throw DataError(place,
                     "has " + std::to_string(pixels.channels()) + " channels; a mask has 1 of numbers or 3 of colors");
   std::vector<cv::Mat> planes;
   cv::split(pixels, planes);
-  if (pixels.channels() <= 2) return by_value(place, planes[0]);
+  if (pixels.channels() <= 2) return by_value(place, planes[0], advice);
   if (encoding_ == Encoding::automatic) {
     cv::Mat colors;
     cv::merge(planes.data(), 3, colors);
-    return by_color(place, colors);
+    return by_color(place, colors, advice);
   }
-  if (cv::norm(planes[0], planes[1], cv::NORM_INF) != 0 || cv::norm(planes[0], planes[2], cv::NORM_INF) != 0)
+  if (!channels_equal(pixels))
     throw DataError(place, "has three channels that differ, and \"encoding\" asks for values: is it a color mask?");
-  return by_value(place, planes[0]);
+  return by_value(place, planes[0], advice);
 }
 
 }  // namespace image_folder

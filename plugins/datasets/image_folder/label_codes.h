@@ -43,14 +43,18 @@ class LabelCodes {
  public:
   LabelCodes(const ClassTable& table, Encoding encoding, Unknown unknown);
 
-  // CV_16S class numbers and kIgnore. page: from 0; only TIFF has more than one. place: the mask's name in messages.
-  // Throws DataError for what no class owns.
-  cv::Mat read(const std::filesystem::path& mask, int page, const std::string& place) const;
+  // CV_16S class numbers and kIgnore. place: the mask's name in messages. Throws DataError for what no class owns.
+  cv::Mat read(const std::filesystem::path& mask, const sectile::ReadOptions& options, const std::string& place) const;
   const sectile::LabelMap& labels() const { return labels_; }
 
  private:
-  cv::Mat by_value(const std::string& place, const cv::Mat& values) const;
-  cv::Mat by_color(const std::string& place, const cv::Mat& colors) const;
+  // advice: what to do about a pixel that no class owns, if more is known about the file; or "".
+  cv::Mat by_value(const std::string& place, const cv::Mat& values, const std::string& advice) const;
+  template <class Value>
+  void by_value(const std::string& place, const cv::Mat& values, const std::string& advice, cv::Mat& labels) const;
+  template <class Value>
+  std::int16_t class_of(Value value) const;
+  cv::Mat by_color(const std::string& place, const cv::Mat& colors, const std::string& advice) const;
 
   sectile::LabelMap labels_;
   Encoding encoding_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include <sectile/data/image_io.h>
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
 
@@ -58,20 +59,16 @@ std::vector<Entry> chosen_pages(std::size_t count, const Make& make, const PairO
 // The name without the suffix that is asked for, or without any image's; "" where it has another.
 std::string stem(const std::string& name, const std::optional<std::string>& suffix) {
   const auto ending = suffix ? *suffix : image_suffix(name);
-  if (ending.empty() || !name.ends_with(ending) || name.ends_with("/" + ending)) return "";
+  if (ending.empty() || !ends_with(name, ending) || ends_with(name, "/" + ending)) return "";
   return name.substr(0, name.size() - ending.size());
 }
 
 // option: what chose the files.
 [[noreturn]] void tell_no_image(const char* option, const fs::path& place, const std::vector<std::string>& names,
                                 const std::string& wanted) {
-  std::map<std::string, int> endings;
-  for (const auto& name : names) ++endings[fs::path(name).extension().string()];
-  std::string others;
-  for (const auto& [ending, count] : endings)
-    others += (others.empty() ? "; there are " : ", ") + std::to_string(count) + " of \"" + ending + "\"";
-  throw OptionError(
-      option, place.string() + " has no image: " + wanted + (others.empty() ? "; there is not a file at all" : others));
+  throw OptionError(option,
+                    place.string() + " has no image: " + wanted +
+                        (names.empty() ? "; there is not a file at all" : "; there are " + counted_suffixes(names)));
 }
 
 // Masks that are found by the image's name.
@@ -82,32 +79,50 @@ class Masks {
 
   // `not_masks`: the suffix of the images that lie in the same folder.
   void look_for_any_suffix(const std::optional<std::string>& not_masks) {
-    for (const auto& name : files_below(folder_))
-      if (const auto suffix = image_suffix(name); !suffix.empty() && !(not_masks && name.ends_with(*not_masks)))
+    for (const auto& name : files_below(folder_)) {
+      const auto suffix = image_suffix(name);
+      if (suffix.empty())
+        others_.push_back(name);
+      else if (!(not_masks && ends_with(name, *not_masks)))
         stems_.add(name.substr(0, name.size() - suffix.size()), suffix);
+    }
   }
 
   void find(Entry& entry, const std::string& name) {
     ++asked_;
     entry.mask = suffix_ ? folder_ / (name + *suffix_) : stems_.find(name);
+    if (suffix_ && !is_file(entry.mask)) entry.mask = with_suffix_in_any_case(name);
     if (!entry.mask.empty() && is_file(entry.mask)) return;
     if (missing_++ < kShown) shown_ += (shown_.empty() ? "" : ", ") + name + suffix_.value_or(".*");
   }
 
   void demand_all(const fs::path& images, const char* advice) const {
     if (missing_ == 0) return;
-    throw DataError(folder_.string(),
-                    "has no mask for " + std::to_string(missing_) + " of " + std::to_string(asked_) + " images in " +
-                        images.string() + ": " + shown_ +
-                        (missing_ > kShown ? " and " + std::to_string(missing_ - kShown) + " more" : "") +
-                        " not found. See \"" + advice + "\"");
+    throw DataError(
+        folder_.string(),
+        "has no mask for " + std::to_string(missing_) + " of " + std::to_string(asked_) + " images in " +
+            images.string() + ": " + shown_ +
+            (missing_ > kShown ? " and " + std::to_string(missing_ - kShown) + " more" : "") + " not found" +
+            (others_.empty() ? "" : "; of formats that cannot be read, there are " + counted_suffixes(others_)) +
+            ". See \"" + advice + "\"");
   }
 
  private:
+  fs::path with_suffix_in_any_case(const std::string& name) {
+    if (!listed_)
+      for (const auto& file : files_below(folder_))
+        if (ends_with(file, *suffix_))
+          stems_.add(file.substr(0, file.size() - suffix_->size()), file.substr(file.size() - suffix_->size()));
+    listed_ = true;
+    return stems_.find(name);
+  }
+
   static constexpr std::size_t kShown = 5;
   fs::path folder_;
   std::optional<std::string> suffix_;
   Stems stems_;
+  std::vector<std::string> others_;  // files of other formats
+  bool listed_ = false;              // in stems_, by the suffix
   std::size_t asked_ = 0, missing_ = 0;
   std::string shown_;
 };
@@ -123,16 +138,18 @@ void find_masks(const PairOptions& options, const std::vector<std::string>& name
 }
 
 // Every image of the folder, by its name without suffix.
-Stems images_in(const PairOptions& options, std::vector<std::string>& found) {
+Stems images_in(const PairOptions& options, std::vector<std::string>& found, std::vector<std::string>& notes) {
   const auto folder = image_folder(options);
   const auto names = files_below(folder, options.masks ? mask_folder(options) : fs::path());
   const auto is_mask = [&](const std::string& name) {
-    return in_one_folder(options) && options.mask_suffix && name.ends_with(*options.mask_suffix) &&
+    return in_one_folder(options) && options.mask_suffix && ends_with(name, *options.mask_suffix) &&
            options.mask_suffix->size() > options.image_suffix.value_or("").size();
   };
   Stems stems(folder);
+  std::vector<std::string> others;
   for (const auto& name : names) {
     const auto its = stem(name, options.image_suffix);
+    if (its.empty()) others.push_back(name);
     if (its.empty() || is_mask(name)) continue;
     stems.add(its, name.substr(its.size()));
     found.push_back(its);
@@ -141,14 +158,17 @@ Stems images_in(const PairOptions& options, std::vector<std::string>& found) {
     tell_no_image(options.image_suffix ? "image_suffix" : "images", folder, names,
                   options.image_suffix ? "no file name there ends with \"" + *options.image_suffix + "\""
                                        : "no file there has the suffix of a format that can be read");
+  if (!others.empty() && !options.image_suffix)
+    notes.push_back(folder.string() +
+                    ": files of formats that cannot be read are left out: " + counted_suffixes(others));
   std::sort(found.begin(), found.end(), natural_less);
   return stems;
 }
 
-std::vector<Entry> by_folder(const PairOptions& options) {
+std::vector<Entry> by_folder(const PairOptions& options, std::vector<std::string>& notes) {
   check_folder(image_folder(options), "images");
   std::vector<std::string> names;
-  const auto images = images_in(options, names);
+  const auto images = images_in(options, names, notes);
   auto entries = chosen_pages(
       names.size(),
       [&](std::size_t i) {
@@ -234,6 +254,15 @@ Entry listed_name(const PairOptions& options, const Stems& images, const std::st
                              (options.image_suffix ? "; \"image_suffix\" is \"" + *options.image_suffix + "\"" : ""));
 }
 
+// Whether a line of several words is the name of one image, with or without its suffix.
+bool is_name(const PairOptions& options, const std::string& line) {
+  const auto file = image_folder(options) / line;
+  const auto& known = sectile::image_suffixes();
+  const auto suffixes = options.image_suffix ? std::vector<std::string>{*options.image_suffix} : known;
+  return is_file(file) || std::any_of(suffixes.begin(), suffixes.end(),
+                                      [&](const auto& suffix) { return is_file(fs::path(file) += suffix); });
+}
+
 void check_lines(const PairOptions& options, const std::vector<sectile::ListLine>& lines) {
   const auto words = lines.front().words.size();
   for (const auto& line : lines) {
@@ -258,14 +287,16 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
 }
 
 std::vector<Entry> by_list(const PairOptions& options) {
-  const auto lines = sectile::read_list(options.list);
+  auto lines = sectile::read_list(options.list);
+  for (auto& line : lines)
+    if (line.words.size() > 1 && is_name(options, line.text)) line.words = {line.text};
   check_lines(options, lines);
   const bool pairs = lines.front().words.size() == 2;
   Stems images({});
   if (!pairs) {
     check_folder(image_folder(options), "images");
-    std::vector<std::string> unused;
-    images = images_in(options, unused);
+    std::vector<std::string> names, notes;  // the list says which files count
+    images = images_in(options, names, notes);
   }
   std::vector<std::string> names(lines.size());
   std::map<std::string, int> seen;
@@ -290,7 +321,8 @@ void PairOptions::declare(sectile::Options& options) {
   options.add("root", &root, "Dataset folder.").required().not_empty();
   options.add(
       "images", &images,
-      "Image folder below root, searched recursively. Or a pattern of file names below root, such as "
+      "Image folder below root, searched recursively; names that begin with a dot do not count. Or a pattern of file "
+      "names below root, such as "
       "\"train/*/*_photo.png\": * matches any text within a name, \"**/\" any folders; without a suffix, all image "
       "formats match. Each page of a TIFF is an image; its mask must have as many pages. Default: \"images\".");
   options.add("masks", &masks,
@@ -298,17 +330,18 @@ void PairOptions::declare(sectile::Options& options) {
               "order. Default: unlabelled images, or masks named by the list.");
   options
       .add("image_suffix", &image_suffix,
-           "Suffix of image file names. The part before it is the sample's name and pairs it with its mask. Default: "
-           "the usual suffixes of all image formats.")
+           "Suffix of image file names, in upper or lower case. The part before it is the sample's name and pairs it "
+           "with its mask. Default: the usual suffixes of all image formats.")
       .not_empty();
   options
       .add("mask_suffix", &mask_suffix,
-           "Suffix of mask file names, such as \"_mask.png\" for the mask cat_mask.png of cat.png. Default: the "
-           "image's name, with the suffix of any image format.")
+           "Suffix of mask file names, in upper or lower case, such as \"_mask.png\" for the mask cat_mask.png of "
+           "cat.png. Default: the image's name, with the suffix of any image format.")
       .not_empty();
   options.add("list", &list,
               "Text file with the samples, in order. Each line is a name (a file in images, with or without suffix), "
-              "or an image and its mask, both relative to root. Lines starting with # are ignored.");
+              "or an image and its mask, both relative to root, separated by blanks or, if names contain blanks, by a "
+              "tab. Lines starting with # are ignored.");
   options
       .add("skip", &skip,
            "Number of images to skip at the start, in name order (2 before 10) or list order; each page of a TIFF is "
@@ -336,11 +369,11 @@ void PairOptions::check(sectile::Problems& problems) const {
     problems.add("mask_suffix", "is missing: images and masks are in one folder, and need different suffixes");
 }
 
-std::vector<Entry> find_entries(const PairOptions& options) {
+std::vector<Entry> find_entries(const PairOptions& options, std::vector<std::string>& notes) {
   check_folder(options.root, "root");
   const auto entries = !options.list.empty()        ? by_list(options)
                        : is_pattern(options.images) ? by_pattern(options)
-                                                    : by_folder(options);
+                                                    : by_folder(options, notes);
   check_mask_pages(entries);
   return entries;
 }

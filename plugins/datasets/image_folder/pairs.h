@@ -34,7 +34,8 @@ struct PairOptions {
 };
 
 // In natural order of names, or in the list's; of a TIFF of several pages one for each, "stack#0001" and on. The files
-// of all of them, and only of them, are there: masks of skipped images may be missing. Throws DataError.
-std::vector<Entry> find_entries(const PairOptions& options);
+// of all of them, and only of them, are there: masks of skipped images may be missing. Adds notes for the user on what
+// was left out. Throws DataError.
+std::vector<Entry> find_entries(const PairOptions& options, std::vector<std::string>& notes);
 
 }  // namespace image_folder

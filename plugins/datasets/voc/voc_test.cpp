@@ -92,6 +92,12 @@ TEST_CASE("a split lists images, and 255 does not count") {
   CHECK(data->classes_of(1) == std::vector<int>{0, 1, 20});
 }
 
+TEST_CASE("images are found by their names with suffixes in upper case too") {
+  const Tree tree;
+  fs::rename(tree.path() / "JPEGImages/a.png", tree.path() / "JPEGImages/a.JPG");
+  CHECK(ids(*tree.open()) == Names{"a", "b"});
+}
+
 TEST_CASE("classes have VOC's names, and the colors of real palettes") {
   const auto map = Tree().open()->labels();
   REQUIRE(map.classes.size() == 21);

@@ -42,6 +42,11 @@ fs::path find_list(const fs::path& folder, const std::string& split) {
   throw OptionError("split", file.string() + " is not there; the lists there are: " + (all.empty() ? "none" : all));
 }
 
+std::string upper(std::string text) {
+  for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return text;
+}
+
 // "/JPEGImages/a.jpg" in a list is meant to be below the root.
 fs::path below(const fs::path& root, const std::string& word) { return root / fs::path(word).relative_path(); }
 
@@ -53,7 +58,8 @@ fs::path find_image(const fs::path& root, const std::string& word, const std::st
   const auto official = root / kImages / (word + ".jpg");
   if (is_file(official)) return official;
   for (const auto& suffix : sectile::image_suffixes())
-    if (const auto file = root / kImages / (word + suffix); is_file(file)) return file;
+    for (const auto& ending : {suffix, upper(suffix)})
+      if (const auto file = root / kImages / (word + ending); is_file(file)) return file;
   throw DataError(place,
                   "names \"" + word + "\", and there is no image " + official.string() + ", nor one of another suffix");
 }
