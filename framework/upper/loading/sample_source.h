@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <sectile/dataset.h>
@@ -25,13 +26,21 @@ struct SampleSource {
   TransformChain transforms;
   std::uint64_t seed = 0;
   bool fuse = false;  // consecutive warps are applied as one
+  int channels = 0;   // of the images that the transforms get; 0: those of the files
 
-  // The sample as stored in the file, with Geometry::original filled in.
+  // The sample as stored in the file, with Geometry::original filled in, and grayscale converted to RGB or the reverse.
   Sample read(std::size_t index) const;
   // The same after its transforms. Depends only on the seed and the occasion; called from several threads at once.
   Sample prepare(const Occasion& when) const;
   Sample transformed(Sample sample, const Occasion& when) const;
 };
+
+// A spec's dataset, which must have samples and classes; otherwise throws DataError at this pointer.
+std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, const BuildContext& context,
+                                            const std::string& pointer);
+
+// Converts an image to these channels: grayscale to RGB or the reverse. Throws DataError naming the place for others.
+cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place);
 
 // Transforms for an image that is not from a dataset. fuse: as above.
 Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse = false);

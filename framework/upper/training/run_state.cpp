@@ -1,12 +1,14 @@
 #include "run_state.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <ATen/Context.h>
 
 #include <sectile/error.h>
 
+#include "../../ground/component_call.h"
 #include "../../ground/learning_rate.h"
 #include "optimizer_state.h"
 
@@ -24,7 +26,9 @@ TrainingPlan plan_of(const Pipeline& pipeline) {
   plan.sampler = pipeline.spec.sampler.build(pipeline.context);
   plan.available = pipeline.training.data->size();
   const auto& wanted = pipeline.spec.sampler.common().samples;
-  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : plan.sampler->samples_per_epoch(plan.available);
+  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : call<PluginError>(place_of(plan.sampler), "", [&] {
+    return plan.sampler->samples_per_epoch(plan.available);
+  });
   if (plan.samples == 0) throw PluginError("/sampler", "gave an epoch without samples");
   plan.batch = std::min(plan.samples, static_cast<std::size_t>(train.batch_size));
   plan.accumulate = static_cast<std::size_t>(train.accumulate);
@@ -47,15 +51,25 @@ RunState::RunState(Pipeline& pipeline)
       schedule(pipeline.spec.schedule.build(pipeline.context)),
       groups(parameter_groups(pipeline.model->module(), pipeline.spec.optimizer.common())),
       pipeline_(pipeline) {
+  if (groups.empty())
+    throw PluginError("/model", "model \"" + pipeline.spec.model.type() +
+                                    "\" has no parameter that requires a gradient: its constructor must register "
+                                    "parameters and layers (register_parameter, register_module), and not all may be "
+                                    "frozen");
   if (!scales_losses(pipeline)) scaler.scale = 1;
   if (const auto& options = pipeline.spec.train.ema)
     ema.emplace(pipeline.model->module(), options->decay, options->warmup);
 }
 
 double RunState::lr() const {
-  return pipeline_.spec.optimizer.common().lr * learning_rate_factor(*schedule, pipeline_.spec.schedule.common(), step,
-                                                                     plan.steps(), plan.steps_per_epoch(),
-                                                                     record.evaluations);
+  const double factor = call<PluginError>(place_of(schedule), "", [&] {
+    return learning_rate_factor(*schedule, pipeline_.spec.schedule.common(), step, plan.steps(), plan.steps_per_epoch(),
+                                record.evaluations);
+  });
+  if (!(factor >= 0 && std::isfinite(factor)))
+    throw PluginError("/schedule", "gave the factor " + std::to_string(factor) + " of the learning rate at step " +
+                                       std::to_string(step + 1) + ": expected a finite number, 0 or more");
+  return pipeline_.spec.optimizer.common().lr * factor;
 }
 
 Checkpoint RunState::weights() const {
