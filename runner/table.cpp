@@ -63,6 +63,9 @@ std::string table(const Evaluation& evaluation, const LabelMap& labels) {
     }
     text += line + "\n";
   }
+  if (evaluation.cut_off > 0)
+    conventions += "pixels that the transforms (/transforms/val) cut off do not count, in " +
+                   std::to_string(evaluation.cut_off) + " images\n";
   return text + "\n" + headline(evaluation) + "  (" + std::to_string(evaluation.images) + " images)\n" + conventions;
 }
 

@@ -14,6 +14,7 @@ InferenceForm::~InferenceForm() = default;
 WeightRules::~WeightRules() = default;
 Ranks::~Ranks() = default;
 AcrossRanks::~AcrossRanks() = default;
+MeanLoss::~MeanLoss() = default;
 OwnTargets::~OwnTargets() = default;
 
 }  // namespace sectile

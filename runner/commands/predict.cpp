@@ -94,8 +94,9 @@ void predict(int count, char** words) {
   std::vector<ImageSource> sources;
   for (const auto& image : images) sources.push_back(image.source);
   Progress progress(line.common.quiet);
-  std::size_t done = 0;
+  std::size_t done = 0, cut_off = 0;
   const auto bad = predict(*trained.ensemble, sources, request.options, [&](const PredictedImage& image) {
+    cut_off += image.cut_off;
     write(image, folder / images[image.index].name, request, trained.labels());
     progress.show("predicted " + std::to_string(++done) + "/" + std::to_string(images.size()));
   });
@@ -103,6 +104,9 @@ void predict(int count, char** words) {
   if (done == 0) throw DataError("the images", "none of them can be read; the first error: " + bad.front());
   if (!line.common.quiet)
     std::cout << done << (done == 1 ? " image" : " images") << " predicted into " << folder.string() << std::endl;
+  if (cut_off > 0)
+    std::cerr << "note: the transforms (/transforms/val) cut off pixels of " << cut_off << " of " << done
+              << " images, which have no class\n";
   if (bad.empty()) return;
   std::cerr << bad.size() << " of " << images.size() << " images could not be read, and were skipped:\n";
   for (const auto& reason : bad) std::cerr << "  " << reason << "\n";

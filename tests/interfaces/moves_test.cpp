@@ -10,6 +10,7 @@
 #include <opencv2/core.hpp>
 
 #include "toys.h"
+#include "upper/loading/sample_check.h"
 #include "upper/weights/loading.h"
 
 using namespace sectile;
@@ -65,7 +66,7 @@ TEST_CASE("targets move with the image and reach the batch; a stated area does n
   CHECK((batch.targets.at("edges")[1] == kIgnore).all().item<bool>());
   CHECK(batch.truth[0].targets.empty());
   sample.targets["edges"] = cv::Mat(2, 2, CV_16S, cv::Scalar(0));
-  CHECK_THROWS_WITH_AS(collate({sample}, sixteen), doctest::Contains("\"edges\" differ in size"), DataError);
+  CHECK_THROWS_WITH_AS(check_sample(sample, sixteen), doctest::Contains("\"edges\" differ in size"), DataError);
   CHECK(toy.pipeline.training.data->classes_of(0) == std::vector<int>{0, 1, 2});
 }
 

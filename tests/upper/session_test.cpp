@@ -263,6 +263,35 @@ TEST_CASE("an image is seen at several scales") {
   CHECK_THROWS_WITH_AS(opened({checkpoint()}, scales), doctest::Contains("is not a valid scale"), SpecError);
 }
 
+TEST_CASE("what the transforms cut off has no class in predictions, and does not count in evaluations") {
+  auto json = small_unet();
+  json["data"]["val"] = json["data"]["train"];
+  json["transforms"]["val"] = Json::parse(R"([{"type": "random_crop", "size": [16, 24]}, {"type": "normalize"}])");
+  const auto file = checkpoint_of("cut_off", json);
+  for (const bool flip : {false, true}) {
+    Combination how;
+    how.flip = flip;
+    const auto answer = opened({file}, how).predict(image(), true);
+    const cv::Mat none = answer.labels == kIgnore;
+    CHECK(answer.labels.size() == image().size());
+    CHECK(answer.labels.total() - static_cast<std::size_t>(cv::countNonZero(none)) == 16 * 24);
+    cv::Mat sums;
+    cv::transform(answer.scores, sums, cv::Mat::ones(1, 5, CV_32F));
+    CHECK(cv::norm(sums, cv::Mat(none == 0) / 255, cv::NORM_INF) < 1e-5);
+  }
+  // The same pixels count as if the annotation had been cut with the images.
+  OpenOptions options;
+  options.plugin_path = {kPlugins};
+  const auto ignore = [](const std::string&) {};
+  const auto original = open_network(file, options, ignore);
+  options.changes = {"/evaluate_at=\"input\""};
+  const auto input = open_network(file, options, ignore);
+  const auto whole = evaluate(original, original.source("val")), cut = evaluate(input, input.source("val"));
+  CHECK(whole.headline().value == cut.headline().value);
+  CHECK(whole.cut_off == 4);
+  CHECK(cut.cut_off == 0);
+}
+
 TEST_CASE("a session says what it cannot take") {
   const auto session = opened({checkpoint()});
   CHECK_THROWS_WITH_AS(session.predict(cv::Mat()), "the image: is empty", DataError);

@@ -1,5 +1,7 @@
 #include "host_recipe.h"
 
+#include "../component_call.h"
+
 namespace sectile {
 namespace {
 
@@ -15,11 +17,9 @@ HostRecipe::HostRecipe(const Component& part, std::string where)
     : component(part), pointer(std::move(where)), options(part.options->make()), common_options(part.common->make()) {}
 
 std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
-  const auto place = [this] {
-    return pointer + ": " + component.kind + " \"" + component.name + "\" could not be built";
-  };
+  const auto name = std::string(component.kind) + " \"" + component.name + "\"";
   try {
-    auto made = component.create(options.get(), context);
+    auto made = placed(component.create(options.get(), context), {pointer, name});
     if (context.after_build) context.after_build(component, made.get(), common_options.get());
     return made;
   } catch (const SpecError&) {
@@ -32,10 +32,8 @@ std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
     throw;
   } catch (const DataError& error) {
     throw PlacedDataError(pointer, error.what());
-  } catch (const std::exception& error) {
-    throw PluginError(place(), error.what());
   } catch (...) {
-    throw PluginError(place(), "it threw something that is not a std::exception");
+    throw PluginError(pointer + ": " + name + " could not be built", reason_of_exception());
   }
 }
 

@@ -36,9 +36,11 @@ void PipelineSpec::Data::declare(Options& options) {
   options.add("val", &val, "Validation data, evaluated during training to select best.pth. Default: no evaluation.");
   options.add("test", &test, "Test data, for evaluating with the split \"test\".");
   options
-      .add("on_bad_sample", &on_bad_sample,
-           "What to do with a sample that cannot be read: stop, or skip it. Training replaces a skipped sample with "
-           "the next one; evaluation leaves it out. Skipped samples are logged and reported.")
+      .add(
+          "on_bad_sample", &on_bad_sample,
+          "What to do with a sample that cannot be read, transformed or evaluated: stop, or skip it. Training replaces "
+          "a skipped sample with the next one; evaluation leaves it out. Skipped samples are logged and reported, each "
+          "once.")
       .one_of({"stop", "skip"});
 }
 void PipelineSpec::Transforms::declare(Options& options) {
@@ -80,8 +82,11 @@ void PipelineSpec::Train::declare(Options& options) {
               "Drop the last incomplete batch of an epoch, because batch statistics of few samples are noisy.");
   options
       .add("accumulate", &accumulate,
-           "Gradient accumulation: batches per optimizer step, whose gradients are averaged. Batch norms still see "
-           "single batches. The last step of an epoch may have fewer.")
+           "Gradient accumulation: batches per optimizer step, whose gradients are averaged. Of losses that are a mean "
+           "over pixels (cross_entropy, focal), batches are weighed by the pixels that count, as in one larger batch; "
+           "of "
+           "others, such as dice, by their images. Batch norms still see single batches. The last step of an epoch may "
+           "have fewer.")
       .at_least(1);
   options
       .add("precision", &precision,

@@ -50,7 +50,8 @@ struct SECTILE_EXPORT Outputs {
 // The decoded result for one image, in the coordinates of its file.
 struct Prediction {
   std::string id{};
-  at::Tensor labels{};  // int64 […] of class numbers; or bool [classes, …] for overlapping classes
+  at::Tensor labels{};  // int64 […] of class numbers; or bool [classes, …] for overlapping classes. The host sets
+                        // what the transforms cut off to kIgnore, or false, and its scores to 0
   at::Tensor scores{};  // float [classes, …] of probabilities, if requested
   std::vector<Instance> instances{};
   at::Tensor segment_ids{};  // int32 […], 0 = void

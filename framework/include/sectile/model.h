@@ -31,6 +31,7 @@ struct ModelTraits {
                                // proposals; if false, a step can run asynchronously or as one graph
 };
 
+// Parameters are registered in the constructor; the first forward must not add or replace any.
 class SECTILE_EXPORT Model {
  public:
   virtual ~Model();

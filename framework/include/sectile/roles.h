@@ -79,6 +79,16 @@ class SECTILE_EXPORT AcrossRanks {
   virtual void use(std::shared_ptr<const Ranks> ranks) = 0;
 };
 
+// For a Loss that is a mean over what the labels count, such as the pixels that are not ignored. With gradient
+// accumulation, the host weighs the batches of a step by it, so that the step is that of one large batch; other losses
+// are weighed by the number of images.
+class SECTILE_EXPORT MeanLoss {
+ public:
+  virtual ~MeanLoss();
+  // What the mean is divided by for these labels (Batch::labels, or the target that the spec names; on the CPU).
+  virtual double counted(const at::Tensor& labels) const = 0;
+};
+
 // For a Model that needs training targets besides the annotation: heat maps of centers, matched anchors. They are
 // computed here and not by transforms of the spec, so that models can be swapped.
 class SECTILE_EXPORT OwnTargets {

@@ -51,7 +51,8 @@ struct Segment {
 };
 
 // Missing annotation is an empty member, not a special value: a sample without annotation is unlabeled, one with only
-// tags is weakly labeled. Members may be added at the end; set them by name.
+// tags is weakly labeled. Each cv::Mat may be a view of a larger one. Members may be added at the end; set them by
+// name.
 struct Sample {
   std::string id{};  // its name in messages and output files
   cv::Mat image{};   // 8U, 16U, 16S or 32F, 1..512 channels, H x W or D x H x W; RGB if there are three

@@ -27,6 +27,14 @@ at::Tensor shares(const Prediction& prediction, Combination::By by, bool overlap
   return at::zeros_like(prediction.scores).scatter_(0, prediction.labels.unsqueeze(0), 1);
 }
 
+// where: bool […]; undefined: nowhere.
+void clear(Prediction& prediction, const at::Tensor& where) {
+  if (!where.defined()) return;
+  if (auto& labels = prediction.labels; labels.defined())
+    labels = labels.masked_fill(where.to(labels.device()), labels.scalar_type() == at::kBool ? 0 : kIgnore);
+  if (auto& scores = prediction.scores; scores.defined()) scores = scores.masked_fill(where.to(scores.device()), 0);
+}
+
 }  // namespace
 
 Ensemble::Ensemble(std::vector<const Network*> networks, const Combination& how)
@@ -64,8 +72,23 @@ std::vector<Batch> Ensemble::prepare(const Transformed& transformed) const {
   return batches;
 }
 
+at::Tensor Ensemble::cut_off(const std::vector<Batch>& batches) {
+  at::Tensor all;
+  for (const auto& batch : batches) {
+    const auto one = sectile::cut_off(batch, 0);
+    if (!one.defined()) return {};
+    all = all.defined() ? all.logical_and(one) : one;
+  }
+  return all;
+}
+
 Prediction Ensemble::predict(std::vector<Batch> batches, const Wanted& wanted) const {
-  if (alone()) return std::move(first().predict(std::move(batches.front()), wanted).at(0));
+  const auto unseen = cut_off(batches);
+  if (alone()) {
+    auto prediction = std::move(first().predict(std::move(batches.front()), wanted).at(0));
+    clear(prediction, unseen);
+    return prediction;
+  }
   if (wanted.instances || wanted.segments || !wanted.named.empty())
     throw PluginError("an ensemble", "joins class scores alone: no objects, segments or other outputs");
   auto each = wanted;
@@ -74,14 +97,17 @@ Prediction Ensemble::predict(std::vector<Batch> batches, const Wanted& wanted) c
   Prediction joined;
   at::Tensor sum;
   for (std::size_t i = 0; i < batches.size(); ++i) {
+    const auto unseen_here = sectile::cut_off(batches[i], 0);
     auto one = std::move(networks_[i / views_.size()]->predict(std::move(batches[i]), each).at(0));
-    const auto share = shares(one, by_, wanted.overlapping);
+    auto share = shares(one, by_, wanted.overlapping);
+    if (unseen_here.defined()) share = share.masked_fill(unseen_here.to(share.device()), 0);
     sum = sum.defined() ? sum.add_(share.to(sum.device())) : share.clone();
     if (i == 0) joined.id = one.id;
   }
   sum.div_(static_cast<double>(batches.size()));
   if (wanted.labels) joined.labels = wanted.overlapping ? sum > 0.5 : sum.argmax(0);
   if (wanted.scores) joined.scores = sum;
+  clear(joined, unseen);
   return joined;
 }
 

@@ -27,8 +27,12 @@ class Ensemble {
   using Transformed = std::function<Sample(const Network&)>;
   std::vector<Batch> prepare(const Transformed& transformed) const;
 
-  // batches: from prepare(). Called from several threads at once. Throws PluginError if class scores are needed and a
-  // network has none.
+  // The pixels of the file that no network sees, because the transforms cut them off: bool […]; undefined if there are
+  // none.
+  static at::Tensor cut_off(const std::vector<Batch>& batches);
+
+  // batches: from prepare(). Pixels that are cut off get no class: kIgnore, and scores of 0. Called from several
+  // threads at once. Throws PluginError if class scores are needed and a network has none.
   Prediction predict(std::vector<Batch> batches, const Wanted& wanted) const;
 
  private:

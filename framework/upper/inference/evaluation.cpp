@@ -5,8 +5,10 @@
 
 #include <c10/core/InferenceMode.h>
 
+#include "../../ground/component_call.h"
 #include "../loading/batch.h"
 #include "../loading/loader.h"
+#include "../loading/sample_check.h"
 #include "predictor.h"
 
 namespace sectile {
@@ -41,6 +43,7 @@ Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t inde
   Item made;
   const auto& first = ensemble.first();
   const auto read = source.read(index);
+  check_annotation(read, first.context.classes());
   const bool at_input = first.spec.evaluate_at == PipelineSpec::EvaluateAt::input;
   if (!at_input) made.truth.sample = read;
   made.batches = ensemble.prepare([&](const Network& network) {
@@ -61,15 +64,27 @@ Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t inde
   return made;
 }
 
+bool skips_bad(const Ensemble& ensemble) {
+  return ensemble.first().spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
+}
+
 Item item_or_reason(const Ensemble& ensemble, const SampleSource& source, std::size_t index) {
-  if (ensemble.first().spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return item(ensemble, source, index);
-  try {
-    return item(ensemble, source, index);
-  } catch (const DataError& error) {
-    Item none;
-    none.bad = error.what();
-    return none;
+  Item made;
+  made.bad = reason_to_skip(skips_bad(ensemble), [&] { made = item(ensemble, source, index); });
+  return made;
+}
+
+Wanted wanted_by(const std::vector<std::shared_ptr<Metric>>& metrics, bool overlapping) {
+  Wanted all;
+  all.overlapping = overlapping;
+  for (const auto& metric : metrics) {
+    const auto one = call<PluginError>(place_of(metric), "", [&] { return metric->wanted(); });
+    all.labels |= one.labels, all.scores |= one.scores;
+    all.instances |= one.instances, all.segments |= one.segments;
+    for (const auto& name : one.named)
+      if (std::find(all.named.begin(), all.named.end(), name) == all.named.end()) all.named.push_back(name);
   }
+  return all;
 }
 
 }  // namespace
@@ -127,15 +142,7 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
   const EvaluationMode mode(ensemble);
   const auto names = metric_names(network.spec);
   const auto metrics = network.metrics();
-  Wanted wanted;
-  wanted.overlapping = network.context.labels->overlapping;
-  for (const auto& metric : metrics) {
-    const auto theirs = metric->wanted();
-    wanted.labels |= theirs.labels, wanted.scores |= theirs.scores;
-    wanted.instances |= theirs.instances, wanted.segments |= theirs.segments;
-    for (const auto& name : theirs.named)
-      if (std::find(wanted.named.begin(), wanted.named.end(), name) == wanted.named.end()) wanted.named.push_back(name);
-  }
+  const auto wanted = wanted_by(metrics, network.context.labels->overlapping);
   const auto count = source.data->size();
   Loader<Item, Item> loader(
       {[&] { return static_cast<std::int64_t>(count); }, [](std::int64_t) { return std::size_t{1}; },
@@ -146,17 +153,22 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
        [](std::int64_t, std::vector<Item> parts) { return std::move(parts.front()); }},
       network.spec.train.workers);
   Evaluation result;
-  for (std::size_t done = 0; done < count; ++done) {
-    auto one = loader.next();
-    if (!one.bad.empty()) {
-      result.bad_samples.push_back(one.bad);
-      continue;
-    }
+  const auto use = [&](Item one, std::size_t index) {
     if (one.truth.labels.defined()) one.truth.labels = one.truth.labels.to(network.device);
     for (auto& [name, target] : one.truth.targets) target = target.to(network.device);
+    const auto unseen = Ensemble::cut_off(one.batches);
+    if (unseen.defined() && one.truth.labels.defined())
+      one.truth.labels = one.truth.labels.masked_fill(unseen.to(network.device), kIgnore);
+    result.cut_off += unseen.defined();
     const auto prediction = ensemble.predict(std::move(one.batches), wanted);
-    for (const auto& metric : metrics) metric->update(prediction, one.truth);
-    for (auto* observer : observers) observer->image(done, prediction, one.truth);
+    for (const auto& metric : metrics)
+      call<DataError>(place_of(metric), one.truth.sample.id, [&] { metric->update(prediction, one.truth); });
+    for (auto* observer : observers) observer->image(index, prediction, one.truth);
+  };
+  for (std::size_t done = 0; done < count; ++done) {
+    auto one = loader.next();
+    if (one.bad.empty()) one.bad = reason_to_skip(skips_bad(ensemble), [&] { use(std::move(one), done); });
+    if (!one.bad.empty()) result.bad_samples.push_back(one.bad);
     if (progress) progress(done + 1, count);
   }
   if (result.bad_samples.size() == count)
@@ -164,7 +176,8 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
                     "has no readable sample; the first error: " + result.bad_samples.front());
   result.images = count - result.bad_samples.size();
   for (std::size_t i = 0; i < metrics.size(); ++i) {
-    result.reports.emplace_back(names[i], metrics[i]->compute());
+    result.reports.emplace_back(names[i],
+                                call<PluginError>(place_of(metrics[i]), "", [&] { return metrics[i]->compute(); }));
     check_report(result.reports.back().first, result.reports.back().second, network.context.labels->classes.size());
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

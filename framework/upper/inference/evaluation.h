@@ -15,6 +15,7 @@ struct Evaluation {
   std::vector<std::pair<std::string, MetricReport>> reports;  // by metric_names, in the order of the spec
   std::size_t images = 0;
   double seconds = 0;
+  std::size_t cut_off = 0;               // images of which the transforms cut off pixels, which do not count
   std::vector<std::string> bad_samples;  // errors of the samples that were skipped
 
   // The first value of the first metric; NaN if there is none.

@@ -5,10 +5,11 @@
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
-#include <opencv2/imgproc.hpp>
+#include <opencv2/core.hpp>
 
 #include <sectile/data/image_io.h>
 
+#include "../../ground/component_call.h"
 #include "../../ground/data/overlay.h"
 #include "../loading/loader.h"
 
@@ -37,19 +38,16 @@ Read read(const Ensemble& ensemble, const ImageSource& source) {
 }
 
 Read read_or_reason(const Ensemble& ensemble, const ImageSource& source, bool skip_bad) {
-  if (!skip_bad) return read(ensemble, source);
-  try {
-    return read(ensemble, source);
-  } catch (const DataError& error) {
-    Read none;
-    none.bad = error.what();
-    return none;
-  }
+  Read made;
+  made.bad = reason_to_skip(
+      skip_bad, [&] { made = call<DataError>({}, source.place(), [&] { return read(ensemble, source); }); });
+  return made;
 }
 
 PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& wanted) {
-  const auto prediction = ensemble.predict(std::move(one.batches), wanted);
   PredictedImage image;
+  image.cut_off = Ensemble::cut_off(one.batches).defined();
+  const auto prediction = ensemble.predict(std::move(one.batches), wanted);
   image.image = one.image;
   image.labels = label_map(prediction.labels);
   if (wanted.scores) image.scores = score_map(prediction.scores);
@@ -57,27 +55,6 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
 }
 
 }  // namespace
-
-cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place) {
-  const int depth = image.depth();
-  if (depth != CV_8U && depth != CV_16U && depth != CV_16S && depth != CV_32F)
-    throw DataError(
-        place, "has values of " + std::string(cv::depthToString(depth)) + "; expected CV_8U, CV_16U, CV_16S or CV_32F");
-  if (image.channels() == channels) return image;
-  cv::Mat converted;
-  if (image.dims == 2 && image.channels() == 1 && channels == 3) {
-    cv::merge(std::vector<cv::Mat>(3, image), converted);
-  } else if (image.dims == 2 && image.channels() == 3 && channels == 1) {
-    cv::Mat supported = image;
-    if (depth == CV_16S) image.convertTo(supported, CV_32F);  // cvtColor does not take 16S
-    cv::cvtColor(supported, converted, cv::COLOR_RGB2GRAY);
-    converted.convertTo(converted, depth);
-  } else {
-    throw DataError(place, "has " + std::to_string(image.channels()) + " channels, and the network expects " +
-                               std::to_string(channels));
-  }
-  return converted;
-}
 
 std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const std::string& place) {
   const c10::InferenceMode no_gradients;
@@ -89,12 +66,7 @@ std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const
     Sample sample;
     sample.id = place;
     sample.image = with_channels(image, network.context.channels, place);
-    try {
-      return transformed_alone(std::move(sample), network.evaluation_transforms, network.spec.transforms.fuse);
-    } catch (const cv::Exception& error) {  // OpenCV's functions do not support all pixel types
-      throw DataError(place, "is " + cv::typeToString(image.type()) +
-                                 ", which the transforms before the network cannot work on: " + error.what());
-    }
+    return transformed_alone(std::move(sample), network.evaluation_transforms, network.spec.transforms.fuse);
   });
 }
 
@@ -143,11 +115,16 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
   std::vector<std::string> bad;
   for (std::size_t index = 0; index < sources.size(); ++index) {
     auto one = loader.next();
+    PredictedImage image;
+    if (one.bad.empty())
+      one.bad = reason_to_skip(options.skip_bad, [&] {
+        image = call<DataError>(
+            {}, sources[index].place(), [&] { return predicted(ensemble, one, wanted); }, kWindowHint);
+      });
     if (!one.bad.empty()) {
       bad.push_back(one.bad);
       continue;
     }
-    auto image = predicted(ensemble, one, wanted);
     image.index = index;
     use(image);
   }

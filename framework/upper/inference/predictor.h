@@ -19,10 +19,6 @@ struct ImageSource {
   std::string place() const;  // "stack.tif, page 3" (from 1), or only the file if it has one page; for messages
 };
 
-// Converts an image to the network's channels: grayscale to RGB or the reverse. Throws DataError naming the place for
-// others.
-cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place);
-
 // The batches of one image that is not from a dataset; `place` names it in messages. Called from several threads at
 // once. Throws DataError.
 std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const std::string& place);
@@ -37,6 +33,7 @@ struct PredictedImage {
   cv::Mat labels;  // 16S class numbers, of the file's size; of overlapping classes the last one present, or kIgnore
   cv::Mat scores;  // 32F, one channel per class, of the file's size: probabilities that sum to 1, or each 0 to 1 if
                    // classes overlap. Empty unless requested
+  bool cut_off = false;  // the transforms cut off pixels, which have no class
 };
 
 struct PredictOptions {

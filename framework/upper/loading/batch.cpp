@@ -9,6 +9,7 @@
 #include <sectile/model.h>
 #include <sectile/transform.h>
 
+#include "../../ground/component_call.h"
 #include "layout.h"
 
 namespace sectile {
@@ -29,11 +30,14 @@ at::ScalarType type_of(const cv::Mat& mat) {
   }
 }
 
-// [..., channels], shares the Mat's memory.
+// [..., channels], shares the Mat's memory. A view of a larger Mat has gaps between its rows.
 at::Tensor view(const cv::Mat& mat) {
   auto sizes = spatial(extent(mat), mat.dims == 3);
   sizes.push_back(mat.channels());
-  return at::from_blob(mat.data, sizes, type_of(mat));
+  std::vector<std::int64_t> strides;
+  for (int axis = 0; axis < mat.dims; ++axis) strides.push_back(static_cast<std::int64_t>(mat.step1(axis)));
+  strides.push_back(1);
+  return at::from_blob(mat.data, sizes, strides, type_of(mat));
 }
 
 at::Tensor channels_first(const at::Tensor& tensor) { return tensor.movedim(-1, 1); }
@@ -48,8 +52,6 @@ at::Tensor stacked(const std::vector<Sample>& samples, const std::string& name, 
     const auto found = samples[n].targets.find(name);
     if (found == samples[n].targets.end()) continue;
     const auto size = extent(found->second);
-    if (size != extent(samples[n].image))
-      throw DataError(samples[n].id, "image and target \"" + name + "\" differ in size");
     if (found->second.type() != like.type())
       throw DataError(samples[n].id, "target \"" + name + "\" has another type than in other samples");
     valid(all[static_cast<std::int64_t>(n)], size, volume, 0)
@@ -170,8 +172,11 @@ Objects objects_of(const Sample& sample, const std::vector<std::int64_t>& padded
 
 void add_own_targets(Batch& batch, const std::vector<Sample>& samples, const Extent& padded, const Collation& how) {
   std::map<std::string, std::vector<at::Tensor>> all;
-  for (const auto& sample : samples)
-    for (auto& [name, tensor] : how.own_targets->own_targets(sample, padded)) all[name].push_back(std::move(tensor));
+  for (const auto& sample : samples) {
+    auto own = call<DataError>({"/model", "model \"" + how.model + "\""}, sample.id,
+                               [&] { return how.own_targets->own_targets(sample, padded); });
+    for (auto& [name, tensor] : own) all[name].push_back(std::move(tensor));
+  }
   for (auto& [name, tensors] : all) {
     const auto& first = tensors.front();
     const bool alike =
@@ -200,6 +205,12 @@ const at::Tensor& Outputs::at(const std::string& name) const {
 }
 
 void refuse_size(const Sample& sample, const Collation& how) { padded_size(sample, {extent(sample.image)}, how); }
+
+std::string ids_of(const Batch& batch) {
+  std::string ids;
+  for (const auto& sample : batch.truth) ids += (ids.empty() ? "" : ", ") + sample.id;
+  return ids;
+}
 
 at::Tensor labels_tensor(const Sample& sample) {
   if (sample.labels.empty()) return {};
@@ -250,7 +261,6 @@ Batch collate(std::vector<Sample> samples, const Collation& how) {
     auto& sample = samples[static_cast<std::size_t>(n)];
     write_pixels(sample, valid(images[n], extent(sample.image), volume, 0));
     if (!sample.labels.empty()) {
-      if (extent(sample.labels) != extent(sample.image)) throw DataError(sample.id, "image and labels differ in size");
       auto to = valid(labels[n], extent(sample.labels), volume, 0);
       const bool soft = sample.labels.depth() == CV_32F;
       if (per_class && !soft)

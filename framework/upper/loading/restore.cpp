@@ -1,4 +1,5 @@
 // Maps scores and boxes of a batch back to the coordinates of the files.
+#include <algorithm>
 #include <optional>
 
 #include <ATen/ATen.h>
@@ -8,6 +9,7 @@
 #include <sectile/error.h>
 #include <sectile/transform.h>
 
+#include "batch.h"
 #include "layout.h"
 
 namespace sectile {
@@ -58,6 +60,31 @@ at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t ind
   shape.insert(shape.begin(), {1, scores.size(0)});
   const auto grid = at::affine_grid_generator(theta.to(scores.options()), shape, false);
   return at::grid_sampler(input, grid, 0, 1, false).squeeze(0);  // linear, border
+}
+
+at::Tensor cut_off(const Batch& batch, std::size_t index) {
+  constexpr double kRounding = 1e-6;  // pixels
+  const auto& geometry = batch.truth[index].geometry;
+  const int axes = batch.images.dim() == 5 ? 3 : 2;
+  const Extent now = batch.sizes[index], then = geometry.original;
+  const int size_now[] = {now.width, now.height, now.depth}, size_then[] = {then.width, then.height, then.depth};
+  const auto back = geometry.to_original.inv();
+  at::Tensor outside;
+  for (int i = 0; i < axes; ++i) {
+    double least = back(i, 3), most = least;  // over the centers of all pixels
+    auto position = at::full(std::vector<std::int64_t>(static_cast<std::size_t>(axes), 1), back(i, 3), at::kDouble);
+    for (int j = 0; j < axes; ++j) {
+      const double ends[] = {back(i, j) * 0.5, back(i, j) * (size_then[j] - 0.5)};
+      least += std::min(ends[0], ends[1]), most += std::max(ends[0], ends[1]);
+      std::vector<std::int64_t> along(static_cast<std::size_t>(axes), 1);
+      along[static_cast<std::size_t>(axes - 1 - j)] = size_then[j];
+      if (back(i, j) != 0) position = position + (at::arange(size_then[j], at::kDouble) + 0.5).view(along) * back(i, j);
+    }
+    if (least >= -kRounding && most <= size_now[i] + kRounding) continue;
+    const auto beyond = (position < -kRounding).logical_or(position > size_now[i] + kRounding);
+    outside = outside.defined() ? outside.logical_or(beyond) : beyond;
+  }
+  return outside.defined() ? outside.expand(spatial(then, axes == 3)) : outside;
 }
 
 cv::Rect2f restore(const cv::Rect2f& box, const Batch& batch, std::size_t index) {

@@ -4,6 +4,11 @@
 #include <optional>
 #include <utility>
 
+#include <sectile/notes.h>
+#include <opencv2/imgproc.hpp>
+
+#include "../../ground/component_call.h"
+
 namespace sectile {
 namespace {
 
@@ -46,16 +51,17 @@ class Chain {
 
   // draw(i): the random draws of the sample (0) and of each support sample (from 1).
   template <class MakeDraw>
-  void add(const Transform& transform, const MakeDraw& draw) {
-    const auto* geometric = fuse_ ? dynamic_cast<const GeometricTransform*>(&transform) : nullptr;
+  void add(const std::shared_ptr<Transform>& transform, const MakeDraw& draw) {
+    const auto* geometric = fuse_ ? dynamic_cast<const GeometricTransform*>(transform.get()) : nullptr;
     if (!geometric || geometric->looks_at_pixels()) finish();
-    for (std::size_t i = 0; i <= sample_.support.size(); ++i) {
-      Draw chances = draw(i);
-      if (geometric)
-        hold_back(i, *geometric, chances);
-      else
-        transform.apply(member(i), chances);
-    }
+    for (std::size_t i = 0; i <= sample_.support.size(); ++i)
+      call<DataError>(place_of(transform), sample_.id, [&] {
+        Draw chances = draw(i);
+        if (geometric)
+          hold_back(i, *geometric, chances);
+        else
+          transform->apply(member(i), chances);
+      });
   }
 
   void finish() {
@@ -93,7 +99,7 @@ Sample apply(const SampleSource& source, Sample sample, std::size_t count, const
   Chain chain(sample, source.fuse);
   for (std::size_t i = 0; i < count; ++i) {
     const Random of_batch{source.seed, static_cast<std::uint64_t>(when.batch), i, kBatchStream};
-    chain.add(*source.transforms[i], [&](std::size_t member) {
+    chain.add(source.transforms[i], [&](std::size_t member) {
       return Draw(Random{source.seed, when.epoch, when.index, when.occurrence, i, stream, member}, others(i), of_batch);
     });
   }
@@ -104,8 +110,13 @@ Sample apply(const SampleSource& source, Sample sample, std::size_t count, const
 }  // namespace
 
 Sample SampleSource::read(std::size_t index) const {
-  auto sample = data->read(index);
+  auto sample = call<DataError>(place_of(data), "sample " + std::to_string(index), [&] { return data->read(index); });
+  if (sample.image.empty()) throw DataError(sample.id, "has no image");
   set_original_size(sample);
+  if (channels > 0) {
+    sample.image = with_channels(sample.image, channels, sample.id);
+    for (auto& shot : sample.support) shot.image = with_channels(shot.image, channels, shot.id);
+  }
   return sample;
 }
 
@@ -115,11 +126,49 @@ Sample SampleSource::transformed(Sample sample, const Occasion& when) const {
   return apply(*this, std::move(sample), transforms.size(), when, 0);
 }
 
+std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
+                                            const std::string& pointer, std::vector<std::string>& notes) {
+  context.after_build = [&notes](const Component& component, void* made, const void*) {
+    if (component.kind != std::string(Kind<Dataset>::name)) return;
+    const auto* role = dynamic_cast<const Notes*>(static_cast<Dataset*>(made));
+    if (!role) return;
+    const auto more = role->notes();
+    notes.insert(notes.end(), more.begin(), more.end());
+  };
+  const std::shared_ptr<const Dataset> data = recipe.build(context);
+  call<DataError>(place_of(data), "", [&] {
+    if (data->size() == 0) throw DataError(pointer, "has no samples");
+    if (data->labels().classes.empty()) throw DataError(pointer, "has no classes");
+  });
+  return data;
+}
+
+cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place) {
+  const int depth = image.depth();
+  if (depth != CV_8U && depth != CV_16U && depth != CV_16S && depth != CV_32F)
+    throw DataError(
+        place, "has values of " + std::string(cv::depthToString(depth)) + "; expected CV_8U, CV_16U, CV_16S or CV_32F");
+  if (image.channels() == channels) return image;
+  cv::Mat converted;
+  if (image.dims == 2 && image.channels() == 1 && channels == 3) {
+    cv::merge(std::vector<cv::Mat>(3, image), converted);
+  } else if (image.dims == 2 && image.channels() == 3 && channels == 1) {
+    cv::Mat supported = image;
+    if (depth == CV_16S) image.convertTo(supported, CV_32F);  // cvtColor does not take 16S
+    cv::cvtColor(supported, converted, cv::COLOR_RGB2GRAY);
+    converted.convertTo(converted, depth);
+  } else {
+    throw DataError(place, "has " + std::to_string(image.channels()) + " channels, and the network expects " +
+                               std::to_string(channels));
+  }
+  return converted;
+}
+
 Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse) {
   set_original_size(sample);
   Chain chain(sample, fuse);
   for (std::size_t i = 0; i < transforms.size(); ++i)
-    chain.add(*transforms[i], [i](std::size_t) { return Draw(Random{i}, nullptr); });
+    chain.add(transforms[i], [i](std::size_t) { return Draw(Random{i}, nullptr); });
   chain.finish();
   return sample;
 }

@@ -26,14 +26,23 @@ struct SampleSource {
   TransformChain transforms;
   std::uint64_t seed = 0;
   bool fuse = false;                 // consecutive warps are applied as one
+  int channels = 0;                  // of the images that the transforms get; 0: those of the files
   std::vector<std::string> notes{};  // of the dataset, for the user
 
-  // The sample as stored in the file, with Geometry::original filled in.
+  // The sample as stored in the file, with Geometry::original filled in, and grayscale converted to RGB or the reverse.
   Sample read(std::size_t index) const;
   // The same after its transforms. Depends only on the seed and the occasion; called from several threads at once.
   Sample prepare(const Occasion& when) const;
   Sample transformed(Sample sample, const Occasion& when) const;
 };
+
+// A spec's dataset, which must have samples and classes; otherwise throws DataError at this pointer. notes: gets those
+// of the dataset and of the datasets inside it, for the user.
+std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
+                                            const std::string& pointer, std::vector<std::string>& notes);
+
+// Converts an image to these channels: grayscale to RGB or the reverse. Throws DataError naming the place for others.
+cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place);
 
 // Transforms for an image that is not from a dataset. fuse: as above.
 Sample transformed_alone(Sample sample, const TransformChain& transforms, bool fuse = false);

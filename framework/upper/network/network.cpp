@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <sectile/backbone.h>
-#include <sectile/notes.h>
 
+#include "../../ground/component_call.h"
+#include "../loading/layout.h"
+#include "../loading/sample_check.h"
 #include "../weights/loading.h"
 #include "device.h"
 #include "sliding_window.h"
@@ -22,19 +24,23 @@ std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
   return text + "]";
 }
 
-}  // namespace
-
-std::shared_ptr<const Dataset> build_data(const Ref<Dataset>& recipe, BuildContext context,
-                                          std::vector<std::string>& notes) {
-  context.after_build = [&notes](const Component& component, void* made, const void*) {
-    if (component.kind != std::string(Kind<Dataset>::name)) return;
-    const auto* role = dynamic_cast<const Notes*>(static_cast<Dataset*>(made));
-    if (!role) return;
-    const auto more = role->notes();
-    notes.insert(notes.end(), more.begin(), more.end());
-  };
-  return recipe.build(context);
+std::string shape_text(const at::Tensor& tensor) {  // "Float [2, 3, 64, 64]"
+  std::string sizes;
+  for (const auto size : tensor.sizes()) sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
+  return std::string(c10::toString(tensor.scalar_type())) + " [" + sizes + "]";
 }
+
+std::string sized_images_of(const Batch& batch) {  // "a.png (3000 x 4000 pixels)", as in the file
+  std::string names;
+  for (const auto& sample : batch.truth) {
+    const auto size = sample.geometry.original;
+    names += (names.empty() ? "" : ", ") + sample.id + " (" + std::to_string(size.height) + " x " +
+             std::to_string(size.width) + " pixels)";
+  }
+  return names;
+}
+
+}  // namespace
 
 TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context) {
   TransformChain chain;
@@ -100,7 +106,9 @@ void Network::build_model(bool load_weights_files) {
                 .classes = context.classes(),
                 .objects = spec.task != Task::semantic,
                 .own_targets = dynamic_cast<const OwnTargets*>(model.get()),
-                .model = spec.model.type()};
+                .model = spec.model.type(),
+                .channels = context.channels,
+                .dimensions = context.dimensions};
 }
 
 // Checks that need the model.
@@ -158,12 +166,13 @@ SampleSource Network::source(const std::string& split) const {
   BuildContext before_labels;
   before_labels.task = spec.task;
   std::vector<std::string> told;
-  const auto data = build_data(*recipe, before_labels, told);
-  if (data->size() == 0) throw DataError("/data/" + split, "has no samples");
+  const auto data = open_dataset(*recipe, before_labels, "/data/" + split, told);
   if (const auto found = data->labels().difference(*context.labels); !found.empty())
     throw DataError("/data/" + split, "has the classes " + data->labels().text() + ", and the network " +
                                           context.labels->text() + ": " + found);
-  return {data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse, told};
+  SampleSource from{data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse};
+  from.notes = std::move(told);
+  return from;
 }
 
 Batch Network::placed(Batch batch) const {
@@ -175,28 +184,88 @@ Batch Network::placed(Batch batch) const {
 
 Outputs Network::forward(const Batch& batch) const {
   const PrecisionScope scope(device, precision_);
-  return model->forward(batch);
+  auto outputs = call<PluginError>(
+      place_of(model), ids_of(batch), [&] { return model->forward(batch); }, kBatchHint);
+  check_outputs(outputs, batch);
+  return outputs;
 }
 
 Outputs Network::infer(const Batch& batch, const std::vector<std::string>& named) const {
   const PrecisionScope scope(device, precision_);
   auto outputs = sectile::infer(*model, batch, spec.inference, named);
+  check_outputs(outputs, batch);
   if (outputs.logits.defined() && outputs.logits.scalar_type() != at::kDouble)
     outputs.logits = outputs.logits.to(at::kFloat);
   return outputs;
 }
 
+// Scores of another number of classes would train and predict without an error.
+void Network::check_outputs(const Outputs& outputs, const Batch& batch) const {
+  for (const auto& one : outputs.auxiliary) check_outputs(one, batch);
+  const auto& logits = outputs.logits;
+  if (!logits.defined()) return;
+  const auto classes = context.classes();
+  if (logits.dim() == batch.images.dim() && logits.size(0) == batch.images.size(0) && logits.size(1) == classes &&
+      logits.is_floating_point())
+    return;
+  throw PluginError("/model", "model \"" + spec.model.type() + "\" returned logits of " + shape_text(logits) +
+                                  " for images of " + shape_text(batch.images) + " (" + ids_of(batch) +
+                                  "): expected floating point [N, " + std::to_string(classes) +
+                                  ", ...], one channel for each of the " + std::to_string(classes) + " classes");
+}
+
 Batch Network::collate(std::vector<Sample> samples, bool for_training) const {
   auto how = collation_;
   how.training = for_training;
+  if (!for_training)
+    for (const auto& sample : samples) check_sample(sample, how);
   const bool by_windows = window_size(how.traits, spec.inference, context.dimensions)[1] > 0;
   if (!for_training && by_windows) how.traits.least = {1, 1, 1};  // a window keeps its size
   return sectile::collate(std::move(samples), how);
 }
 
+// Whether one image's prediction may be put together from bands, which are decoded one by one: it has the pixels of the
+// file, and is only wanted pixel by pixel.
+bool Network::by_bands(const Batch& batch, const Wanted& wanted) const {
+  const auto& geometry = batch.truth.front().geometry;
+  return batch.truth.size() == 1 && spec.task == Task::semantic && wanted.named.empty() &&
+         geometry.original == batch.sizes.front() && geometry.to_original == cv::Matx44d::eye();
+}
+
+Prediction Network::predict_bands(const Batch& batch, const std::array<std::int64_t, 3>& window,
+                                  const Wanted& wanted) const {
+  const PrecisionScope scope(device, precision_);
+  const bool volume = batch.images.dim() == 5;
+  const auto rows = volume ? batch.sizes[0].depth : batch.sizes[0].height;
+  Prediction whole;
+  whole.id = batch.truth[0].id;
+  infer_bands(*model, batch, window, spec.inference, {}, [&](const Outputs& outputs, std::int64_t first) {
+    if (first >= rows) return;  // padding
+    std::array<std::int64_t, 3> corner{0, 0, 0}, size{1, 0, 0};
+    corner[volume ? 0 : 1] = first;
+    std::copy(outputs.logits.sizes().begin() + 2, outputs.logits.sizes().end(), size.end() - (volume ? 3 : 2));
+    auto band = window_of(batch, corner, size);
+    check_outputs(outputs, band);
+    band.truth[0].geometry = {};
+    band.truth[0].geometry.original = band.sizes[0];
+    const auto part = model->decode(outputs, band, wanted).at(0);
+    const int axis = volume ? -3 : -2;
+    if (wanted.labels) put_rows(whole.labels, part.labels, axis, first, rows);
+    if (wanted.scores) put_rows(whole.scores, part.scores, axis, first, rows);
+  });
+  return whole;
+}
+
 std::vector<Prediction> Network::predict(Batch batch, const Wanted& wanted) const {
-  batch = placed(std::move(batch));
-  return model->decode(infer(batch, wanted.named), batch, wanted);
+  return call<DataError>(
+      place_of(model), sized_images_of(batch),
+      [&] {
+        batch = placed(std::move(batch));
+        const auto window = windows_of(*model, batch, spec.inference);
+        if (window && by_bands(batch, wanted)) return std::vector{predict_bands(batch, *window, wanted)};
+        return model->decode(infer(batch, wanted.named), batch, wanted);
+      },
+      kWindowHint);
 }
 
 std::vector<std::shared_ptr<Metric>> Network::metrics() const {

@@ -1,6 +1,8 @@
 // A network with everything needed to use it: weights, classes, device and precision, and the spec with its transforms.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +18,10 @@
 #include "../weights/checkpoint.h"
 
 namespace sectile {
+
+// What to do if a training step, or a prediction, needs more memory than there is.
+constexpr const char* kBatchHint = "a smaller /train/batch_size or smaller crops need less";
+constexpr const char* kWindowHint = "/inference/window, such as [512, 512], predicts large images in parts";
 
 class Network {
  public:
@@ -37,7 +43,8 @@ class Network {
   Batch collate(std::vector<Sample> samples, bool training = false) const;
   Batch placed(Batch batch) const;  // on the device, in the spec's precision
 
-  Outputs forward(const Batch& batch) const;  // in the spec's precision
+  // In the spec's precision. Throws PluginError for logits of another shape than the contract's.
+  Outputs forward(const Batch& batch) const;
   // The same, in windows if the spec or the model sets a size; then only logits and named outputs are computed.
   Outputs infer(const Batch& batch, const std::vector<std::string>& named = {}) const;
   // The predictions for each image of a batch from collate(), on the network's device.
@@ -61,13 +68,12 @@ class Network {
 
  private:
   void check_model() const;
+  void check_outputs(const Outputs& outputs, const Batch& batch) const;
+  bool by_bands(const Batch& batch, const Wanted& wanted) const;
+  Prediction predict_bands(const Batch& batch, const std::array<std::int64_t, 3>& window, const Wanted& wanted) const;
 
   PipelineSpec::Precision precision_;  // that is used
 };
-
-// The dataset of a spec. notes: of it and of the datasets inside it, for the user.
-std::shared_ptr<const Dataset> build_data(const Ref<Dataset>& recipe, BuildContext context,
-                                          std::vector<std::string>& notes);
 
 // The transforms of a spec, in order.
 TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context);

@@ -47,7 +47,7 @@ JsonLine line_of(const EvaluationReport& report) {
       .add("step", report.step)
       .add("epoch", std::int64_t{report.epoch})
       .add("images", static_cast<std::int64_t>(evaluation.images))
-      .add("bad_samples", evaluation.bad_samples)
+      .add("bad_samples", static_cast<std::int64_t>(evaluation.bad_samples.size()))
       .add("seconds", evaluation.seconds)
       .add("values", values)
       .add("per_class", per_class);

@@ -1,8 +1,16 @@
 #include "pipeline.h"
 
+#include <algorithm>
+#include <numeric>
+
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+
+#include <sectile/roles.h>
+
+#include "../../ground/component_call.h"
+#include "../loading/sample_check.h"
 
 namespace sectile {
 namespace {
@@ -28,13 +36,14 @@ std::function<std::vector<std::int64_t>()> counter_of(std::shared_ptr<const Data
   return [data, skip_bad, known] {
     if (*known) return **known;
     std::vector<std::int64_t> counts(data->labels().classes.size());
-    for (std::size_t i = 0; i < data->size(); ++i) {
-      try {
-        count_labels(data->read(i, {.image = false, .labels = true, .objects = false}).labels, counts);
-      } catch (const DataError&) {
-        if (!skip_bad) throw;
-      }
-    }
+    for (std::size_t i = 0; i < data->size(); ++i)
+      reason_to_skip(skip_bad, [&] {
+        auto sample = call<DataError>(place_of(data), "sample " + std::to_string(i), [&] {
+          return data->read(i, {.image = false, .labels = true, .objects = false});
+        });
+        check_labels(sample, static_cast<int>(counts.size()));
+        count_labels(sample.labels, counts);
+      });
     *known = counts;
     return counts;
   };
@@ -63,17 +72,18 @@ Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, con
   auto& context = pipeline.context;
   const auto seed = static_cast<std::uint64_t>(pipeline.spec.train.seed);
   at::manual_seed(seed);
-  const auto data = build_data(pipeline.spec.data.train, context, pipeline.notes);
-  if (data->size() == 0) throw DataError("/data/train", "has no samples");
+  const auto data = open_dataset(pipeline.spec.data.train, context, "/data/train", pipeline.notes);
   context.labels = std::make_shared<LabelMap>(data->labels());
   context.data = data;
   context.count_pixels = counter_of(data, pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
-  pipeline.training = {
-      data, build_transforms(pipeline.spec.transforms.train, context), seed, pipeline.spec.transforms.fuse, {}};
+  pipeline.training = {data, build_transforms(pipeline.spec.transforms.train, context), seed,
+                       pipeline.spec.transforms.fuse};
   pipeline.evaluation_transforms = build_transforms(pipeline.spec.transforms.val, context);
-  const auto first = pipeline.prepare({}).sample;
-  context.channels = first.image.channels();
-  context.dimensions = first.image.dims;
+  pipeline.collation_.classes = context.classes();
+  const auto first = pipeline.prepare({});
+  pipeline.training.channels = pipeline.training.read(first.bad.size()).image.channels();
+  context.channels = first.sample.image.channels();
+  context.dimensions = first.sample.image.dims;
   pipeline.build_model(initial_weights);
   pipeline.build_losses(index);
   return pipeline;
@@ -102,34 +112,75 @@ Prepared Pipeline::prepare(const Occasion& when) const {
   how.training = true;
   const auto prepared_at = [&](const Occasion& then) {
     auto sample = training.prepare(then);
+    check_sample(sample, how);
     refuse_size(sample, how);
     return sample;
   };
-  if (spec.data.on_bad_sample == PipelineSpec::BadSample::stop) return {prepared_at(when), {}};
+  const bool skip_bad = spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
   Prepared prepared;
   for (std::size_t tries = 0; tries < training.data->size(); ++tries) {
-    try {
-      auto next = when;
-      next.index = (when.index + tries) % training.data->size();
-      prepared.sample = prepared_at(next);
-      return prepared;
-    } catch (const DataError& error) {
-      prepared.bad.push_back(error.what());
-    }
+    auto next = when;
+    next.index = (when.index + tries) % training.data->size();
+    auto reason = reason_to_skip(skip_bad, [&] { prepared.sample = prepared_at(next); });
+    if (reason.empty()) return prepared;
+    prepared.bad.push_back(std::move(reason));
   }
   throw DataError("/data/train", "has no usable sample; the first error: " + prepared.bad.front());
 }
 
-std::pair<at::Tensor, std::vector<Pipeline::NamedTerm>> Pipeline::loss(const Outputs& outputs,
-                                                                       const Batch& batch) const {
+void Pipeline::check_terms(const WeighedLoss& one, const LossTerms& terms, bool wants_gradient) {
+  const auto fail = [&](const std::string& reason) {
+    throw PluginError(one.pointer, "loss \"" + one.name + "\" " + reason);
+  };
+  if (terms.empty()) fail("returned no term");
+  for (const auto& [name, value] : terms) {
+    const auto term = name.empty() ? std::string("its value") : "its term \"" + name + "\"";
+    if (!value.defined()) fail("returned an undefined tensor as " + term);
+    if (value.dim() != 0 || !value.is_floating_point())
+      fail("returned a tensor of " + std::to_string(value.dim()) + " dimensions as " + term +
+           ": expected a floating point scalar, such as a mean");
+  }
+  const bool has_gradient =
+      std::any_of(terms.begin(), terms.end(), [](const LossTerm& term) { return term.value.requires_grad(); });
+  if (wants_gradient && one.common.weight > 0 && !has_gradient)
+    fail("returned values without a gradient: compute them from the outputs, without item() and detach()");
+}
+
+double Pipeline::counted(const WeighedLoss& one, const Batch& batch) {
+  const auto* mean = dynamic_cast<const MeanLoss*>(one.loss.get());
+  const auto target = batch.targets.find(one.common.target);
+  const auto& truth = one.common.target.empty() || target == batch.targets.end() ? batch.labels : target->second;
+  if (!mean || !truth.defined()) return static_cast<double>(batch.truth.size());
+  return call<PluginError>(place_of(one.loss), ids_of(batch), [&] { return mean->counted(truth); });
+}
+
+std::vector<std::vector<double>> Pipeline::shares(const std::vector<Batch>& batches) const {
+  const auto count = static_cast<double>(batches.size());
+  std::vector<std::vector<double>> all(batches.size(), std::vector<double>(losses_.size(), 1 / count));
+  if (batches.size() == 1) return all;
+  for (std::size_t l = 0; l < losses_.size(); ++l) {
+    std::vector<double> counts;
+    for (const auto& batch : batches) counts.push_back(counted(losses_[l], batch));
+    const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
+    for (std::size_t b = 0; b < batches.size() && total > 0; ++b) all[b][l] = counts[b] / total;
+  }
+  return all;
+}
+
+std::pair<at::Tensor, std::vector<Pipeline::NamedTerm>> Pipeline::loss(const Outputs& outputs, const Batch& batch,
+                                                                       const std::vector<double>& shares) const {
   at::Tensor sum;
   std::vector<NamedTerm> terms;
-  const auto add = [&](const WeighedLoss& one, const Outputs& from, const Batch& truth, double factor,
+  const auto add = [&](const WeighedLoss& one, const Outputs& from, const Batch& truth, double weight,
                        const std::string& prefix) {
-    for (const auto& term : (*one.loss)(from, truth)) {
-      const auto value = term.value * factor;
+    const double share = shares.empty() ? 1 : shares[static_cast<std::size_t>(&one - losses_.data())];
+    auto parts = call<PluginError>(
+        place_of(one.loss), ids_of(batch), [&] { return (*one.loss)(from, truth); }, kBatchHint);
+    check_terms(one, parts, from.logits.defined() && from.logits.requires_grad());
+    for (const auto& term : parts) {
+      const auto value = term.value * (weight * share);
       sum = sum.defined() ? sum + value : value;
-      terms.push_back({prefix + one.name + (term.name.empty() ? "" : "/" + term.name), term.value.detach()});
+      terms.push_back({prefix + one.name + (term.name.empty() ? "" : "/" + term.name), term.value.detach(), share});
     }
   };
   for (const auto& one : losses_) {

@@ -32,10 +32,16 @@ class Pipeline : public Network {
   struct NamedTerm {
     std::string name;  // "dice", "auxiliary0/dice", "edges/dice" of another output
     at::Tensor value;  // unweighted
+    double share = 1;  // of this batch in the step
   };
-  // The weighted sum, and its terms. Throws SpecError for an output, a target or weights of auxiliary outputs that the
-  // spec names and the model or the data do not have.
-  std::pair<at::Tensor, std::vector<NamedTerm>> loss(const Outputs& outputs, const Batch& batch) const;
+  // The weighted sum, and its terms. shares: this batch's, from shares(); empty: it is the whole step. Throws SpecError
+  // for an output, a target or weights of auxiliary outputs that the spec names and the model or the data do not have,
+  // PluginError for a loss that returns no scalar with a gradient.
+  std::pair<at::Tensor, std::vector<NamedTerm>> loss(const Outputs& outputs, const Batch& batch,
+                                                     const std::vector<double>& shares = {}) const;
+  // How much each batch of a step counts in each loss, [batch][loss], so that the step is that of one large batch: by
+  // what the loss averages over (MeanLoss), or by the number of images.
+  std::vector<std::vector<double>> shares(const std::vector<Batch>& batches) const;
 
   SampleSource training;
 
@@ -49,6 +55,9 @@ class Pipeline : public Network {
     std::string name;
     std::string pointer;
   };
+  static double counted(const WeighedLoss& one, const Batch& batch);
+  // Throws PluginError if they are not what Loss promises.
+  static void check_terms(const WeighedLoss& one, const LossTerms& terms, bool wants_gradient);
   std::vector<WeighedLoss> losses_;
 };
 

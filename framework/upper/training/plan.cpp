@@ -6,6 +6,8 @@
 
 #include <sectile/error.h>
 
+#include "../../ground/component_call.h"
+
 namespace sectile {
 namespace {
 
@@ -66,8 +68,10 @@ Occasion TrainingPlan::occasion(std::int64_t batch_number, std::size_t part) con
 }
 
 TrainingPlan::Epoch TrainingPlan::draw(std::size_t epoch) const {
-  const auto indexes =
-      sampler->draw({.epoch = epoch, .samples = samples, .available = available}, Random{seed, epoch, kOrderStream});
+  const auto indexes = call<PluginError>(place_of(sampler), "epoch " + std::to_string(epoch + 1), [&] {
+    return sampler->draw({.epoch = epoch, .samples = samples, .available = available},
+                         Random{seed, epoch, kOrderStream});
+  });
   if (indexes.size() != samples)
     throw PluginError("/sampler", "gave " + std::to_string(indexes.size()) + " samples for epoch " +
                                       std::to_string(epoch + 1) + ", and " + std::to_string(samples) +

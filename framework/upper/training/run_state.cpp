@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include <ATen/Context.h>
@@ -11,6 +12,7 @@
 
 #include <sectile/error.h>
 
+#include "../../ground/component_call.h"
 #include "../../ground/learning_rate.h"
 #include "optimizer_state.h"
 
@@ -29,7 +31,9 @@ TrainingPlan plan_of(const Pipeline& pipeline) {
   plan.sampler = pipeline.spec.sampler.build(pipeline.context);
   plan.available = pipeline.training.data->size();
   const auto& wanted = pipeline.spec.sampler.common().samples;
-  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : plan.sampler->samples_per_epoch(plan.available);
+  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : call<PluginError>(place_of(plan.sampler), "", [&] {
+    return plan.sampler->samples_per_epoch(plan.available);
+  });
   if (plan.samples == 0) throw PluginError("/sampler", "gave an epoch without samples");
   plan.batch = std::min(plan.samples, static_cast<std::size_t>(train.batch_size));
   plan.accumulate = static_cast<std::size_t>(train.accumulate);
@@ -77,6 +81,11 @@ RunState::RunState(Pipeline& pipeline, const Dataset* validation)
       groups(parameter_groups(pipeline.model->module(), pipeline.spec.optimizer.common())),
       pipeline_(pipeline),
       buffers_(pipeline.model->module().buffers()) {
+  if (groups.empty())
+    throw PluginError("/model", "model \"" + pipeline.spec.model.type() +
+                                    "\" has no parameter that requires a gradient: its constructor must register "
+                                    "parameters and layers (register_parameter, register_module), and not all may be "
+                                    "frozen");
   if (!scales_losses(pipeline)) scaler.scale = 1;
   record.data["train"] = identity_of(*pipeline.training.data);
   if (validation) record.data["val"] = identity_of(*validation);
@@ -85,9 +94,14 @@ RunState::RunState(Pipeline& pipeline, const Dataset* validation)
 }
 
 double RunState::lr() const {
-  return pipeline_.spec.optimizer.common().lr * learning_rate_factor(*schedule, pipeline_.spec.schedule.common(), step,
-                                                                     plan.steps(), plan.steps_per_epoch(),
-                                                                     record.evaluations);
+  const double factor = call<PluginError>(place_of(schedule), "", [&] {
+    return learning_rate_factor(*schedule, pipeline_.spec.schedule.common(), step, plan.steps(), plan.steps_per_epoch(),
+                                record.evaluations);
+  });
+  if (!(factor >= 0 && std::isfinite(factor)))
+    throw PluginError("/schedule", "gave the factor " + std::to_string(factor) + " of the learning rate at step " +
+                                       std::to_string(step + 1) + ": expected a finite number, 0 or more");
+  return pipeline_.spec.optimizer.common().lr * factor;
 }
 
 Checkpoint RunState::weights() const {

@@ -1,20 +1,22 @@
 #include "trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <limits>
-#include <set>
+#include <utility>
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
 
+#include "../../ground/component_call.h"
 #include "../../ground/images/image_file.h"
 #include "../loading/loader.h"
 #include "../network/device.h"
 #include "../reporting/event_log.h"
+#include "first_batch.h"
 #include "run_state.h"
 
 namespace sectile {
@@ -23,6 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Precision = PipelineSpec::Precision;
+
+constexpr std::size_t kMostBadSamples = 1000;  // that are listed, in every checkpoint
 
 void write_text(const fs::path& file, const std::string& text) {
   ReplacedFile out(file);
@@ -85,8 +89,7 @@ class Run {
     result_.step = state_.step;
     result_.best = state_.record.best;
     result_.best_epoch = state_.record.best_epoch;
-    result_.bad_samples.insert(result_.bad_samples.end(), state_.record.bad_samples.begin(),
-                               state_.record.bad_samples.end());
+    result_.bad_samples = state_.record.bad_samples;
     return std::move(result_);
   }
 
@@ -165,7 +168,8 @@ class Run {
   Ending run() {
     if (state_.record.evaluation_due && !evaluated()) return Ending::interrupted;
     if (state_.best_by.stops_early(state_.record.evaluations)) return Ending::early;
-    BatchLoader loader(work(), options_.workers);
+    // The batches of a step are collected before the first one is used: load those of the next step meanwhile.
+    BatchLoader loader(work(), options_.workers, std::max(3, options_.accumulate + 2));
     const auto first = state_.step;
     while (state_.step < state_.plan.steps()) {
       const auto start = Clock::now();
@@ -219,54 +223,57 @@ class Run {
     state_.mark();
     marked_bad_samples_ = state_.record.bad_samples.size();
     phase_ = Phase::learning;
-    bool overflowed = false;
-    std::vector<std::string> images;
+    std::vector<Batch> loaded;
+    std::string images;
     for (std::int64_t i = 0; i < batches; ++i) {
-      auto loaded = loader.next();
-      for (const auto& reason : loaded.bad) note_bad_sample(reason);
-      for (const auto& sample : loaded.batch.truth) images.push_back(sample.id);
-      images_ += static_cast<std::int64_t>(loaded.batch.truth.size());
-      overflowed |= !learn_from(pipeline_.placed(std::move(loaded.batch)), batches);
+      auto next = loader.next();
+      for (const auto& reason : next.bad) note_bad_sample(reason, state_.step + 1);
+      images += (images.empty() ? "" : ", ") + ids_of(next.batch);
+      images_ += static_cast<std::int64_t>(next.batch.truth.size());
+      loaded.push_back(std::move(next.batch));
     }
+    const auto shares = pipeline_.shares(loaded);
+    for (std::size_t i = 0; i < loaded.size(); ++i) learn_from(pipeline_.placed(std::move(loaded[i])), shares[i]);
     const c10::AutoGradMode no_gradients(false);
     auto found = gradients(state_.groups);
     if (state_.scaler.scale != 1 && !found.empty()) at::_foreach_mul_(found, 1 / state_.scaler.scale);
-    report_.gradient_norm = overflowed ? std::numeric_limits<double>::infinity() : norm(found);
-    overflowed = !std::isfinite(report_.gradient_norm);
+    report_.gradient_norm = norm(found);
+    const bool overflowed = !std::isfinite(report_.gradient_norm);
     const double scale = state_.scaler.scale;
     phase_ = Phase::updating;
     if (options_.precision == Precision::fp16) state_.scaler.update(overflowed);
     if (overflowed && (options_.precision != Precision::fp16 || scale <= 1)) stop_at_non_finite(images);
     if (!overflowed) {
       if (options_.clip_gradient > 0) clip(found, report_.gradient_norm, options_.clip_gradient);
-      state_.optimizer->step(state_.groups, lr);
+      call<PluginError>(place_of(state_.optimizer), "", [&] { state_.optimizer->step(state_.groups, lr); });
       if (state_.ema) state_.ema->update(state_.step);
     }
     ++state_.step;
     phase_ = Phase::between;
   }
 
-  // Accumulates the gradients of a batch; false if its loss is not finite, and nothing was added.
-  bool learn_from(const Batch& batch, std::int64_t batches) {
-    const auto [loss, terms] = pipeline_.loss(pipeline_.forward(batch), batch);
+  // Accumulates the gradients of a batch.
+  void learn_from(const Batch& batch, const std::vector<double>& shares) {
+    const auto outputs = std::exchange(checked_, true) ? pipeline_.forward(batch) : first_outputs(pipeline_, batch);
+    const auto [loss, terms] = pipeline_.loss(outputs, batch, shares);
     std::vector<at::Tensor> values{loss.detach().to(at::kDouble)};
     for (const auto& term : terms) values.push_back(term.value.to(at::kDouble));
     const auto numbers = at::stack(values).cpu();  // one transfer for all of them
-    const auto share = 1 / static_cast<double>(batches);
     const auto number = [&](std::size_t i) { return numbers.const_data_ptr<double>()[i]; };
-    report_.loss += number(0) * share;
+    report_.loss += number(0);
     report_.terms.resize(terms.size());
     for (std::size_t i = 0; i < terms.size(); ++i) {
       report_.terms[i].first = terms[i].name;
-      report_.terms[i].second += number(i + 1) * share;
+      report_.terms[i].second += number(i + 1) * terms[i].share;
     }
-    if (!std::isfinite(number(0))) return false;
-    const double factor = share * state_.scaler.scale;
-    (factor == 1 ? loss : loss * factor).backward();
-    return true;
+    if (!std::isfinite(report_.loss)) stop_at_non_finite(ids_of(batch));  // not scaled: it did not overflow by scaling
+    const double scale = state_.scaler.scale;
+    call<PluginError>(
+        place_of(pipeline_.model), ids_of(batch),
+        [&, total = loss] { (scale == 1 ? total : total * scale).backward(); }, kBatchHint);
   }
 
-  [[noreturn]] void stop_at_non_finite(const std::vector<std::string>& images) const {
+  [[noreturn]] void stop_at_non_finite(const std::string& images) const {
     const bool of_loss = !std::isfinite(report_.loss);
     std::string text = std::string(of_loss ? "the loss" : "a gradient") + " is not finite (NaN or Inf) at step " +
                        std::to_string(report_.step) + ":";
@@ -275,17 +282,20 @@ class Run {
       text += "; of";
       for (const auto& name : not_finite(state_.groups, 3)) text += " " + name;
     }
-    text += "; images:";
-    for (const auto& id : images) text += " " + id;
-    throw NotFinite(text + ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
+    throw NotFinite(text + "; images: " + images +
+                    ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
                     (saved_step_ > 0 ? folder_.last().string() + " is of step " + std::to_string(saved_step_)
                                      : std::string("nothing was saved yet")));
   }
 
-  void note_bad_sample(const std::string& reason) {
-    state_.record.bad_samples.push_back(reason);
+  // Once for each: samples come again in every epoch and evaluation.
+  void note_bad_sample(const std::string& reason, std::int64_t step) {
+    auto& known = state_.record.bad_samples;
+    if (known.size() > kMostBadSamples || std::find(known.begin(), known.end(), reason) != known.end()) return;
+    known.push_back(known.size() < kMostBadSamples ? reason : "further bad samples are not listed");
     for (const auto& listener : listeners_)
-      listener.skipped({.step = report_.step, .epoch = report_.epoch, .reason = reason});
+      listener.skipped(
+          {.step = step, .epoch = static_cast<int>(state_.plan.epoch_of(step - 1)) + 1, .reason = known.back()});
   }
 
   void tell_step(std::int64_t first) {
@@ -318,8 +328,7 @@ class Run {
       best = state_.best_by.better(*value, state_.record.best);
       if (best) state_.record.best = value, state_.record.best_epoch = epoch;
       state_.record.evaluations.push_back(*value);
-      for (const auto& reason : evaluation.bad_samples)
-        if (told_.insert(reason).second) result_.bad_samples.push_back(reason);
+      for (const auto& reason : evaluation.bad_samples) note_bad_sample(reason, state_.step);
       for (const auto& listener : listeners_)
         listener.evaluated(
             {.step = state_.step, .epoch = static_cast<int>(epoch), .evaluation = evaluation, .best = best});
@@ -347,7 +356,7 @@ class Run {
   std::int64_t saved_step_ = 0;  // of last.pth
   std::int64_t images_ = 0;      // since it started or resumed
   double seconds_before_ = 0;    // before it resumed
-  std::set<std::string> told_;   // bad samples of evaluations
+  bool checked_ = false;         // the first batch was
   TrainResult result_;
 };
 

@@ -28,7 +28,7 @@ struct TrainResult {
   std::optional<Evaluation> last;  // none if the spec has no validation data
   std::optional<double> best;
   std::int64_t best_epoch = 0;
-  std::vector<std::string> bad_samples;  // errors of the samples that were skipped
+  std::vector<std::string> bad_samples;  // errors of the samples that were skipped: each once, up to a thousand
 };
 
 // Writes spec.json, log.jsonl, last.pth and best.pth to the folder. Without control.resume_from, an earlier run in it

@@ -6,6 +6,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <sectile/loss.h>
+#include <sectile/roles.h>
 
 namespace {
 
@@ -44,7 +45,7 @@ Scores scores(const at::Tensor& logits) {
 // 0 / 0 is 0, with a gradient: all pixels are ignored.
 at::Tensor mean(const at::Tensor& sum, const at::Tensor& total) { return sum / (total + (total == 0)); }
 
-class CrossEntropy final : public sectile::DenseLoss {
+class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
  public:
   CrossEntropy(const CrossEntropyOptions& options, const sectile::BuildContext& context)
       : smoothing_(options.label_smoothing), overlapping_(context.labels && context.labels->overlapping) {
@@ -55,6 +56,20 @@ class CrossEntropy final : public sectile::DenseLoss {
           "class_weights", "has " + std::to_string(weights.size()) + " values, and the dataset has " +
                                std::to_string(context.classes()) + " classes: give one value per class, or remove it");
     weights_ = at::tensor(weights, at::kDouble);
+  }
+
+  double counted(const at::Tensor& labels) const override {
+    at::Tensor count;
+    if (!labels.is_floating_point()) {
+      count = weights_.defined() ? (weights_.index({labels.clamp_min(0)}) * (labels != sectile::kIgnore)).sum()
+                                 : (labels != sectile::kIgnore).sum();
+    } else if (overlapping_) {
+      const auto valid = labels >= 0;
+      count = weights_.defined() ? (valid * weights_per_class(labels)).sum(at::kDouble) : valid.sum();
+    } else {
+      count = (labels >= 0).all(1).sum();
+    }
+    return count.item<double>();
   }
 
  protected:

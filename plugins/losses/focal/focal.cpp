@@ -6,6 +6,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <sectile/loss.h>
+#include <sectile/roles.h>
 
 namespace {
 
@@ -43,7 +44,7 @@ at::Tensor mean(const at::Tensor& loss, const at::Tensor& counted) {
   return (loss * counted).sum() / counted.sum().clamp_min(1);
 }
 
-class Focal final : public sectile::DenseLoss {
+class Focal final : public sectile::DenseLoss, public sectile::MeanLoss {
  public:
   Focal(const FocalOptions& options, const sectile::BuildContext& context)
       : gamma_(options.gamma), sigmoid_(options.activation == Activation::sigmoid) {
@@ -60,6 +61,12 @@ class Focal final : public sectile::DenseLoss {
                                               std::to_string(classes) +
                                               " classes: give one value per class, or one for all");
     alpha_ = at::tensor(alpha, at::kDouble);
+  }
+
+  double counted(const at::Tensor& labels) const override {
+    if (!labels.is_floating_point()) return (labels != sectile::kIgnore).sum().item<double>();
+    const auto valid = labels >= 0;  // [N, C, …]
+    return (sigmoid_ ? valid : valid.all(1)).sum().item<double>();
   }
 
  protected:
