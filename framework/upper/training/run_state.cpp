@@ -86,7 +86,7 @@ RunState::RunState(Pipeline& pipeline, const Dataset* validation)
 double RunState::lr() const {
   return pipeline_.spec.optimizer.common().lr * learning_rate_factor(*schedule, pipeline_.spec.schedule.common(), step,
                                                                      plan.steps(), plan.steps_per_epoch(),
-                                                                     record.evaluations);
+                                                                     record.evaluations, best_by.higher_is_better());
 }
 
 Checkpoint RunState::weights() const {
