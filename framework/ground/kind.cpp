@@ -75,7 +75,9 @@ void Kind<Optimizer>::Common::Group::declare(Options& options) {
       .not_empty();
   options.add("lr_scale", &lr_scale, "Learning rate multiplier.").at_least(0);
   options.add("decay", &decay, "Apply weight decay. Default: as without this rule.");
-  options.add("freeze", &freeze, "Freeze the parameters, and the statistics of their batch norms.");
+  options.add("freeze", &freeze,
+              "Freeze the parameters, and the statistics of their batch norms; false trains parameters that an earlier "
+              "rule or the backbone's \"freeze\" froze. Default: as without this rule.");
 }
 void Kind<Schedule>::Common::declare(Options& options) {
   options.add("warmup", &warmup, "Number of warmup steps: the learning rate rises linearly to the schedule's value.")

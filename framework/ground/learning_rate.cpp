@@ -13,9 +13,10 @@ double rise(const Kind<Schedule>::Common& common, std::int64_t step) {
 }  // namespace
 
 double learning_rate_factor(const Schedule& schedule, const Kind<Schedule>::Common& common, std::int64_t step,
-                            std::int64_t steps, std::int64_t steps_per_epoch, const std::vector<double>& evaluations) {
+                            std::int64_t steps, std::int64_t steps_per_epoch, const std::vector<double>& evaluations,
+                            bool higher_is_better) {
   const auto unit = common.by == Kind<Schedule>::Common::By::epoch ? steps_per_epoch : 1;
-  const SchedulePoint at{step / unit, (steps + unit - 1) / unit, evaluations};
+  const SchedulePoint at{step / unit, (steps + unit - 1) / unit, evaluations, higher_is_better};
   return schedule.factor(at) * rise(common, step);
 }
 

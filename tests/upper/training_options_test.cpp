@@ -358,6 +358,14 @@ TEST_CASE("rules by name set rate and decay and freeze, and one that matches not
                        doctest::Contains("freezes all parameters"), SpecError);
 }
 
+TEST_CASE("the last rule that matches freezes or trains: all but the head") {
+  const auto groups = groups_of(R"({"groups": [{"match": "*", "freeze": true}, {"match": "*", "lr_scale": 0.5},
+                                               {"match": "outc.*", "freeze": false}]})");
+  CHECK(group_of(groups, "outc.conv.weight")->lr_scale == 0.5);
+  CHECK(group_of(groups, "outc.conv.bias") != nullptr);
+  CHECK(group_of(groups, "inc.double_conv.0.weight") == nullptr);
+}
+
 TEST_CASE("a frozen parameter stays as it is") {
   const Trained made(R"({"optimizer": {"groups": [{"match": "inc.*", "freeze": true}]}})");
   auto untrained = Pipeline::for_training(test::plugins(), spec("{}"), at::kCPU);

@@ -85,7 +85,7 @@ struct Kind<Optimizer> {
       std::string match;  // a pattern for whole parameter names, with * and ?
       double lr_scale = 1;
       std::optional<bool> decay;
-      bool freeze = false;
+      std::optional<bool> freeze;
       void declare(Options& options);
     };
     double lr = 1e-3;          // for parameter groups with scale 1, before the schedule's factor

@@ -13,6 +13,7 @@ struct SchedulePoint {
   std::int64_t step = 0;              // 0 … total - 1; epochs instead of steps if the spec says "by": "epoch"
   std::int64_t total = 1;             // of the whole run
   std::vector<double> evaluations{};  // the best_metric value of each evaluation so far; may be NaN
+  bool higher_is_better = true;       // of those values, as best.pth is chosen
 };
 
 // A pure function, so that a resumed run uses the same learning rates.

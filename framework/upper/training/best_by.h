@@ -16,6 +16,7 @@ class BestBy {
   explicit BestBy(const Pipeline& pipeline);  // throws SpecError if no metric has the value
 
   const std::string& name() const { return name_; }
+  bool higher_is_better() const { return higher_; }
   double value(const Evaluation& evaluation) const;  // NaN if it is missing
   bool better(double value, std::optional<double> than, double by = 0) const;
 

@@ -96,7 +96,7 @@ RunState::RunState(Pipeline& pipeline, const Dataset* validation)
 double RunState::lr() const {
   const double factor = call<PluginError>(place_of(schedule), "", [&] {
     return learning_rate_factor(*schedule, pipeline_.spec.schedule.common(), step, plan.steps(), plan.steps_per_epoch(),
-                                record.evaluations);
+                                record.evaluations, best_by.higher_is_better());
   });
   if (!(factor >= 0 && std::isfinite(factor)))
     throw PluginError("/schedule", "gave the factor " + std::to_string(factor) + " of the learning rate at step " +

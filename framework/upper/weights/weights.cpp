@@ -120,9 +120,9 @@ std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Ki
       ++matches[i];
       scale *= rule.lr_scale;
       decay = rule.decay.value_or(decay);
-      frozen |= rule.freeze;
+      frozen = rule.freeze.value_or(frozen);
     }
-    if (frozen) item.value().set_requires_grad(false);
+    if (item.value().requires_grad() == frozen) item.value().set_requires_grad(!frozen);
     if (frozen) continue;
     auto& group = groups[{scale, decay}];
     group.names.push_back(name);

@@ -2,6 +2,7 @@
 // all evaluations so far. A NaN value is never an improvement.
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include <sectile/schedule.h>
 
@@ -11,7 +12,7 @@ enum class Mode { max, min };
 enum class ThresholdMode { rel, abs };
 
 struct PlateauOptions {
-  Mode mode = Mode::max;
+  std::optional<Mode> mode;
   double factor = 0.1;
   std::int64_t patience = 10;
   double threshold = 1e-4;
@@ -20,7 +21,10 @@ struct PlateauOptions {
   double min_factor = 0;
 
   void declare(sectile::Options& options) {
-    options.add("mode", &mode, "Whether higher or lower evaluation values are better.").one_of({"max", "min"});
+    options
+        .add("mode", &mode,
+             "Whether higher (max) or lower (min) evaluation values are better. Default: as for best.pth (best_is).")
+        .one_of({"max", "min"});
     options.add("factor", &factor, "Factor applied to the learning rate at each drop; below 1.").at_least(0).at_most(1);
     options.add("patience", &patience, "Evaluations without improvement before the learning rate drops.").at_least(0);
     options.add("threshold", &threshold, "Minimum change that counts as an improvement.").at_least(0);
@@ -45,10 +49,11 @@ class Plateau final : public sectile::Schedule {
   bool wants_evaluations() const override { return true; }
   double factor(const sectile::SchedulePoint& at) const override {
     constexpr double kFar = std::numeric_limits<double>::infinity();
-    double factor = 1, best = options_.mode == Mode::max ? -kFar : kFar;
+    const bool higher = options_.mode ? *options_.mode == Mode::max : at.higher_is_better;
+    double factor = 1, best = higher ? -kFar : kFar;
     std::int64_t bad = 0, cooling = 0;
     for (const double value : at.evaluations) {
-      if (better(value, best))
+      if (better(value, best, higher))
         best = value, bad = 0;
       else
         ++bad;
@@ -61,10 +66,10 @@ class Plateau final : public sectile::Schedule {
   }
 
  private:
-  bool better(double value, double best) const {
-    const double by = options_.mode == Mode::max ? options_.threshold : -options_.threshold;
+  bool better(double value, double best, bool higher) const {
+    const double by = higher ? options_.threshold : -options_.threshold;
     const double limit = options_.threshold_mode == ThresholdMode::rel ? best * (1 + by) : best + by;
-    return options_.mode == Mode::max ? value > limit : value < limit;
+    return higher ? value > limit : value < limit;
   }
 
   PlateauOptions options_;

@@ -26,3 +26,12 @@ TEST_CASE("plateau refuses a factor that lowers nothing") {
   CHECK_THROWS_WITH_AS(make<Schedule>(R"({"type": "plateau", "factor": 1})"), doctest::Contains("/part/factor: is 1"),
                        SpecError);
 }
+
+TEST_CASE("without a mode, plateau follows the choice of best.pth: a falling error is no reason to lower the rate") {
+  const auto schedule = make<Schedule>(R"({"type": "plateau", "patience": 0})");
+  const std::vector<double> falling{0.5, 0.4, 0.3};
+  CHECK(schedule->factor({.step = 3, .total = 9, .evaluations = falling, .higher_is_better = false}) == 1);
+  CHECK(agree(schedule->factor({.step = 3, .total = 9, .evaluations = falling}), 0.01));
+  const auto of_its_own = make<Schedule>(R"({"type": "plateau", "patience": 0, "mode": "max"})");
+  CHECK(agree(of_its_own->factor({.step = 3, .total = 9, .evaluations = falling, .higher_is_better = false}), 0.01));
+}
