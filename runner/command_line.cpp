@@ -94,7 +94,25 @@ void tell_notes(const CommonOptions& options, const SpecFile& spec) {
   for (const auto& [pointer, message] : notes(spec)) std::cerr << "note: " << pointer << ": " << message << "\n";
 }
 
+void tell_plugins(const CommonOptions& options, const PluginIndex& index) {
+  if (options.quiet) return;
+  constexpr std::size_t kMost = 5;  // of a kind
+  const auto tell = [](const std::vector<std::string>& notes) {
+    for (std::size_t i = 0; i < notes.size() && i < kMost; ++i) std::cerr << "note: " << notes[i] << "\n";
+    if (notes.size() > kMost) std::cerr << "note: and " << notes.size() - kMost << " more; see sectile list\n";
+  };
+  std::vector<std::string> missing, skipped, shadowed;
+  for (const auto& [folder, problem] : index.searched())
+    if (!problem.empty()) missing.push_back("plugin folder " + folder.string() + " cannot be searched: " + problem);
+  for (const auto& [file, problem] : index.skipped()) skipped.push_back(file.string() + " is skipped: " + problem);
+  for (const auto& [entry, by] : index.shadowed())
+    shadowed.push_back(entry.kind + " \"" + entry.name + "\" is that of " + by.string() + ", which comes before " +
+                       entry.file.string());
+  for (const auto* notes : {&missing, &skipped, &shadowed}) tell(*notes);
+}
+
 PipelineSpec read_and_tell(const CommonOptions& options, const PluginIndex& index, const SpecFile& text) {
+  tell_plugins(options, index);
   try {
     auto spec = read_spec(index, text);
     tell_notes(options, text);

@@ -45,8 +45,11 @@ PluginIndex open_plugins(const CommonOptions& options, const SpecFile* spec);
 // Prints notes from reading the spec, one line each on the error stream, unless --quiet.
 void tell_notes(const CommonOptions& options, const SpecFile& spec);
 
-// Reads and checks the whole spec; prints its notes even if it is invalid, since a dropped option may explain the
-// error.
+// Prints what was found wrong with plugin folders and files, and which components hide others, unless --quiet.
+void tell_plugins(const CommonOptions& options, const PluginIndex& index);
+
+// Reads and checks the whole spec. Prints notes on plugins, and those of the spec even if it is invalid, since a dropped
+// option may explain the error.
 PipelineSpec read_and_tell(const CommonOptions& options, const PluginIndex& index, const SpecFile& text);
 
 }  // namespace sectile

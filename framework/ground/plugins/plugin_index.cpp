@@ -12,15 +12,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_candidate(const fs::path& file) {
-  return file.extension() == ".so" && file.filename().string().rfind("libsectile_", 0) == 0;
-}
+bool is_candidate(const fs::path& file) { return file.filename().string().rfind("libsectile_", 0) == 0; }
 
 // Sorted by name; the order of a directory differs between machines.
-std::vector<fs::path> candidates(const fs::path& folder, std::error_code& problem) {
+std::vector<fs::path> libraries(const fs::path& folder, std::error_code& problem) {
   std::vector<fs::path> files;
   for (fs::directory_iterator entry(folder, problem), end; !problem && entry != end; entry.increment(problem))
-    if (is_candidate(entry->path())) files.push_back(entry->path());
+    if (entry->path().extension() == ".so") files.push_back(entry->path());
   std::sort(files.begin(), files.end());
   return files;
 }
@@ -46,10 +44,14 @@ void PluginIndex::search(const fs::path& folder) {
   if (std::any_of(searched_.begin(), searched_.end(), [&](const File& earlier) { return earlier.path == path; }))
     return;
   std::error_code problem;
-  const auto files = candidates(path, problem);
+  const auto files = libraries(path, problem);
   searched_.push_back({path, problem ? problem.message() : ""});
   std::vector<fs::path> seen;
   for (const auto& file : files) {
+    if (!is_candidate(file)) {
+      skipped_.push_back({file, "is not named libsectile_*.so"});
+      continue;
+    }
     std::error_code broken;
     const auto real = fs::canonical(file, broken);
     if (broken) {
