@@ -19,6 +19,7 @@ struct Command {
 constexpr Command kCommands[] = {{"train", sectile::train},
                                  {"evaluate", sectile::evaluate},
                                  {"predict", sectile::predict},
+                                 {"check", sectile::check},
                                  {"doctor", sectile::doctor}};
 
 void run(int count, char** words) {

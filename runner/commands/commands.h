@@ -6,6 +6,5 @@ namespace sectile {
 void list(int count, char** words);
 void describe(int count, char** words);
 void schema(int count, char** words);
-void check(int count, char** words);
 
 }  // namespace sectile

@@ -6,6 +6,7 @@ namespace sectile {
 void train(int count, char** words);
 void evaluate(int count, char** words);
 void predict(int count, char** words);
+void check(int count, char** words);
 void doctor(int count, char** words);
 
 }  // namespace sectile

@@ -66,7 +66,9 @@ Network Network::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoint
   network.context.channels = checkpoint.channels;
   network.context.dimensions = checkpoint.dimensions;
   network.evaluation_transforms = build_transforms(network.spec.transforms.val, network.context);
-  network.build_model(false);
+  AllProblems all;
+  network.build_model(false, all);
+  all.report();
   load_into(network.model->module(), checkpoint.best_weights(), checkpoint.model_type, file);
   set_training(network.model->module(), false);
   return network;
@@ -77,17 +79,19 @@ void Network::prepare_for_inference() {
       model->module(), {.precision = scalar_type(precision_), .device = device, .format = network_format(device)});
 }
 
-void Network::build_model(bool load_weights_files) {
+void Network::build_model(bool load_weights_files, AllProblems& all) {
   // Called for every component right after it is built, including nested ones, so that weights and freezing work at any
   // depth. A checkpoint's weights are loaded later, and the files that training started from are not read again.
-  context.after_build = [this, load_weights_files](const Component& component, void* made, const void* common) {
+  context.after_build = [this, load_weights_files, &all](const Component& component, void* made, const void* common) {
     const std::string kind = component.kind;
     const auto name = kind + " \"" + component.name + "\"";
     const auto load = [&](torch::nn::Module& module, const auto& options) {
       if (!load_weights_files || options.weights.empty()) return;
-      const auto [state, averaged] = load_weights(options.weights);
-      notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
-                      (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
+      all.try_to(kind == Kind<Model>::name ? "/model/weights" : "/model/backbone/weights", [&] {
+        const auto [state, averaged] = load_weights(options.weights);
+        notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
+                        (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
+      });
     };
     if (kind == Kind<Model>::name)
       load(static_cast<Model*>(made)->module(), *static_cast<const Kind<Model>::Common*>(common));
@@ -101,7 +105,7 @@ void Network::build_model(bool load_weights_files) {
   to_device(model->module(), device);
   if (spec.train.precision == PipelineSpec::Precision::fp64) to_double(model->module());
   to_format(model->module(), network_format(device));
-  check_model();
+  all.try_to("/model", [&] { check_model(); });
   collation_ = {.traits = model->traits(),
                 .classes = context.classes(),
                 .objects = spec.task != Task::semantic,

@@ -12,6 +12,7 @@
 #include <sectile/metric.h>
 #include <sectile/model.h>
 
+#include "../../ground/all_problems.h"
 #include "../../ground/spec/pipeline_spec.h"
 #include "../loading/batch.h"
 #include "../loading/sample_source.h"
@@ -62,7 +63,8 @@ class Network {
  protected:
   Network(PipelineSpec spec, const at::Device& device);
   // From the context, which is complete except for the model. load_weights_files: those that the spec names.
-  void build_model(bool load_weights_files);
+  // Weights that cannot be loaded, and checks of the model that fail, are added to `all`.
+  void build_model(bool load_weights_files, AllProblems& all);
 
   Collation collation_;
 

@@ -7,6 +7,18 @@
 
 namespace sectile {
 
+void refuse_without_evaluations(const PipelineSpec& spec, const Schedule& schedule) {
+  if (spec.data.val) return;
+  std::vector<Problem> problems;
+  const auto wants = [&](const char* pointer, bool wanted) {
+    if (wanted) problems.push_back({pointer, "needs evaluations, which need /data/val"});
+  };
+  wants("/schedule", schedule.wants_evaluations());
+  wants("/train/early_stopping", spec.train.early_stopping.has_value());
+  wants("/train/best_metric", !spec.train.best_metric.empty());
+  if (!problems.empty()) throw SpecError(std::move(problems));
+}
+
 BestBy::BestBy(const Pipeline& pipeline) : options_(pipeline.spec.train), name_(options_.best_metric) {
   std::string known;
   const auto names = metric_names(pipeline.spec);

@@ -5,10 +5,15 @@
 #include <string>
 #include <vector>
 
+#include <sectile/schedule.h>
+
 #include "../inference/evaluation.h"
 #include "pipeline.h"
 
 namespace sectile {
+
+// Throws SpecError for each setting that needs evaluations, if the spec has no validation data.
+void refuse_without_evaluations(const PipelineSpec& spec, const Schedule& schedule);
 
 // One value of one metric, such as "iou/mIoU"; by default the first value of the first metric.
 class BestBy {

@@ -1,6 +1,7 @@
 #include "first_batch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <ATen/ops/isfinite.h>
 #include <c10/core/GradMode.h>
@@ -33,6 +34,24 @@ Outputs first_outputs(const Pipeline& pipeline, const Batch& batch) {
   if (outputs.logits.defined() && all_finite(batch.images) && !all_finite(outputs.logits))
     fail("returned logits that are not finite (NaN or Inf) for the first batch");
   return outputs;
+}
+
+void refuse_single_image(const Pipeline& pipeline, const TrainingPlan& plan) {
+  const auto last = static_cast<std::int64_t>(plan.batches()) - 1;
+  if (plan.size(last) != 1) return;
+  const c10::AutoGradMode no_gradients(false);
+  auto sample = pipeline.prepare(plan.occasion(last, 0)).sample;
+  const auto batch = pipeline.placed(pipeline.collate({std::move(sample)}, /*training=*/true));
+  set_training(pipeline.model->module(), true);
+  try {
+    pipeline.forward(batch);
+  } catch (const PluginError& error) {
+    const bool all = plan.batch == 1;
+    throw SpecError(all ? "/train/batch_size" : "/train/drop_last",
+                    std::string(all ? "is 1" : "is false, and the last batch of an epoch has a single image") +
+                        ", on which this model cannot train (" + error.what() + "); " +
+                        (all ? "use 2 or more" : "set it to true, or choose another batch_size"));
+  }
 }
 
 }  // namespace sectile

@@ -68,42 +68,109 @@ Batch with_labels(Batch batch, at::Tensor labels) {
 
 Pipeline Pipeline::for_training(const PluginIndex& index, PipelineSpec plan, const at::Device& device,
                                 bool initial_weights) {
-  Pipeline pipeline(std::move(plan), device);
-  auto& context = pipeline.context;
-  const auto seed = static_cast<std::uint64_t>(pipeline.spec.train.seed);
-  at::manual_seed(seed);
-  const auto data = open_dataset(pipeline.spec.data.train, context, "/data/train", pipeline.notes);
-  context.labels = std::make_shared<LabelMap>(data->labels());
-  context.data = data;
-  context.count_pixels = counter_of(data, pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
-  pipeline.training = {data, build_transforms(pipeline.spec.transforms.train, context), seed,
-                       pipeline.spec.transforms.fuse};
-  pipeline.evaluation_transforms = build_transforms(pipeline.spec.transforms.val, context);
-  pipeline.collation_.classes = context.classes();
-  const auto first = pipeline.prepare({});
-  pipeline.training.channels = pipeline.training.read(first.bad.size()).image.channels();
-  context.channels = first.sample.image.channels();
-  context.dimensions = first.sample.image.dims;
-  pipeline.build_model(initial_weights);
-  pipeline.build_losses(index);
+  AllProblems all;
+  auto pipeline = as_far_as_possible(index, std::move(plan), device, initial_weights, all);
+  all.report();
   return pipeline;
 }
 
-void Pipeline::build_losses(const PluginIndex& index) {
-  auto recipes = spec.loss;
-  if (recipes.empty()) {
-    const auto own = model->traits().loss;
-    if (own.empty())
-      throw SpecError("/loss", "name at least one, such as {\"type\": \"cross_entropy\"}: model \"" +
-                                   spec.model.type() + "\" has none of its own");
-    recipes = loss_by_name(index, own);
+Pipeline Pipeline::as_far_as_possible(const PluginIndex& index, PipelineSpec plan, const at::Device& device,
+                                      bool initial_weights, AllProblems& all) {
+  Pipeline pipeline(std::move(plan), device);
+  pipeline.training.seed = static_cast<std::uint64_t>(pipeline.spec.train.seed);
+  at::manual_seed(pipeline.training.seed);
+  pipeline.open_data(all);
+  if (!pipeline.context.labels) return pipeline;
+  const auto transforms = [&](const char* pointer, const std::vector<Ref<Transform>>& recipes, TransformChain& built) {
+    return all.try_to(pointer, [&] { built = build_transforms(recipes, pipeline.context); });
+  };
+  const bool prepares = transforms("/transforms/train", pipeline.spec.transforms.train, pipeline.training.transforms);
+  transforms("/transforms/val", pipeline.spec.transforms.val, pipeline.evaluation_transforms);
+  const bool measured = pipeline.training.data && prepares && pipeline.measure_sample(all);
+  // With other channels than those of the images, weights would not fit.
+  if (initial_weights && !measured) all.try_to("/model/weights", [&] { pipeline.refuse_missing_weights(); });
+  all.try_to("/model", [&] { pipeline.build_model(initial_weights && measured, all); });
+  pipeline.build_losses(index, all);
+  return pipeline;
+}
+
+void Pipeline::open_data(AllProblems& all) {
+  training.fuse = spec.transforms.fuse;
+  all.try_to("/data/train", [&] { training.data = open_dataset(spec.data.train, context, "/data/train", notes); });
+  if (training.data) {
+    context.labels = std::make_shared<LabelMap>(training.data->labels());
+    context.data = training.data;
+    context.count_pixels = counter_of(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
+    all.try_to("/data/train", [&] { refuse_one_class(); });
+    return;
   }
+  for (const auto* other : {&spec.data.val, &spec.data.test}) {
+    if (!*other || context.labels) continue;
+    AllProblems unreported;  // source() reports them
+    unreported.try_to("", [&] {
+      std::vector<std::string> untold;
+      context.labels = std::make_shared<LabelMap>(open_dataset(*other, context, "", untold)->labels());
+    });
+  }
+}
+
+void Pipeline::refuse_one_class() const {
+  const auto& labels = *context.labels;
+  if (spec.task == Task::semantic && labels.classes.size() == 1 && !labels.overlapping)
+    throw SpecError("/data/train", "has a single class, \"" + labels.classes[0].name +
+                                       "\", so there is nothing to tell apart: name the background as a class too");
+}
+
+void Pipeline::refuse_missing_weights() const {
+  const auto& file = spec.model.common().weights;
+  if (!file.empty() && !std::filesystem::exists(file)) throw DataError(file, "is not there");
+}
+
+// Channels and dimensions of what the model will see.
+bool Pipeline::measure_sample(AllProblems& all) {
+  collation_.classes = context.classes();
+  const bool measured = all.try_to("/data/train", [&] {
+    const auto first = prepare({});
+    training.channels = training.read(first.bad.size()).image.channels();
+    context.channels = first.sample.image.channels();
+    context.dimensions = first.sample.image.dims;
+    note_other_statistics(first);
+  });
+  return measured;
+}
+
+// Images that are normalized in only one of the two lists are other images to the network.
+void Pipeline::note_other_statistics(const Prepared& first) {
+  const SampleSource evaluation{training.data, evaluation_transforms, training.seed, training.fuse, training.channels};
+  AllProblems untold;  // such as a transform that needs larger images, which evaluation reports
+  Sample other;
+  if (!untold.try_to("", [&] { other = evaluation.prepare({.index = first.bad.size()}); })) return;
+  const bool trained = !first.sample.mean.empty(), evaluated = !other.mean.empty();
+  if (trained != evaluated)
+    notes.push_back(std::string("/transforms: images are normalized in ") + (trained ? "\"train\"" : "\"val\"") +
+                    " only, so the network is trained on other values than it is evaluated and used on; add the same "
+                    "\"normalize\" to the other list");
+}
+
+void Pipeline::build_losses(const PluginIndex& index, AllProblems& all) {
+  auto recipes = spec.loss;
+  if (recipes.empty() && model)
+    all.try_to("/loss", [&] {
+      const auto own = model->traits().loss;
+      if (own.empty())
+        throw SpecError("/loss", "name at least one, such as {\"type\": \"cross_entropy\"}: model \"" +
+                                     spec.model.type() + "\" has none of its own");
+      recipes = loss_by_name(index, own);
+    });
   for (std::size_t i = 0; i < recipes.size(); ++i) {
+    const auto pointer = "/loss/" + std::to_string(i);
     const auto& common = recipes[i].common();
-    losses_.push_back({.loss = recipes[i].build(context),
-                       .common = common,
-                       .name = (common.output.empty() ? "" : common.output + "/") + recipes[i].type(),
-                       .pointer = "/loss/" + std::to_string(i)});
+    all.try_to(pointer, [&] {
+      losses_.push_back({.loss = recipes[i].build(context),
+                         .common = common,
+                         .name = (common.output.empty() ? "" : common.output + "/") + recipes[i].type(),
+                         .pointer = pointer});
+    });
   }
 }
 

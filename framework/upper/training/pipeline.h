@@ -23,6 +23,11 @@ class Pipeline : public Network {
   static Pipeline for_training(const PluginIndex& index, PipelineSpec spec, const at::Device& device,
                                bool initial_weights = true);
 
+  // As much of it as can be built, with everything that is wrong. Parts are missing then: datasets and transforms, the
+  // model, losses. If the training data cannot be opened, the classes are those of other data of the spec.
+  static Pipeline as_far_as_possible(const PluginIndex& index, PipelineSpec spec, const at::Device& device,
+                                     bool initial_weights, AllProblems& all);
+
   Pipeline(Pipeline&&) = default;
 
   // A training sample after its transforms; if the spec skips bad samples, it is replaced by the next one that can be
@@ -47,7 +52,12 @@ class Pipeline : public Network {
 
  private:
   using Network::Network;
-  void build_losses(const PluginIndex& index);
+  void open_data(AllProblems& all);
+  void refuse_one_class() const;
+  void refuse_missing_weights() const;
+  bool measure_sample(AllProblems& all);
+  void note_other_statistics(const Prepared& first);
+  void build_losses(const PluginIndex& index, AllProblems& all);
 
   struct WeighedLoss {
     std::shared_ptr<Loss> loss;

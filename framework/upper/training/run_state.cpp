@@ -24,26 +24,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMostDifferences = 20;  // that are listed
 constexpr std::int64_t kResumedSince = 3;     // API versions from this one use the current keys of random numbers
 
-TrainingPlan plan_of(const Pipeline& pipeline) {
-  const auto& train = pipeline.spec.train;
-  constexpr std::size_t kUsualEpochs = 10;
-  TrainingPlan plan;
-  plan.sampler = pipeline.spec.sampler.build(pipeline.context);
-  plan.available = pipeline.training.data->size();
-  const auto& wanted = pipeline.spec.sampler.common().samples;
-  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : call<PluginError>(place_of(plan.sampler), "", [&] {
-    return plan.sampler->samples_per_epoch(plan.available);
-  });
-  if (plan.samples == 0) throw PluginError("/sampler", "gave an epoch without samples");
-  plan.batch = std::min(plan.samples, static_cast<std::size_t>(train.batch_size));
-  plan.accumulate = static_cast<std::size_t>(train.accumulate);
-  plan.drop_last = train.drop_last;
-  plan.whole_epochs = train.epochs ? static_cast<std::size_t>(*train.epochs) : kUsualEpochs;
-  plan.stop_after = train.steps;
-  plan.seed = pipeline.training.seed;
-  return plan;
-}
-
 // 64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) of all ids, each ended by a zero.
 DataIdentity identity_of(const Dataset& data) {
   std::uint64_t hash = 0xcbf29ce484222325;
@@ -71,6 +51,26 @@ bool link_instead(const fs::path& saved, const fs::path& file) {
 }
 
 }  // namespace
+
+TrainingPlan plan_of(const Pipeline& pipeline) {
+  const auto& train = pipeline.spec.train;
+  constexpr std::size_t kUsualEpochs = 10;
+  TrainingPlan plan;
+  plan.sampler = pipeline.spec.sampler.build(pipeline.context);
+  plan.available = pipeline.training.data->size();
+  const auto& wanted = pipeline.spec.sampler.common().samples;
+  plan.samples = wanted ? static_cast<std::size_t>(*wanted) : call<PluginError>(place_of(plan.sampler), "", [&] {
+    return plan.sampler->samples_per_epoch(plan.available);
+  });
+  if (plan.samples == 0) throw PluginError("/sampler", "gave an epoch without samples");
+  plan.batch = std::min(plan.samples, static_cast<std::size_t>(train.batch_size));
+  plan.accumulate = static_cast<std::size_t>(train.accumulate);
+  plan.drop_last = train.drop_last;
+  plan.whole_epochs = train.epochs ? static_cast<std::size_t>(*train.epochs) : kUsualEpochs;
+  plan.stop_after = train.steps;
+  plan.seed = pipeline.training.seed;
+  return plan;
+}
 
 RunState::RunState(Pipeline& pipeline, const Dataset* validation)
     : plan(plan_of(pipeline)),

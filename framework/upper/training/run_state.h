@@ -23,6 +23,8 @@
 
 namespace sectile {
 
+TrainingPlan plan_of(const Pipeline& pipeline);  // throws PluginError for a sampler that violates its contract
+
 class RunState {
  public:
   // The pipeline must outlive it. validation: the data of evaluations; null if there are none. Throws SpecError.

@@ -63,10 +63,13 @@ class Run {
         validation_(pipeline.spec.data.val ? std::optional(pipeline.source("val")) : std::nullopt),
         state_(pipeline, validation_ ? validation_->data.get() : nullptr) {
     if (options_.deterministic) want_determinism();
-    refuse_without_evaluations();
+    refuse_without_evaluations(pipeline.spec, *state_.schedule);
     if (control.resume_from) {
       resume(*control.resume_from);
     } else {
+      state_.mark();
+      refuse_single_image(pipeline_, state_.plan);
+      state_.rewind();
       folder_.start_anew();
       log_ = std::make_unique<EventLog>(folder_.log());
     }
@@ -188,18 +191,6 @@ class Run {
       }
     }
     return Ending::done;
-  }
-
-  void refuse_without_evaluations() const {
-    if (validation_) return;
-    std::vector<Problem> problems;
-    const auto wants = [&](const char* pointer, bool wanted) {
-      if (wanted) problems.push_back({pointer, "needs evaluations, which need /data/val"});
-    };
-    wants("/schedule", state_.schedule->wants_evaluations());
-    wants("/train/early_stopping", options_.early_stopping.has_value());
-    wants("/train/best_metric", !options_.best_metric.empty());
-    if (!problems.empty()) throw SpecError(std::move(problems));
   }
 
   // At the end of epochs and at the end of the run.
