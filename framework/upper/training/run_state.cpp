@@ -51,11 +51,6 @@ RunState::RunState(Pipeline& pipeline)
       schedule(pipeline.spec.schedule.build(pipeline.context)),
       groups(parameter_groups(pipeline.model->module(), pipeline.spec.optimizer.common())),
       pipeline_(pipeline) {
-  if (groups.empty())
-    throw PluginError("/model", "model \"" + pipeline.spec.model.type() +
-                                    "\" has no parameter that requires a gradient: its constructor must register "
-                                    "parameters and layers (register_parameter, register_module), and not all may be "
-                                    "frozen");
   if (!scales_losses(pipeline)) scaler.scale = 1;
   if (const auto& options = pipeline.spec.train.ema)
     ema.emplace(pipeline.model->module(), options->decay, options->warmup);
