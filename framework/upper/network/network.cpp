@@ -229,10 +229,10 @@ Batch Network::collate(std::vector<Sample> samples, bool for_training) const {
 }
 
 // Whether one image's prediction may be put together from bands, which are decoded one by one: it has the pixels of the
-// file, and is only wanted pixel by pixel.
+// file, and only its labels are wanted (softmax rounds by the position in memory, and scores fill it anyway).
 bool Network::by_bands(const Batch& batch, const Wanted& wanted) const {
   const auto& geometry = batch.truth.front().geometry;
-  return batch.truth.size() == 1 && spec.task == Task::semantic && wanted.named.empty() &&
+  return batch.truth.size() == 1 && spec.task == Task::semantic && wanted.named.empty() && !wanted.scores &&
          geometry.original == batch.sizes.front() && geometry.to_original == cv::Matx44d::eye();
 }
 
@@ -255,7 +255,6 @@ Prediction Network::predict_bands(const Batch& batch, const std::array<std::int6
     const auto part = model->decode(outputs, band, wanted).at(0);
     const int axis = volume ? -3 : -2;
     if (wanted.labels) put_rows(whole.labels, part.labels, axis, first, rows);
-    if (wanted.scores) put_rows(whole.scores, part.scores, axis, first, rows);
   });
   return whole;
 }

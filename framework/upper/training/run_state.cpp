@@ -81,11 +81,6 @@ RunState::RunState(Pipeline& pipeline, const Dataset* validation)
       groups(parameter_groups(pipeline.model->module(), pipeline.spec.optimizer.common())),
       pipeline_(pipeline),
       buffers_(pipeline.model->module().buffers()) {
-  if (groups.empty())
-    throw PluginError("/model", "model \"" + pipeline.spec.model.type() +
-                                    "\" has no parameter that requires a gradient: its constructor must register "
-                                    "parameters and layers (register_parameter, register_module), and not all may be "
-                                    "frozen");
   if (!scales_losses(pipeline)) scaler.scale = 1;
   record.data["train"] = identity_of(*pipeline.training.data);
   if (validation) record.data["val"] = identity_of(*validation);

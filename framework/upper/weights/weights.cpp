@@ -129,6 +129,10 @@ std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Ki
     group.parameters.push_back(item.value());
   }
   refuse_unmatched(module, options, matches);
+  if (groups.empty() && options.groups.empty())
+    throw PluginError("/model",
+                      "has no parameter that requires a gradient: its constructor must register parameters and layers "
+                      "(register_parameter, register_module), and not all may be frozen");
   if (groups.empty()) throw SpecError("/optimizer/groups", "freezes all parameters: there is nothing to train");
   std::vector<ParameterGroup> result;
   for (auto& [key, group] : groups) {
