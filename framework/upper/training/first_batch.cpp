@@ -45,7 +45,7 @@ void refuse_single_image(const Pipeline& pipeline, const TrainingPlan& plan) {
   set_training(pipeline.model->module(), true);
   try {
     pipeline.forward(batch);
-  } catch (const PluginError& error) {
+  } catch (const std::exception& error) {
     const bool all = plan.batch == 1;
     throw SpecError(all ? "/train/batch_size" : "/train/drop_last",
                     std::string(all ? "is 1" : "is false, and the last batch of an epoch has a single image") +
