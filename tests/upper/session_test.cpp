@@ -275,9 +275,10 @@ TEST_CASE("what the transforms cut off has no class in predictions, and does not
     const cv::Mat none = answer.labels == kIgnore;
     CHECK(answer.labels.size() == image().size());
     CHECK(answer.labels.total() - static_cast<std::size_t>(cv::countNonZero(none)) == 16 * 24);
-    cv::Mat sums;
+    cv::Mat sums, seen;
     cv::transform(answer.scores, sums, cv::Mat::ones(1, 5, CV_32F));
-    CHECK(cv::norm(sums, cv::Mat(none == 0) / 255, cv::NORM_INF) < 1e-5);
+    cv::Mat(none == 0).convertTo(seen, CV_32F, 1.0 / 255);
+    CHECK(cv::norm(sums, seen, cv::NORM_INF) < 1e-5);
   }
   // The same pixels count as if the annotation had been cut with the images.
   OpenOptions options;
