@@ -18,9 +18,8 @@ void AllProblems::add(const std::string& pointer, const std::exception_ptr& erro
     problems_.push_back({reason.starts_with(pointer + ":") ? "" : pointer, reason});
   }
   const auto told = [&](const Problem& one) {
-    return std::any_of(
-        problems_.begin(), problems_.begin() + static_cast<std::ptrdiff_t>(before),
-        [&](const Problem& other) { return other.pointer == one.pointer && other.message == one.message; });
+    return std::any_of(problems_.begin(), problems_.begin() + static_cast<std::ptrdiff_t>(before),
+                       [&](const Problem& other) { return other.message == one.message; });
   };
   problems_.erase(std::remove_if(problems_.begin() + static_cast<std::ptrdiff_t>(before), problems_.end(), told),
                   problems_.end());

@@ -82,7 +82,9 @@ void check_samples(Pipeline& pipeline, AllProblems& all) {
   for (const auto& split : splits_without_train(pipeline)) {
     AllProblems reported;  // by check_training
     std::optional<SampleSource> source;
-    if (reported.try_to("", [&] { source = pipeline.source(name_of(split)); })) check(split.pointer, *source, false);
+    if (!reported.try_to("", [&] { source = pipeline.source(name_of(split)); })) continue;
+    source->channels = pipeline.training.channels;  // converted, as evaluation does
+    check(split.pointer, *source, false);
   }
 }
 
