@@ -48,8 +48,8 @@ void tell_notes(const CommonOptions& options, const SpecFile& spec);
 // Prints what was found wrong with plugin folders and files, and which components hide others, unless --quiet.
 void tell_plugins(const CommonOptions& options, const PluginIndex& index);
 
-// Reads and checks the whole spec. Prints notes on plugins, and those of the spec even if it is invalid, since a dropped
-// option may explain the error.
+// Reads and checks the whole spec. Prints notes on plugins, and those of the spec even if it is invalid, since a
+// dropped option may explain the error.
 PipelineSpec read_and_tell(const CommonOptions& options, const PluginIndex& index, const SpecFile& text);
 
 }  // namespace sectile

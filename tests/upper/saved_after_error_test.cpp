@@ -141,7 +141,7 @@ TEST_CASE("a run goes on where its data has moved, through a link, and without t
 
 TEST_CASE("a run does not go on with other classes, channels or samples, wherever the spec names them") {
   const SmallData data;
-  const auto classes = data.scratch.write("classes.json", R"({"classes": ["low", "high"]})");
+  const auto classes = data.scratch.write("classes.json", R"({"classes": [{"name": "low"}, {"name": "high"}]})");
   auto spec = data.spec();
   for (const char* split : {"train", "val"}) {
     spec["data"][split].erase("classes");
@@ -159,9 +159,9 @@ TEST_CASE("a run does not go on with other classes, channels or samples, whereve
     }
     return "accepted";
   };
-  data.scratch.write("classes.json", R"({"classes": ["high", "low"]})");
+  data.scratch.write("classes.json", R"({"classes": [{"name": "high"}, {"name": "low"}]})");
   CHECK(refused(spec).find("/data/train has other classes than those of " + last.string()) == 0);
-  data.scratch.write("classes.json", R"({"classes": ["low", "high"]})");
+  data.scratch.write("classes.json", R"({"classes": [{"name": "low"}, {"name": "high"}]})");
   CHECK(refused(spec) == "accepted");
 
   auto grey = spec;

@@ -282,6 +282,7 @@ TEST_CASE("what the transforms cut off has no class in predictions, and does not
   }
   // The same pixels count as if the annotation had been cut with the images.
   OpenOptions options;
+  options.split = "val";
   options.plugin_path = {kPlugins};
   const auto ignore = [](const std::string&) {};
   const auto original = open_network(file, options, ignore);

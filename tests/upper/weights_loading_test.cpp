@@ -142,7 +142,7 @@ TEST_CASE("of a checkpoint with a moving average, that is taken, which its metri
 TEST_CASE("a file in which no name matches is refused, strict or not") {
   Start start({{"a.weight", at::ones({2})}, {"b.weight", at::ones({2})}});
   const std::string message =
-      "/model: FILE: has no weights for model \"toy\"\n"
+      "/model/weights: FILE: has no weights for model \"toy\"\n"
       "  missing in the file (8): backbone.blocks.0.attn.k.weight, backbone.blocks.0.attn.q.weight, "
       "backbone.blocks.0.attn.v.weight and 5 more\n"
       "  unknown to the network (2): a.weight (the network has head.weight), b.weight\n"
@@ -156,7 +156,7 @@ TEST_CASE("a missing name is refused, and noted where the spec allows it") {
   weights.erase("backbone.stem.weight");
   Start start(weights);
   CHECK(start.refusal_by_model() ==
-        "/model: FILE: does not fit model \"toy\"\n"
+        "/model/weights: FILE: does not fit model \"toy\"\n"
         "  missing in the file (1): backbone.stem.weight\n"
         "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
   start.model(kLax);
@@ -169,7 +169,7 @@ TEST_CASE("an unexpected name is refused, and noted where the spec allows it") {
   weights["extra.weight"] = at::ones({1});
   Start start(weights);
   CHECK(start.refusal_by_model() ==
-        "/model: FILE: does not fit model \"toy\"\n"
+        "/model/weights: FILE: does not fit model \"toy\"\n"
         "  unknown to the network (1): extra.weight\n"
         "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
   start.model(kLax);
@@ -181,7 +181,7 @@ TEST_CASE("a name that is spelled otherwise is told with the one that is meant")
   move(weights, "backbone.stem.weight", "backbone.steam.weight");
   Start start(weights);
   CHECK(start.refusal_by_model() ==
-        "/model: FILE: does not fit model \"toy\"\n"
+        "/model/weights: FILE: does not fit model \"toy\"\n"
         "  missing in the file (1): backbone.stem.weight (the file has backbone.steam.weight)\n"
         "  unknown to the network (1): backbone.steam.weight (the network has backbone.stem.weight)\n"
         "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
@@ -192,7 +192,7 @@ TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
   weights["backbone.blocks.1.attn.q.weight"] = at::ones({2, 5});
   Start start(weights);
   const std::string message =
-      "/model: FILE: does not fit model \"toy\"\n"
+      "/model/weights: FILE: does not fit model \"toy\"\n"
       "  of another shape or type (1): backbone.blocks.1.attn.q.weight is [2, 5] in the file and [2, 2] in the "
       "network\n"
       "use the model options that the file was made with";
@@ -207,7 +207,7 @@ TEST_CASE("a wrong shape is refused, strict or not, and nothing is written") {
 TEST_CASE("a backbone's file is told with the backbone's place and names") {
   Start start({{"steem.weight", at::ones({2, 3, 1, 1})}});
   CHECK(start.refusal([&] { start.backbone(); }) ==
-        "/model/backbone: FILE: has no weights for backbone \"toy_attention\"\n"
+        "/model/backbone/weights: FILE: has no weights for backbone \"toy_attention\"\n"
         "  missing in the file (7): blocks.0.attn.k.weight, blocks.0.attn.q.weight, blocks.0.attn.v.weight and 4 more\n"
         "  unknown to the network (1): steem.weight (the network has stem.weight)\n"
         "is it a file of a different network?");

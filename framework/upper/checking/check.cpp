@@ -40,13 +40,13 @@ void check_other_data(Pipeline& pipeline, AllProblems& all) {
 
 void check_first_batch(Pipeline& pipeline) {
   RunState state(pipeline, nullptr);
+  refuse_single_image(pipeline, state.plan);
   set_training(pipeline.model->module(), true);
   std::vector<Sample> samples;
   for (std::size_t i = 0; i < state.plan.size(0); ++i)
     samples.push_back(pipeline.prepare(state.plan.occasion(0, i)).sample);
   const auto batch = pipeline.placed(pipeline.collate(std::move(samples), /*training=*/true));
   pipeline.loss(first_outputs(pipeline, batch), batch);
-  refuse_single_image(pipeline, state.plan);
 }
 
 }  // namespace

@@ -87,10 +87,15 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
     const auto name = kind + " \"" + component.name + "\"";
     const auto load = [&](torch::nn::Module& module, const auto& options) {
       if (!load_weights_files || options.weights.empty()) return;
-      all.try_to(kind == Kind<Model>::name ? "/model/weights" : "/model/backbone/weights", [&] {
-        const auto [state, averaged] = load_weights(options.weights);
-        notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
-                        (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
+      const std::string pointer = kind == Kind<Model>::name ? "/model/weights" : "/model/backbone/weights";
+      all.try_to(pointer, [&] {
+        try {
+          const auto [state, averaged] = load_weights(options.weights);
+          notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
+                          (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
+        } catch (const DataError& error) {
+          throw DataError(pointer, error.what());
+        }
       });
     };
     if (kind == Kind<Model>::name)
@@ -229,7 +234,7 @@ Batch Network::collate(std::vector<Sample> samples, bool for_training) const {
 }
 
 // Whether one image's prediction may be put together from bands, which are decoded one by one: it has the pixels of the
-// file, and only its labels are wanted (softmax rounds by the position in memory, and scores fill it anyway).
+// file, and only its labels are requested (softmax rounds by the position in memory, and scores fill it anyway).
 bool Network::by_bands(const Batch& batch, const Wanted& wanted) const {
   const auto& geometry = batch.truth.front().geometry;
   return batch.truth.size() == 1 && spec.task == Task::semantic && wanted.named.empty() && !wanted.scores &&

@@ -72,7 +72,7 @@ void move_file(const fs::path& from, const fs::path& to) {
 }
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& reason) {
-  throw DataError(folder, reason + "; choose another folder with --output DIR");
+  throw DataError(folder, reason + "; choose another folder");
 }
 
 bool same_file(int descriptor, const fs::path& file) {
