@@ -27,7 +27,10 @@ inline void write_small_images(const std::filesystem::path& folder, int count, i
 }
 
 inline Json small_images(const std::filesystem::path& folder) {
-  return {{"type", "image_folder"}, {"root", folder.string()}, {"masks", "masks"}, {"classes", {{{"name", "low"}}, {{"name", "high"}}}}};
+  return {{"type", "image_folder"},
+          {"root", folder.string()},
+          {"masks", "masks"},
+          {"classes", {{{"name", "low"}}, {{"name", "high"}}}}};
 }
 
 // A run of six steps and three evaluations that saves in every step; everything that a run stores has a part in it.
