@@ -47,12 +47,14 @@ std::string quoted(const std::string& text) {
   for (std::string_view rest = text; !rest.empty();) {
     const auto bytes = character_bytes(rest);
     const char c = rest.front();
-    if (bytes == 0)
+    if (bytes == 0) {
       escaped("\\\\x%02x", c);
-    else if (static_cast<unsigned char>(c) < 0x20)
+    } else if (static_cast<unsigned char>(c) < 0x20) {
       escaped("\\u%04x", c);
-    else
-      json += (c == '"' || c == '\\' ? "\\" : "") + std::string(rest.substr(0, bytes));
+    } else {
+      if (c == '"' || c == '\\') json += '\\';
+      json += rest.substr(0, bytes);
+    }
     rest.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
   return json + "\"";
