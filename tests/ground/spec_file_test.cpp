@@ -56,7 +56,10 @@ TEST_CASE("what is not valid JSON is told with file, line, column and what to do
 }
 
 TEST_CASE("a change is no deeper than a spec") {
-  const auto problems = problems_of("{}", {test::repeated("/a", 200'000) + "=1", "/b=" + std::string(200'000, '[')});
+  std::string deep_pointer = test::repeated("/a", 200'000), deep_value = "/b=";
+  deep_pointer += "=1";
+  deep_value.append(200'000, '[');
+  const auto problems = problems_of("{}", {deep_pointer, deep_value});
   REQUIRE(problems.size() == 2);
   CHECK(problems[0] == ": a change names a value that is more than 100 deep");
   CHECK(problems[1].find("/b: ") == 0);

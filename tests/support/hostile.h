@@ -75,10 +75,16 @@ inline ZipRecord deflated_record(const std::string& name, std::uint32_t copies) 
 }
 
 // Parts of pickles, in protocol 2.
-inline std::string text_value(const std::string& text) { return "X" + little_endian(text.size(), 4) + text; }
-inline std::string small_integer(int number) { return "J" + little_endian(static_cast<std::uint32_t>(number), 4); }
-inline std::string put_memo(std::size_t key) { return "r" + little_endian(key, 4); }
-inline std::string get_memo(std::size_t key) { return "j" + little_endian(key, 4); }
+inline std::string opcode(char code, std::string argument) {
+  argument.insert(argument.begin(), code);
+  return argument;
+}
+inline std::string text_value(const std::string& text) { return opcode('X', little_endian(text.size(), 4)) + text; }
+inline std::string small_integer(int number) {
+  return opcode('J', little_endian(static_cast<std::uint32_t>(number), 4));
+}
+inline std::string put_memo(std::size_t key) { return opcode('r', little_endian(key, 4)); }
+inline std::string get_memo(std::size_t key) { return opcode('j', little_endian(key, 4)); }
 // Of storage "0", which holds `count` floats.
 inline std::string storage_value(int count) {
   return "(" + text_value("storage") + "ctorch\nFloatStorage\n" + text_value("0") + text_value("cpu") +
