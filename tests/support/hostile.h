@@ -79,7 +79,11 @@ inline std::string opcode(char code, std::string argument) {
   argument.insert(argument.begin(), code);
   return argument;
 }
-inline std::string text_value(const std::string& text) { return opcode('X', little_endian(text.size(), 4)) + text; }
+inline std::string text_value(const std::string& text) {
+  auto value = opcode('X', little_endian(text.size(), 4));
+  value += text;
+  return value;
+}
 inline std::string small_integer(int number) {
   return opcode('J', little_endian(static_cast<std::uint32_t>(number), 4));
 }
@@ -110,8 +114,9 @@ inline std::map<std::string, std::string> hostile_files() {
                 small_integer(kLong) + "tQ";
   }
   const auto tensor = tensor_value(storage_value(1), "", "");
-  const auto shared_tensor =
-      "ctorch._utils\n_rebuild_tensor_v2\nq\1(" + storage_value(1) + "K" + std::string("\0))\x89}tq\2", 8) + "R";
+  std::string shared_tensor = "ctorch._utils\n_rebuild_tensor_v2\nq\1(";
+  shared_tensor += storage_value(1);
+  shared_tensor += std::string("K\0))\x89}tq\2R", 10);
   return {
       {"nested tuples", torch_file("N" + std::string(kMany, '\x85'))},
       {"nested dicts", torch_file(repeated("}(K\1", kDeep) + "N" + std::string(kDeep, 'u'))},
