@@ -116,7 +116,7 @@ TEST_CASE("a folder that cannot be made is refused before training") {
   const auto ended = sectile_program("train " + run().spec.string() + " -o " + (run().spec / "below_a_file").string());
   CHECK(ended.code == 2);
   CHECK(ended.says("cannot be made"));
-  CHECK(ended.says("--output DIR"));
+  CHECK(ended.says("choose another folder"));
 }
 
 TEST_CASE("a folder that may not be written to or looked into is refused by name, with a way out") {
