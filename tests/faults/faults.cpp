@@ -118,21 +118,12 @@ int open(const char* path, int flags, ...) {
   FAULT_AT((flags & O_ACCMODE) != O_RDONLY && is_inside(path), -1)
   return next<int (*)(const char*, int, ...)>("open")(path, flags, mode);
 }
-int open64(const char* path, int flags, ...) {
-  mode_t mode = 0;
-  if (flags & O_CREAT) {
-    va_list more;
-    va_start(more, flags);
-    mode = va_arg(more, mode_t);
-    va_end(more);
-  }
-  return open(path, flags, mode);
-}
+int open64(const char* path, int flags, ...) __attribute__((alias("open")));
 std::FILE* fopen(const char* path, const char* how) {
   FAULT_AT(strpbrk(how, "wa+") && is_inside(path), nullptr)
   return next<std::FILE* (*)(const char*, const char*)>("fopen")(path, how);
 }
-std::FILE* fopen64(const char* path, const char* how) { return fopen(path, how); }
+std::FILE* fopen64(const char* path, const char* how) __attribute__((alias("fopen")));
 size_t fwrite(const void* data, size_t size, size_t count, std::FILE* file) {
   static std::atomic<int> calls{0};
   // A checkpoint is written in hundreds of small parts: only some are points, so that the others are tried as often.

@@ -8,6 +8,7 @@
 #include <opencv2/core.hpp>
 
 #include "ground/spec/json_text.h"
+#include "support/scratch.h"
 
 namespace sectile::test {
 
@@ -47,5 +48,19 @@ inline Json small_run(const std::filesystem::path& train, const std::filesystem:
   spec["data"] = {{"train", small_images(train)}, {"val", small_images(val)}};
   return spec;
 }
+
+// Eight images to train on and two to evaluate, in folders "train" and "val", and specs of runs on them.
+struct SmallData {
+  Scratch scratch;
+  SmallData() {
+    write_small_images(scratch / "train", 8, 1);
+    write_small_images(scratch / "val", 2, 2);
+  }
+  Json spec(const std::string& changes = "{}") const {
+    auto json = small_run(scratch / "train", scratch / "val");
+    json.merge_patch(Json::parse(changes));
+    return json;
+  }
+};
 
 }  // namespace sectile::test

@@ -12,19 +12,9 @@ namespace test = sectile::test;
 
 namespace {
 
-struct CheckedData {
-  test::Scratch scratch;
-  CheckedData() {
-    test::write_small_images(scratch / "train", 8, 1);
-    test::write_small_images(scratch / "val", 2, 2);
-  }
+struct CheckedData : test::SmallData {
   test::Ran run(const std::string& command, const Json& spec, const std::string& options = "") const {
     return test::sectile(command + " " + scratch.write("spec.json", spec.dump()).string() + " " + options);
-  }
-  Json spec(const std::string& changes = "{}") const {
-    auto json = test::small_run(scratch / "train", scratch / "val");
-    json.merge_patch(Json::parse(changes));
-    return json;
   }
 };
 

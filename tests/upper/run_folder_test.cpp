@@ -131,6 +131,40 @@ TEST_CASE("a run that was killed while it replaced another, and had saved nothin
   CHECK(contents_of(folder) == before);
 }
 
+TEST_CASE("a replacement that was killed in its first save, between step-*.pth and last.pth, leaves nothing behind") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  train_small(folder);
+  const auto before = contents_of(folder);
+  const pid_t child = fork();
+  if (child == 0) {
+    RunFolder killed(folder);
+    killed.start_anew();
+    std::ofstream(killed.log()) << "{}\n";
+    std::ofstream(killed.save_of(1)) << "of the replacement";
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  { const RunFolder again(folder); }
+  CHECK(contents_of(folder) == before);
+}
+
+TEST_CASE("a run that was killed while its files were moved is whole again, with a last.pth and without") {
+  for (const bool without_last : {false, true}) {
+    CAPTURE(without_last);
+    const test::Scratch scratch;
+    const auto folder = scratch / "run";
+    train_small(folder);
+    if (without_last) fs::remove(folder / "last.pth");
+    const auto before = contents_of(folder);
+    fs::create_directories(folder / ".moved-run");
+    fs::rename(folder / "best.pth", folder / ".moved-run/best.pth");
+    { const RunFolder again(folder); }
+    CHECK(contents_of(folder) == before);
+  }
+}
+
 TEST_CASE("two processes do not train in one folder, and a lock ends with its owner") {
   const test::Scratch scratch;
   {

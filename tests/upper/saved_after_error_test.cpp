@@ -14,18 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Eight images to train on and two to evaluate, and runs on them.
-struct SmallData {
-  test::Scratch scratch;
-  SmallData() {
-    test::write_small_images(scratch / "train", 8, 1);
-    test::write_small_images(scratch / "val", 2, 2);
-  }
-  Json spec(const std::string& changes = "{}") const {
-    auto json = test::small_run(scratch / "train", scratch / "val");
-    json.merge_patch(Json::parse(changes));
-    return json;
-  }
+struct TrainedData : test::SmallData {
   TrainResult train(const std::string& name, const Json& json, const TrainListener& listener = {},
                     bool resumes = false) const {
     SpecFile file;
@@ -59,7 +48,7 @@ const char* const kRarely = R"({"train": {"workers": 0, "save_every": 0, "valida
 TEST_CASE(
     "a damaged training image loses no step, also in the middle of an accumulated one, and the run goes on to the same "
     "bits") {
-  const SmallData data;
+  const TrainedData data;
   const auto spec = data.spec(kRarely);
   data.train("unbroken", spec);
   int between = 0;
@@ -84,7 +73,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a damaged validation image loses no step, and is evaluated once it is mended") {
-  const SmallData data;
+  const TrainedData data;
   const auto spec = data.spec(kRarely);
   data.train("unbroken", spec);
   const Damage damage(data.scratch / "val/images/1.png");
@@ -99,7 +88,7 @@ TEST_CASE("a damaged validation image loses no step, and is evaluated once it is
 }
 
 TEST_CASE("an error of a listener at the end of an epoch saves the step, whose evaluation is still due") {
-  const SmallData data;
+  const TrainedData data;
   const auto spec = data.spec(kRarely);
   data.train("unbroken", spec);
   TrainListener listener;
@@ -113,14 +102,14 @@ TEST_CASE("an error of a listener at the end of an epoch saves the step, whose e
 }
 
 TEST_CASE("after a loss that is not finite, the last good save stays") {
-  const SmallData data;
+  const TrainedData data;
   auto spec = data.spec(R"({"optimizer": {"lr": 1e30}, "train": {"save_every": 1, "keep": 0, "workers": 0}})");
   CHECK_THROWS_WITH_AS(data.train("run", spec), doctest::Contains("last.pth is of step 1"), std::runtime_error);
   CHECK(load_checkpoint(data.scratch / "run/last.pth").step == 1);
 }
 
 TEST_CASE("a run goes on where its data has moved, through a link, and without the weights it started from") {
-  const SmallData data;
+  const TrainedData data;
   data.train("first", data.spec());
   const auto weights = data.scratch / "first/best.pth";
   auto spec = data.spec(Json{{"model", {{"weights", weights.string()}}}}.dump());
@@ -140,7 +129,7 @@ TEST_CASE("a run goes on where its data has moved, through a link, and without t
 }
 
 TEST_CASE("a run does not go on with other classes, channels or samples, wherever the spec names them") {
-  const SmallData data;
+  const TrainedData data;
   const auto classes = data.scratch.write("classes.json", R"({"classes": [{"name": "low"}, {"name": "high"}]})");
   auto spec = data.spec();
   for (const char* split : {"train", "val"}) {

@@ -139,29 +139,28 @@ RunFolder::RunFolder(const fs::path& folder) : folder_(folder) {
   if (failed) refuse(folder_, "cannot be made: " + failed.message());
   lock_ = std::make_unique<Lock>(folder_, notes_);
   remove_all_of(files_in(folder_, is_unfinished));
+  if (fs::exists(in_transit(), failed)) move_back();
+  if (!fs::exists(aside(), failed)) return;
   if (fs::exists(last(), failed)) {
-    remove_all_of(files_in(aside(), is_of_run));
-    fs::remove(aside(), failed);
-  } else if (fs::exists(aside(), failed)) {
-    put_back();
-    notes_.push_back(folder_.string() +
-                     ": the run that was being replaced is back, because its replacement had saved nothing");
+    drop_replaced();
+    return;
   }
+  put_back();
+  notes_.push_back(folder_.string() +
+                   ": the run that was being replaced is back, because its replacement had saved nothing");
 }
 
 RunFolder::RunFolder(RunFolder&&) noexcept = default;
 
 RunFolder::~RunFolder() {
   if (!lock_) return;
-  if (anew_) {
-    remove_all_of({log(), spec()});
-    try {
-      put_back();
-    } catch (const DataError&) {  // the rest stays aside, until the folder is opened again
-    }
+  std::error_code ignored;
+  try {
+    if (anew_) put_back();
+    if (fs::exists(in_transit(), ignored)) move_back();
+  } catch (const DataError&) {  // the rest comes back when the folder is opened again
   }
   lock_.reset();
-  std::error_code ignored;
   if (made_) fs::remove(folder_, ignored);  // if nothing was written to it
 }
 
@@ -194,31 +193,37 @@ std::optional<fs::path> RunFolder::latest_save() const {
   return steps.empty() ? std::nullopt : std::optional(save_of(steps.back()));
 }
 
-// last.pth goes first and comes back last: while it is missing, the files that are aside are the run.
+// Files in transit are the folder's own, whichever way they were going; those aside are all of the earlier run.
 void RunFolder::start_anew() {
   std::error_code unknown;
   if (!has_run()) {
     if (fs::exists(spec(), unknown)) refuse(spec(), "is not of a run, and a run would replace it");
     return;
   }
-  fs::create_directory(aside(), unknown);
+  fs::create_directory(in_transit(), unknown);
   if (unknown) refuse(folder_, "cannot be written to: " + unknown.message());
+  for (const auto& file : files()) move_file(file, in_transit() / file.filename());
+  move_file(in_transit(), aside());
   anew_ = true;
-  auto all = files();
-  std::stable_partition(all.begin(), all.end(), [&](const fs::path& file) { return file == last(); });
-  for (const auto& file : all) move_file(file, aside() / file.filename());
 }
 
 void RunFolder::put_back() {
-  auto all = files_in(aside(), is_of_run);
-  std::stable_partition(all.begin(), all.end(), [](const fs::path& file) { return file.filename() != "last.pth"; });
-  for (const auto& file : all) move_file(file, folder_ / file.filename());
+  remove_all_of(files());  // of the replacement, which never had a last.pth
+  move_file(aside(), in_transit());
+  move_back();
+}
+
+void RunFolder::move_back() {
+  for (const auto& file : files_in(in_transit(), is_of_run)) move_file(file, folder_ / file.filename());
   std::error_code ignored;
-  fs::remove(aside(), ignored);
+  fs::remove(in_transit(), ignored);
 }
 
 void RunFolder::saved() {
-  if (!std::exchange(anew_, false)) return;
+  if (std::exchange(anew_, false)) drop_replaced();
+}
+
+void RunFolder::drop_replaced() {
   remove_all_of(files_in(aside(), is_of_run));
   std::error_code ignored;
   fs::remove(aside(), ignored);

@@ -48,7 +48,10 @@ class RunFolder {
  private:
   std::vector<std::filesystem::path> files() const;
   std::filesystem::path aside() const { return folder_ / ".replaced-run"; }
+  std::filesystem::path in_transit() const { return folder_ / ".moved-run"; }
   void put_back();
+  void move_back();
+  void drop_replaced();
 
   class Lock;
   std::filesystem::path folder_;
