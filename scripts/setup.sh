@@ -4,6 +4,7 @@
 #
 #   LibTorch_ROOT=DIR   use the LibTorch there: a `torch` folder, its site-packages, a virtual environment
 #   SECTILE_CUDA=1      install the wheel with all its CUDA libraries, for GPUs: 5 GB instead of 1.3
+#   SECTILE_FUZZ=1      also install clang with libFuzzer
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -16,6 +17,7 @@ packages=(
   libopencv-core-dev libopencv-imgproc-dev libboost-dev libboost-program-options-dev
   nlohmann-json3-dev libspng-dev libjpeg-dev libtiff-dev libwebp-dev doctest-dev
 )
+[[ ${SECTILE_FUZZ:-0} != 1 ]] || packages+=(clang libclang-rt-dev)
 
 make_deps_folder() {
   mkdir -p .deps 2>/dev/null || true

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All checks that a change must pass. scripts/test.sh [PRESET [CMAKE_ARGUMENT]…]; PRESET: release, dev, asan, tsan, cuda.
+# All checks that a change must pass. scripts/test.sh [PRESET [CMAKE_ARGUMENT]…]; PRESET: release, dev, asan, asan-ground, tsan, fuzz, cuda.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
@@ -9,6 +9,7 @@ shift $(($# ? 1 : 0))
 grep -q "\"configurePreset\": \"$preset\"" CMakePresets.json ||
   fail "there is no preset \"$preset\" in CMakePresets.json; what there is:" "cmake --list-presets"
 [[ $preset != cuda ]] || export SECTILE_CUDA=1
+[[ $preset != fuzz ]] || export SECTILE_FUZZ=1
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(compilers_at_once)}
 
 # Version 14, as in Debian 12: other versions format some code differently.

@@ -40,7 +40,7 @@ std::shared_ptr<Interface> make(const std::string& json, const BuildContext& con
     void declare(Options& options) { options.add("part", &part, "The component.").required(); }
   } holder;
   SpecFile file;
-  file.json = {{"part", Json::parse(json)}};
+  file.json["part"] = Json::parse(json);
   SpecReader{plugins(), file}.read(&holder, kValueType<Holder>);
   return holder.part.build(context);
 }

@@ -38,7 +38,7 @@ inline std::string zip_of(const std::vector<ZipRecord>& records) {
                         little_endian(packed, 4) + little_endian(record.unpacked.value_or(packed), 4) +
                         little_endian(record.name.size(), 2) + little_endian(0, 2);
     if (!record.again) file += "PK\3\4" + little_endian(20, 2) + common + record.name + record.bytes;
-    directory += "PK\1\2" + little_endian(20, 2) + little_endian(20, 2) + common + little_endian(0, 10) +
+    directory += "PK\1\2" + little_endian(20, 2) + little_endian(20, 2) + common + std::string(10, '\0') +
                  little_endian(offset, 4) + record.name;
   }
   const auto start = file.size();

@@ -125,7 +125,7 @@ void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
   std::vector<float> buffers[2];  // two rows of `from`, blended along x
   int held[2] = {-1, -1};
   for (auto& buffer : buffers) buffer.resize(static_cast<std::size_t>(to.cols * channels));
-  const auto row = [&](int y, int other) {  // never in the buffer of `other`
+  const auto row = [&, begin = begin, end = end](int y, int other) {  // never in the buffer of `other`
     for (int i = 0; i < 2; ++i)
       if (held[i] == y) return i;
     const int i = held[0] == other ? 1 : 0;

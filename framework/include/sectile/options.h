@@ -224,7 +224,9 @@ struct Container<std::optional<T>> {
   using Element = T;
   static void clear(void* v) { static_cast<std::optional<T>*>(v)->reset(); }
   static void* insert(void* v, std::size_t, const std::string&) {
-    return &static_cast<std::optional<T>*>(v)->emplace();
+    auto& held = *static_cast<std::optional<T>*>(v);
+    held = T();  // to clang, a class with default values inside another one does not look constructible for emplace()
+    return &*held;
   }
   template <class F>
   static void each(void* v, F use) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
 
 namespace sectile {
 namespace {
