@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <iostream>
 
+#include "../framework/ground/file_notes.h"
+
 namespace sectile {
 namespace {
 
@@ -40,6 +42,10 @@ void Progress::say(const std::string& line) {
   if (quiet_) return;
   clear();
   std::cout << line << std::endl;
+}
+
+void Progress::tell_file_notes() {
+  for (const auto& note : take_file_notes()) say("note: " + note);
 }
 
 std::string duration(double seconds) {

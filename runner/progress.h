@@ -18,6 +18,7 @@ class Progress {
             bool last = false);       // replaces the current line; in a pipe every ten seconds, and the last one
   void clear();                       // before other output
   void say(const std::string& line);  // stays
+  void tell_file_notes();             // those since the last call
 
  private:
   const bool quiet_;

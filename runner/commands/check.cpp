@@ -1,5 +1,6 @@
 #include <iostream>
 
+#include "../../framework/ground/file_notes.h"
 #include "../../framework/ground/spec/pipeline_spec.h"
 #include "../../framework/ground/spec/spec_text.h"
 #include "../../framework/upper/checking/check.h"
@@ -28,7 +29,8 @@ void check(int count, char** words) {
   check_training(pipeline, all);
   if (line.given.count("data")) check_samples(pipeline, all);
   if (!line.common.quiet)
-    for (const auto& note : pipeline.notes) std::cerr << "note: " << note << "\n";
+    for (const auto& notes : {pipeline.notes, take_file_notes()})
+      for (const auto& note : notes) std::cerr << "note: " << note << "\n";
   if (!all.none()) throw SpecError(all.problems());
   if (!line.common.quiet) std::cout << line.operands[0] << ": all checks passed\n";
 }

@@ -65,6 +65,7 @@ void evaluate(int count, char** words) {
   const auto evaluation = evaluate(
       *trained.ensemble, source,
       [&](std::size_t done, std::size_t all) {
+        progress.tell_file_notes();
         progress.show("evaluating " + std::to_string(done) + "/" + std::to_string(all));
       },
       observers);

@@ -98,6 +98,7 @@ void predict(int count, char** words) {
   const auto bad = predict(*trained.ensemble, sources, request.options, [&](const PredictedImage& image) {
     cut_off += image.cut_off;
     write(image, folder / images[image.index].name, request, trained.labels());
+    progress.tell_file_notes();
     progress.show("predicted " + std::to_string(++done) + "/" + std::to_string(images.size()));
   });
   progress.clear();

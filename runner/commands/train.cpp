@@ -127,8 +127,13 @@ void train(int count, char** words) {
                std::to_string(pipeline.context.classes()) + " classes, into " + folder.string() +
                (resume_from ? ", resuming from " + resume_from->filename().string() : ""));
   TrainListener listener;
-  listener.stepped = [&](const StepReport& report) { progress.show(step_line(report), report.step == report.steps); };
+  listener.noted = [&](const std::string& note) { progress.say("note: " + note); };
+  listener.stepped = [&](const StepReport& report) {
+    progress.tell_file_notes();
+    progress.show(step_line(report), report.step == report.steps);
+  };
   listener.evaluating = [&](std::size_t done, std::size_t all) {
+    progress.tell_file_notes();
     if (done < all) progress.show("evaluating " + std::to_string(done) + "/" + std::to_string(all));
   };
   listener.evaluated = [&](const EvaluationReport& report) {

@@ -446,10 +446,16 @@ TEST_CASE("a fourth channel is kept for a network that was trained with it, alph
   const auto ended = sectile_program("predict " + in_quotes(folder / "run/last.pth") + in_quotes(folder / "images") +
                                      "-o " + in_quotes(folder / "out"));
   CHECK_MESSAGE(ended.code == 0, ended.text);
+  fs::create_directories(folder / "later");
+  fs::copy_file(folder / "images/a.tif", folder / "later/a.tif");
   const auto without = sectile_program("train " + in_quotes(folder / "spec.json") +
-                                       "--overwrite --set /data/train/dataset/channels=null");
-  CHECK_MESSAGE(without.says("note: "), without.text);
-  CHECK_MESSAGE(without.says("images/a.tif: channel 4 is declared as alpha and left out"), without.text);
+                                       "--overwrite --set /data/train/dataset/channels=null --set '/data/val={" +
+                                       R"("type": "image_folder", "root": ".", "images": "later", "masks": "masks",
+                                          "classes": [{"name": "a"}, {"name": "b"}]}')");
+  for (const std::string images : {"images", "later"}) {
+    const auto file = (folder / images / "a.tif").string();
+    CHECK_MESSAGE(without.says("note: " + file + ": channel 4 is declared as alpha and left out"), without.text);
+  }
 }
 
 TEST_CASE("hidden files are no inputs, other formats are counted, and what is no file or no numbers is skipped") {
@@ -458,6 +464,9 @@ TEST_CASE("hidden files are no inputs, other formats are counted, and what is no
   image("odd/._b.png", 20, 20);
   image("odd/b.png", 20, 20);
   std::ofstream(in / "notes.txt") << "no image";
+  auto jpeg = test::contents(SECTILE_SOURCE_DIR "/tests/ground/formats/ycbcr_420.jpg");
+  jpeg.resize(jpeg.size() - 2);
+  std::ofstream(in / "cut.jpg") << jpeg;
   write_tiff(in / "nan.tif", cv::Mat(20, 20, CV_32FC3, cv::Scalar::all(std::nan(""))));
   fs::create_symlink("circle.png", in / "circle.png");
   REQUIRE(mkfifo((in / "pipe.png").c_str(), 0600) == 0);
@@ -466,11 +475,12 @@ TEST_CASE("hidden files are no inputs, other formats are counted, and what is no
   CAPTURE(ended.text);
   CHECK(ended.code == 0);
   CHECK(ended.says("odd: files of formats that cannot be read are left out: 1 of \".txt\""));
-  CHECK(ended.says("3 of 4 images could not be read"));
+  CHECK(ended.says("3 of 5 images could not be read"));
+  CHECK(ended.says("note: " + (in / "cut.jpg").string() + ": has no end marker"));
   CHECK(ended.says("circle.png: cannot be opened: Too many levels of symbolic links"));
   CHECK(ended.says("nan.tif: pixel (0, 0) is nan"));
   CHECK(ended.says("pipe.png: is not a regular file"));
-  CHECK(names_in(out) == Names{"b.png"});
+  CHECK(names_in(out) == Names{"b.png", "cut.png"});
 }
 
 TEST_CASE("names that are not UTF-8 are trained on, evaluated, predicted and reported") {

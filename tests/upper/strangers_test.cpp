@@ -162,6 +162,8 @@ TEST_CASE("the program opens a stranger's checkpoint without a crash, in little 
   const std::map<std::string, fs::path> files{
       {"nested tuples", run.folder.write("tuples.pth", hostile.at("nested tuples"))},
       {"many lists", run.folder.write("lists.pth", hostile.at("many lists"))},
+      {"many memo entries", run.folder.write("memo.pth", hostile.at("many memo entries"))},
+      {"a deflated pickle", run.folder.write("deflated.pth", hostile.at("a deflated pickle"))},
       {"a deep spec", run.with_spec(opening + std::string(kDeep, '[') + std::string(kDeep, ']') + R"(, "train": {}})")},
       {"a spec of many values",
        run.with_spec(opening + "[" + test::repeated("{},", 3'000'000) + "0]" + R"(, "train": {}})")},

@@ -13,6 +13,7 @@
 
 #include <sectile/error.h>
 
+#include "../file_notes.h"
 #include "image_format.h"
 #include "pixel_layout.h"
 
@@ -45,6 +46,7 @@ struct Decoder {
   std::uint64_t blocks = 0;  // of all components
   bool unsupported = false;  // not damaged
   bool ended = false;        // the file, before its end marker
+  bool stray = false;        // bytes were skipped before a marker
   char message[JMSG_LENGTH_MAX] = {};
   JOCTET buffer[kBuffer];
 };
@@ -66,11 +68,12 @@ Decoder& decoder_of(j_common_ptr jpeg) { return *static_cast<Decoder*>(jpeg->cli
 void on_message(j_common_ptr jpeg, int level) {
   if (level >= 0) return;
   const auto& error = *jpeg->err;
-  const bool harmless =
-      error.msg_code == JWRN_JFIF_MAJOR || error.msg_code == JWRN_ADOBE_XFORM ||
-      error.msg_code == JWRN_NOT_SEQUENTIAL ||
-      (error.msg_code == JWRN_EXTRANEOUS_DATA && (error.msg_parm.i[0] <= kPadding || !is_restart(error.msg_parm.i[1])));
+  const bool skipped = error.msg_code == JWRN_EXTRANEOUS_DATA, padding = skipped && error.msg_parm.i[0] <= kPadding;
+  const bool harmless = error.msg_code == JWRN_JFIF_MAJOR || error.msg_code == JWRN_ADOBE_XFORM ||
+                        error.msg_code == JWRN_NOT_SEQUENTIAL || padding ||
+                        (skipped && !is_restart(error.msg_parm.i[1]));
   if (!harmless) give_up(jpeg);
+  if (skipped && !padding) decoder_of(jpeg).stray = true;
 }
 
 // Behind the file, an end marker is read: if pixels are missing, the decoder finds it before it has them all.
@@ -200,6 +203,8 @@ DecodedImage decode(const ImageFile& file, int page) {
   decoder->jpeg.out_color_space = cmyk ? JCS_CMYK : header.info.channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   cv::Mat pixels(header.info.size, CV_8UC(cmyk ? 4 : header.info.channels));
   if (!read_rows(*decoder, pixels.data, pixels.step[0])) refuse(*decoder);
+  if (decoder->ended) note_file(file.path(), "has no end marker, although all its pixels are there; was it cut short?");
+  if (decoder->stray) note_file(file.path(), "has bytes that belong to none of its parts; they are skipped");
   DecodedImage decoded;
   decoded.orientation = header.orientation;
   // Adobe's convention, 255 for no ink, which Pillow and OpenCV also assume.

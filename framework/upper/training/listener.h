@@ -42,6 +42,8 @@ struct BadSampleReport {
 
 // All are called from the training thread. An exception from a listener ends the training.
 struct TrainListener {
+  // Before the first step: what the user should know about the data of evaluations.
+  std::function<void(const std::string&)> noted = [](const std::string&) {};
   std::function<void(const StepReport&)> stepped = [](const StepReport&) {};
   std::function<void(const BadSampleReport&)> skipped = [](const BadSampleReport&) {};
   std::function<void(std::size_t done, std::size_t all)> evaluating = [](std::size_t, std::size_t) {};

@@ -82,6 +82,7 @@ class Run {
   TrainResult all() {
     set_training(pipeline_.model->module(), true);
     try {
+      tell_validation_notes();
       result_.ending = run();
     } catch (const NotFinite&) {
       throw;
@@ -120,6 +121,14 @@ class Run {
               loaded.batch = pipeline_.collate(std::move(samples), /*training=*/true);
               return loaded;
             }};
+  }
+
+  void tell_validation_notes() const {
+    if (!validation_) return;
+    const auto& told = pipeline_.notes;  // for example of the same folder
+    for (const auto& note : validation_->notes)
+      if (std::find(told.begin(), told.end(), note) == told.end())
+        for (const auto& listener : listeners_) listener.noted(note);
   }
 
   void resume(const fs::path& file) {
