@@ -2,6 +2,7 @@
 #include <iostream>
 #include <optional>
 
+#include "../../framework/ground/spec/spec_file.h"
 #include "../../framework/ground/spec/spec_text.h"
 #include "../../framework/upper/network/device.h"
 #include "../../framework/upper/training/run_state.h"
@@ -21,15 +22,23 @@ namespace po = boost::program_options;
 
 fs::path folder_of(const PipelineSpec& spec, const CommandLine& line) {
   const auto given = line.given["output"].as<std::string>();
-  const fs::path folder = given.empty() ? spec.output : fs::absolute(given).lexically_normal();
+  const fs::path folder = given.empty() ? spec.output : tidied(fs::absolute(given));
   if (folder.empty()) throw SpecError("/output", "is missing: name a folder there, or with --output DIR");
   return folder;
 }
 
 // A given checkpoint resumes its own run, in its folder or in one without a run.
-fs::path resume_from_file(const RunFolder& folder, const fs::path& file) {
+fs::path resume_from_file(const RunFolder& folder, const fs::path& file, bool overwrite) {
   std::error_code unknown;
-  if (folder.has_saves() && !fs::equivalent(file.parent_path(), folder.path(), unknown))
+  const auto is = [&](const fs::path& other) { return fs::equivalent(file, other, unknown); };
+  if (fs::equivalent(file.parent_path(), folder.path(), unknown)) {
+    const auto steps = folder.saved_steps();
+    const bool latest = is(folder.last()) || (!steps.empty() && is(folder.save_of(steps.back())));
+    if (!latest && folder.latest_save() && !overwrite)
+      throw DataError(file,
+                      "is not the latest save of its run, and the later ones would be removed; resume it into another "
+                      "folder with --output DIR, or add --overwrite");
+  } else if (folder.has_run())
     throw DataError(folder.path(),
                     "contains another run than " + file.string() +
                         "; choose another folder with --output DIR, or resume the run there with --resume");
@@ -47,7 +56,8 @@ std::optional<fs::path> resumed(const RunFolder& folder, const CommandLine& line
                       "replace it with --overwrite");
     return std::nullopt;
   }
-  if (resume != "last" && resume != "auto") return resume_from_file(folder, fs::absolute(resume));
+  if (resume != "last" && resume != "auto")
+    return resume_from_file(folder, fs::absolute(resume), line.given.count("overwrite") > 0);
   if (auto latest = folder.latest_save()) return latest;
   if (folder.has_saves())
     throw DataError(
@@ -96,7 +106,8 @@ void tell_result(const TrainResult& result, const fs::path& folder, const LabelM
 void train(int count, char** words) {
   po::options_description own("Options of train");
   own.add_options()("output,o", po::value<std::string>()->default_value("", "the spec's")->value_name("DIR"),
-                    "output folder")("overwrite", "replace an earlier run in that folder")(
+                    "output folder")(
+      "overwrite", "replace an earlier run in that folder; with --resume FILE, the saves after that one")(
       "resume", po::value<std::string>()->default_value("", "")->implicit_value("last", "")->value_name("[auto|FILE]"),
       "resume the run in the output folder from last.pth; auto: start a new run if there is none; FILE: resume from "
       "that checkpoint")("device", po::value<std::string>()->default_value("cpu"), "cpu, cuda or cuda:N");
@@ -105,7 +116,8 @@ void train(int count, char** words) {
             "Trains a model from a spec. Writes spec.json (with all defaults), log.jsonl, last.pth and\n"
             "best.pth to the output folder. Ctrl-C saves and stops; --resume continues as if it had never stopped.",
             own, 1, 1);
-  if (line.given.count("overwrite") && !line.given["resume"].as<std::string>().empty())
+  const auto& resume = line.given["resume"];
+  if (line.given.count("overwrite") && !resume.defaulted() && !resume.as<std::string>().ends_with(".pth"))
     throw po::error("--overwrite and --resume exclude each other");
   const auto text = open_spec(line.operands[0], line.common.changes);
   const auto index = open_plugins(line.common, text.get());

@@ -146,6 +146,10 @@ TEST_CASE("a path may begin with an environment variable") {
   CHECK(!located("${SECTILE_TEST_ROOT}/camvid", "/specs"));
   CHECK(located("../camvid", "/specs/a") == "/specs/camvid");
   CHECK(located("/absolute", "/specs") == "/absolute");
+  const Scratch scratch;
+  std::filesystem::create_directories(scratch / "disk/camvid");
+  std::filesystem::create_directory_symlink("disk/camvid", scratch / "link");
+  CHECK(located("../camvid", scratch / "link") == std::filesystem::canonical(scratch / "disk/camvid"));
 }
 
 TEST_CASE("plugin_path is relative to the file that states it") {

@@ -101,11 +101,31 @@ TEST_CASE(
   CHECK_THROWS_AS(train_small(folder, R"({"model": {"widths": [2, 2, 2, 2, 2, 2, 2]}})"), std::exception);  // too deep
   CHECK(contents_of(folder) == before);
 
-  CHECK_THROWS_AS(train_small(folder, "{}", {first}), std::runtime_error);  // saved after its step, so it is replaced
-  const auto after = contents_of(folder);
-  CHECK(after.size() == 3);
-  CHECK(after.count("best.pth") == 0);
+  // One that was saved only because of an error: both are there.
+  std::vector<std::string> told;
+  auto ends = first;
+  ends.noted = [&](const std::string& note) { told.push_back(note); };
+  CHECK_THROWS_AS(train_small(folder, "{}", {ends}), std::runtime_error);
   CHECK(load_checkpoint(folder / "last.pth").step == 1);
+  CHECK(!fs::exists(folder / "best.pth"));
+  CHECK(contents_of(folder / ".replaced-run") == before);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("the run that this one replaces is kept in " + (folder / ".replaced-run").string()) == 0);
+  CHECK(RunFolder(folder).notes() == told);
+
+  // Without the save, the earlier one comes back; a second replacement comes in the first one's place; one that is
+  // evaluated has replaced it.
+  const auto both = scratch / "both";
+  fs::copy(folder, both, fs::copy_options::recursive);
+  fs::remove(both / "last.pth");
+  { const RunFolder again(both); }
+  CHECK(contents_of(both) == before);
+  CHECK_THROWS_AS(train_small(folder, "{}", {throwing_at(2)}), std::runtime_error);
+  CHECK(load_checkpoint(folder / "last.pth").step == 2);
+  CHECK(contents_of(folder / ".replaced-run") == before);
+  train_small(folder, "{}", {}, {.resume_from = folder / "last.pth"});
+  CHECK(load_checkpoint(folder / "last.pth").step == 4);
+  CHECK(!fs::exists(folder / ".replaced-run"));
 }
 
 TEST_CASE("a run that was killed while it replaced another, and had saved nothing, has lost nothing") {
@@ -165,6 +185,25 @@ TEST_CASE("a run that was killed while its files were moved is whole again, with
   }
 }
 
+TEST_CASE("what is left of a replaced run does not come back over weights that the user kept") {
+  const test::Scratch scratch;
+  const Contents kept{{"best.pth", "precious"}, {"step-000002.pth", "precious"}};
+  for (const char* left : {".replaced-run/", ".dropped-run/", ".dropped-run/best.pth"}) {
+    CAPTURE(left);
+    const auto folder = scratch / "run";
+    fs::remove_all(folder);
+    for (const auto& [name, text] : kept) scratch.write("run/" + name, text);
+    if (std::string(left).ends_with('/'))
+      fs::create_directory(folder / left);
+    else
+      scratch.write(std::string("run/") + left, "a part of a run");
+    { const RunFolder again(folder); }
+    CHECK(contents_of(folder) == kept);
+    CHECK(!fs::exists(folder / ".replaced-run"));
+    CHECK(!fs::exists(folder / ".dropped-run"));
+  }
+}
+
 TEST_CASE("two processes do not train in one folder, and a lock ends with its owner") {
   const test::Scratch scratch;
   {
@@ -188,6 +227,13 @@ TEST_CASE("two processes do not train in one folder, and a lock ends with its ow
 TEST_CASE("a folder that a run only tried to use is not left behind") {
   const test::Scratch scratch;
   { const RunFolder unused(scratch / "new"); }
+  CHECK(!fs::exists(scratch / "new"));
+  {
+    RunFolder without_a_step(scratch / "new");
+    without_a_step.start_anew();
+    std::ofstream(without_a_step.log());
+    std::ofstream(without_a_step.spec()) << "{}";
+  }
   CHECK(!fs::exists(scratch / "new"));
 }
 
@@ -240,6 +286,11 @@ TEST_CASE("--resume auto goes on from the latest save, and does not start anew o
   CHECK(load_checkpoint(folder / "last.pth").step == 4);
   CHECK(fs::exists(folder / "step-000001.pth"));
 
+  scratch.write("run/last.pth", "damaged");
+  ran = train_program(scratch, "-o " + folder.string() + " --resume --set /train/keep=9");
+  CHECK(ran.code == 2);
+  CHECK(ran.output.find("there is an earlier save too: " + (folder / "step-000004.pth").string()) != std::string::npos);
+
   for (const auto step : RunFolder(folder).saved_steps()) fs::remove(RunFolder(folder).save_of(step));
   fs::remove(folder / "last.pth");
   const auto before = contents_of(folder);
@@ -263,6 +314,15 @@ TEST_CASE("a save of one run does not go on in the folder of another, and takes 
   CHECK(ran.output.find("contains another run than") != std::string::npos);
   CHECK(contents_of(b) == before);
 
+  for (const char* name : {"spec.json", "log.jsonl"}) {
+    CAPTURE(name);
+    scratch.write(std::string("of the user/") + name, "precious");
+    const auto refused = train_program(scratch, "-o '" + (scratch / "of the user").string() + "'" + from);
+    CHECK(refused.code == 2);
+    CHECK(contents_of(scratch / "of the user") == Contents{{name, "precious"}});
+    fs::remove(scratch / "of the user" / name);
+  }
+
   CHECK(train_program(scratch, "-o " + c.string() + from).code == 0);
   const auto whole = load_checkpoint(a / "last.pth"), copied = load_checkpoint(c / "last.pth");
   for (const auto& [name, tensor] : whole.model) CHECK(at::equal(tensor, copied.model.at(name)));
@@ -273,6 +333,34 @@ TEST_CASE("a save of one run does not go on in the folder of another, and takes 
   };
   CHECK(lines(a) == lines(c));
   CHECK(lines(a) == 6);
+}
+
+TEST_CASE("later saves of a run are not removed unasked, and no save is another name of last.pth") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  train_small(folder, R"({"train": {"keep": 9}})");
+  CHECK(!fs::equivalent(folder / "last.pth", folder / "step-000004.pth"));
+  const auto before = contents_of(folder);
+  const auto from = "-o " + folder.string() + " --set /train/keep=9 --resume=" + (folder / "step-000002.pth").string();
+  auto ran = train_program(scratch, from);
+  CHECK(ran.code == 2);
+  CHECK(ran.output.find("step-000002.pth: is not the latest save of its run") != std::string::npos);
+  CHECK(contents_of(folder) == before);
+  ran = train_program(scratch, from + " --overwrite");
+  CHECK(ran.code == 0);
+  CHECK(load_checkpoint(folder / "last.pth").step == 4);
+  CHECK(train_program(scratch, "-o " + folder.string() + " --resume=").code == 2);
+}
+
+TEST_CASE("a folder that is named through a link and .. is the one that the system opens") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch / "disk/shared");
+  fs::create_directory_symlink("disk/shared", scratch / "link");
+  CHECK(train_program(scratch, "-o " + (scratch / "link/../run").string()).code == 0);
+  CHECK(fs::exists(scratch / "disk/run/last.pth"));
+  CHECK(!fs::exists(scratch / "run"));
+  CHECK(train_program(scratch, "-o " + (scratch / "disk/../run").string()).code == 0);
+  CHECK(fs::exists(scratch / "run/last.pth"));
 }
 
 TEST_CASE("the spec of a run names the run's own folder") {

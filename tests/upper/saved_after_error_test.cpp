@@ -150,6 +150,8 @@ TEST_CASE("a run does not go on with other classes, channels or samples, whereve
   };
   data.scratch.write("classes.json", R"({"classes": [{"name": "high"}, {"name": "low"}]})");
   CHECK(refused(spec).find("/data/train has other classes than those of " + last.string()) == 0);
+  data.scratch.write("classes.json", R"({"classes": [{"name": "low", "value": 1}, {"name": "high", "value": 0}]})");
+  CHECK(refused(spec).find("/data/train gives classes other values or colors than those of " + last.string()) == 0);
   data.scratch.write("classes.json", R"({"classes": [{"name": "low"}, {"name": "high"}]})");
   CHECK(refused(spec) == "accepted");
 

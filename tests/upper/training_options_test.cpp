@@ -1,4 +1,5 @@
 // What the options under /train and /optimizer do to a run.
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 
@@ -13,6 +14,7 @@
 #include "support/scratch.h"
 #include "support/test.h"
 #include "upper/network/device.h"
+#include "upper/network/open.h"
 #include "upper/training/gradients.h"
 #include "upper/training/trainer.h"
 #include "upper/weights/ema.h"
@@ -53,12 +55,14 @@ struct Trained {
   test::Scratch scratch;
   Pipeline pipeline;
   std::vector<StepReport> steps;
+  std::vector<std::string> notes{};
   TrainResult result;
 
   explicit Trained(const std::string& changes)
       : pipeline(Pipeline::for_training(test::plugins(), spec(changes), at::kCPU)) {
     TrainListener listener;
     listener.stepped = [this](const StepReport& report) { steps.push_back(report); };
+    listener.noted = [this](const std::string& note) { notes.push_back(note); };
     result = train(pipeline, scratch.path(), {listener});
   }
   Checkpoint last() const { return load_checkpoint(scratch.path() / "last.pth"); }
@@ -243,6 +247,8 @@ TEST_CASE("images without any pixel that counts train and evaluate to finite num
   const auto data = two_classes_in(scratch.path());
   const Trained made(Json{{"data", {{"train", data}, {"val", data}}}}.dump());
   for (const auto& step : made.steps) CHECK(step.loss == 0);
+  REQUIRE(!made.notes.empty());
+  CHECK(made.notes[0].starts_with("the evaluation gives no value for iou/mIoU"));
 }
 
 TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, logged and reported") {
@@ -293,6 +299,25 @@ TEST_CASE("pixels are counted once, without images, and without bad samples wher
   CHECK(skips.context.count_pixels() == counts);
   fs::remove_all(scratch.path() / "masks");
   CHECK(skips.context.count_pixels() == counts);
+}
+
+TEST_CASE("weights that are not finite are neither saved nor used") {
+  const test::Scratch scratch;
+  const auto with = spec(R"({"optimizer": {"type": "sgd", "lr": 1e300}, "train": {"epochs": null, "steps": 1}})");
+  auto pipeline = Pipeline::for_training(test::plugins(), with, at::kCPU);
+  CHECK_THROWS_WITH(train(pipeline, scratch.path()),
+                    doctest::Contains("the weights are not finite (NaN or Inf) after step 1. A lower learning rate"));
+  CHECK(!fs::exists(scratch / "last.pth"));
+
+  const Trained made("{}");
+  auto checkpoint = made.last();
+  checkpoint.model.begin()->second.view({-1})[0] = NAN;
+  const auto file = scratch / "diverged.pth";
+  save_checkpoint(file, checkpoint);
+  const auto message = file.string() + ": has weights that are not finite (NaN or Inf)";
+  CHECK_THROWS_WITH_AS(open_network(file, {}, [](const std::string&) {}), doctest::Contains(message.c_str()),
+                       DataError);
+  CHECK_THROWS_WITH(Trained(Json{{"model", {{"weights", file.string()}}}}.dump()), doctest::Contains(message.c_str()));
 }
 
 TEST_CASE("a gradient that is no number stops the run and names parameters and images") {

@@ -197,10 +197,18 @@ void change(SpecFile& into, const std::string& text, const fs::path& folder) {
 
 std::optional<fs::path> located(const std::string& path, const fs::path& folder) {
   const auto end = path.find('}');
-  if (path.rfind("${", 0) != 0 || end == std::string::npos) return (folder / path).lexically_normal();
+  if (path.rfind("${", 0) != 0 || end == std::string::npos) return tidied(folder / path);
   const char* value = std::getenv(path.substr(2, end - 2).c_str());
   if (!value) return std::nullopt;
-  return (folder / (value + path.substr(end + 1))).lexically_normal();
+  return tidied(folder / (value + path.substr(end + 1)));
+}
+
+fs::path tidied(const fs::path& path) {
+  auto tidy = path.lexically_normal();
+  if (path.string().find("..") == std::string::npos) return tidy;
+  std::error_code unknown;
+  const auto real = fs::weakly_canonical(path, unknown);
+  return unknown || fs::weakly_canonical(tidy, unknown) == real ? tidy : real;
 }
 
 }  // namespace sectile

@@ -123,4 +123,12 @@ void check_blas() {
         "directly (target LibTorch::cpu), and nothing with a BLAS may be preloaded");
 }
 
+void want_determinism() {
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  auto& context = at::globalContext();
+  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+  context.setDeterministicFillUninitializedMemory(false);
+  context.setDeterministicCuDNN(true);
+}
+
 }  // namespace sectile

@@ -45,4 +45,7 @@ class PrecisionScope {
 void check_blas();
 std::string blas_library();
 
+// Only deterministic algorithms on a GPU; an operation without one throws.
+void want_determinism();
+
 }  // namespace sectile

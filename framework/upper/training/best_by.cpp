@@ -5,6 +5,8 @@
 
 #include <sectile/error.h>
 
+#include "../../ground/component_call.h"
+
 namespace sectile {
 
 void refuse_without_evaluations(const PipelineSpec& spec, const Schedule& schedule) {
@@ -25,7 +27,8 @@ BestBy::BestBy(const Pipeline& pipeline) : options_(pipeline.spec.train), name_(
   std::size_t i = 0;
   for (const auto& metric : pipeline.metrics()) {
     const auto& type = names[i++];
-    for (const auto& value : metric->compute().values) {
+    const auto report = call<PluginError>(place_of(metric), "", [&] { return metric->compute(); });
+    for (const auto& value : report.values) {
       const auto full = type + "/" + value.name;
       if (name_.empty()) name_ = full;
       if (name_ == full) {

@@ -42,7 +42,7 @@ struct BadSampleReport {
 
 // All are called from the training thread. An exception from a listener ends the training.
 struct TrainListener {
-  // Before the first step: what the user should know about the data of evaluations.
+  // What the user should know, although nothing is wrong.
   std::function<void(const std::string&)> noted = [](const std::string&) {};
   std::function<void(const StepReport&)> stepped = [](const StepReport&) {};
   std::function<void(const BadSampleReport&)> skipped = [](const BadSampleReport&) {};

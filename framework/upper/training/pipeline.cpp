@@ -146,6 +146,10 @@ void Pipeline::note_other_statistics(const Prepared& first) {
   Sample other;
   if (!untold.try_to("", [&] { other = evaluation.prepare({.index = first.bad.size()}); })) return;
   const bool trained = !first.sample.mean.empty(), evaluated = !other.mean.empty();
+  if (trained && evaluated && (first.sample.mean != other.mean || first.sample.deviation != other.deviation))
+    notes.emplace_back(
+        "/transforms: \"train\" and \"val\" normalize images with other values, so the network is trained on other "
+        "values than it is evaluated and used on; use the same \"normalize\" in both lists");
   if (trained != evaluated)
     notes.push_back(std::string("/transforms: images are normalized in ") + (trained ? "\"train\"" : "\"val\"") +
                     " only, so the network is trained on other values than it is evaluated and used on; add the same "

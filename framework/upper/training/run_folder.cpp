@@ -139,10 +139,15 @@ RunFolder::RunFolder(const fs::path& folder) : folder_(folder) {
   if (failed) refuse(folder_, "cannot be made: " + failed.message());
   lock_ = std::make_unique<Lock>(folder_, notes_);
   remove_all_of(files_in(folder_, is_unfinished));
+  drop(dropped());
   if (fs::exists(in_transit(), failed)) move_back();
-  if (!fs::exists(aside(), failed)) return;
+  if (files_in(aside(), is_of_run).empty()) {
+    drop(aside());
+    return;
+  }
   if (fs::exists(last(), failed)) {
-    drop_replaced();
+    anew_ = true;
+    notes_.push_back(note_on_replaced());
     return;
   }
   put_back();
@@ -156,7 +161,10 @@ RunFolder::~RunFolder() {
   if (!lock_) return;
   std::error_code ignored;
   try {
-    if (anew_) put_back();
+    if (anew_ && !fs::exists(last(), ignored))
+      put_back();
+    else if (unsaved_ && fs::is_empty(log(), ignored))
+      remove_all_of(files());
     if (fs::exists(in_transit(), ignored)) move_back();
   } catch (const DataError&) {  // the rest comes back when the folder is opened again
   }
@@ -196,8 +204,14 @@ std::optional<fs::path> RunFolder::latest_save() const {
 // Files in transit are the folder's own, whichever way they were going; those aside are all of the earlier run.
 void RunFolder::start_anew() {
   std::error_code unknown;
+  if (anew_) {
+    fs::remove(last(), unknown);  // first: without it, what is set aside comes back
+    remove_all_of(files());
+    return;
+  }
   if (!has_run()) {
     if (fs::exists(spec(), unknown)) refuse(spec(), "is not of a run, and a run would replace it");
+    unsaved_ = true;
     return;
   }
   fs::create_directory(in_transit(), unknown);
@@ -205,6 +219,12 @@ void RunFolder::start_anew() {
   for (const auto& file : files()) move_file(file, in_transit() / file.filename());
   move_file(in_transit(), aside());
   anew_ = true;
+}
+
+std::string RunFolder::note_on_replaced() const {
+  return !anew_ ? ""
+                : "the run that this one replaces is kept in " + aside().string() +
+                      " until this one is evaluated or saved as planned";
 }
 
 void RunFolder::put_back() {
@@ -219,14 +239,21 @@ void RunFolder::move_back() {
   fs::remove(in_transit(), ignored);
 }
 
-void RunFolder::saved() {
-  if (std::exchange(anew_, false)) drop_replaced();
+void RunFolder::saved(bool as_planned) {
+  unsaved_ = false;
+  if (as_planned && std::exchange(anew_, false)) drop_replaced();
 }
 
+// Renamed first: a part of a run is never put back.
 void RunFolder::drop_replaced() {
-  remove_all_of(files_in(aside(), is_of_run));
+  move_file(aside(), dropped());
+  drop(dropped());
+}
+
+void RunFolder::drop(const fs::path& folder) {
+  remove_all_of(files_in(folder, is_of_run));
   std::error_code ignored;
-  fs::remove(aside(), ignored);
+  fs::remove(folder, ignored);
 }
 
 void RunFolder::keep(int count, std::int64_t step) const {

@@ -20,7 +20,8 @@ class RunFolder {
   RunFolder(const std::filesystem::path& folder);  // NOLINT(google-explicit-constructor)
   RunFolder(RunFolder&& other) noexcept;
   RunFolder& operator=(RunFolder&&) = delete;
-  ~RunFolder();  // also puts back what was set aside, unless something was saved since
+  // Unless something was saved since, puts back what was set aside, and leaves no files of a run that did no step.
+  ~RunFolder();
 
   const std::filesystem::path& path() const { return folder_; }
   std::filesystem::path last() const { return folder_ / "last.pth"; }
@@ -40,8 +41,10 @@ class RunFolder {
   // Prepares for a new run: an earlier run's files are moved to a subfolder, and removed by saved(). Throws DataError
   // if there is a spec.json that no run wrote.
   void start_anew();
-  // To be called after a save of the new run.
-  void saved();
+  // To be called after a save of the new run. as_planned: not because of an error or an interrupt, which may tell that
+  // it was a mistake to replace the earlier run.
+  void saved(bool as_planned);
+  std::string note_on_replaced() const;  // where the earlier run is; "" if none is set aside
   // Removes all step-*.pth except the latest `count` up to this step.
   void keep(int count, std::int64_t step) const;
 
@@ -49,9 +52,11 @@ class RunFolder {
   std::vector<std::filesystem::path> files() const;
   std::filesystem::path aside() const { return folder_ / ".replaced-run"; }
   std::filesystem::path in_transit() const { return folder_ / ".moved-run"; }
+  std::filesystem::path dropped() const { return folder_ / ".dropped-run"; }
   void put_back();
   void move_back();
   void drop_replaced();
+  static void drop(const std::filesystem::path& folder);
 
   class Lock;
   std::filesystem::path folder_;
@@ -59,6 +64,7 @@ class RunFolder {
   std::unique_ptr<Lock> lock_;  // null after a move
   bool made_ = false;           // the folder
   bool anew_ = false;           // an earlier run is set aside
+  bool unsaved_ = false;        // the first run here, which has saved nothing
 };
 
 }  // namespace sectile

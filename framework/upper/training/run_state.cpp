@@ -1,7 +1,5 @@
 #include "run_state.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -40,18 +38,15 @@ DataIdentity identity_of(const Dataset& data) {
   return {static_cast<std::int64_t>(data.size()), text};
 }
 
-bool scales_losses(const Pipeline& pipeline) { return pipeline.spec.train.precision == PipelineSpec::Precision::fp16; }
-
-// Makes `file` another name of `saved`, if the file system supports that; readers see the old file or the new one.
-bool link_instead(const fs::path& saved, const fs::path& file) {
-  auto beside = file;
-  beside += ".tmp" + std::to_string(getpid()) + "-0";
-  std::error_code failed, ignored;
-  fs::create_hard_link(saved, beside, failed);
-  if (!failed) fs::rename(beside, file, failed);
-  fs::remove(beside, ignored);  // also there if both already were the same file
-  return !failed;
+// By which masks tell the classes.
+bool same_codes(const LabelMap& a, const LabelMap& b) {
+  return std::equal(a.classes.begin(), a.classes.end(), b.classes.begin(), b.classes.end(),
+                    [](const LabelClass& one, const LabelClass& other) {
+                      return one.category_id == other.category_id && one.color == other.color;
+                    });
 }
+
+bool scales_losses(const Pipeline& pipeline) { return pipeline.spec.train.precision == PipelineSpec::Precision::fp16; }
 
 }  // namespace
 
@@ -121,20 +116,26 @@ Checkpoint RunState::weights() const {
   return checkpoint;
 }
 
+bool RunState::has_finite_weights() const {
+  return all_finite(state_dict(pipeline_.model->module())) && (!ema || all_finite(ema->state()));
+}
+
 void RunState::save_best(const RunFolder& folder) const { save_checkpoint(folder.best(), weights()); }
 
-void RunState::save(RunFolder& folder) const {
+void RunState::save(RunFolder& folder, bool as_planned) const {
   auto checkpoint = weights();
   auto& resumption = checkpoint.resumption.emplace(record);
-  resumption.optimizer = optimizer_state(*optimizer, pipeline_.spec.optimizer, groups, lr());
+  resumption.optimizer = call<PluginError>(
+      place_of(optimizer), "", [&] { return optimizer_state(*optimizer, pipeline_.spec.optimizer, groups, lr()); });
   for (const auto& [name, generator] : generators()) resumption.rng[name] = generator.get_state();
   resumption.loss_scale = scaler.scale;
   resumption.growth_tracker = scaler.growth_tracker;
-  // step-*.pth first: last.pth tells where a run goes on, and step-*.pth of an earlier step is never written again.
+  // step-*.pth first: last.pth tells where a run goes on, and step-*.pth of an earlier step is never written again. Not
+  // a link to it: who copies another file over last.pth would change both.
   const int keep = pipeline_.spec.train.keep;
   if (keep > 0) save_checkpoint(folder.save_of(step), checkpoint);
-  if (keep == 0 || !link_instead(folder.save_of(step), folder.last())) save_checkpoint(folder.last(), checkpoint);
-  folder.saved();
+  save_checkpoint(folder.last(), checkpoint);
+  folder.saved(as_planned);
   if (keep > 0) folder.keep(keep, step);
 }
 
@@ -165,6 +166,9 @@ void RunState::resume(const fs::path& file) {
                         std::to_string(SECTILE_API_VERSION) +
                         "): finish the run with that version, or start a new one from its weights (/model/weights)");
   refuse_other_run(checkpoint, file);
+  if (checkpoint.step > plan.steps())
+    throw DataError(file, "is of step " + std::to_string(checkpoint.step) + ", and this run has " +
+                              std::to_string(plan.steps()) + " steps");
   load_into(pipeline_.model->module(), checkpoint.model, checkpoint.model_type, file);
   auto data = std::move(record.data);
   record = *checkpoint.resumption;
@@ -173,7 +177,8 @@ void RunState::resume(const fs::path& file) {
   record.optimizer = {};
   if (ema) ema->load(checkpoint.ema);
   for (auto& [name, generator] : generators())
-    if (const auto found = record.rng.find(name); found != record.rng.end()) generator.set_state(found->second);
+    if (const auto found = record.rng.find(name); found != record.rng.end())
+      call<DataError>({}, file.string() + ": \"rng\"", [&, &state = generator] { state.set_state(found->second); });
   if (scales_losses(pipeline_)) scaler = {record.loss_scale, record.growth_tracker};
   step = checkpoint.step;
 }
@@ -206,6 +211,8 @@ std::vector<Problem> RunState::other_data(const Checkpoint& checkpoint, const fs
   const auto& context = pipeline_.context;
   if (const auto other = context.labels->difference(checkpoint.labels); !other.empty())
     differs("/data/train", "has other classes than those of " + file.string() + ": " + other);
+  else if (!same_codes(*context.labels, checkpoint.labels))
+    differs("/data/train", "gives classes other values or colors than those of " + file.string());
   if (context.channels != checkpoint.channels)
     differs("/data/train", "has images of " + std::to_string(context.channels) + " channels, and " + file.string() +
                                " was trained with " + std::to_string(checkpoint.channels));

@@ -35,7 +35,8 @@ class RunState {
   void resume(const std::filesystem::path& file);
 
   // Writes last.pth, and also keeps it as step-*.pth if the spec says so.
-  void save(RunFolder& folder) const;
+  bool has_finite_weights() const;                      // and their moving average
+  void save(RunFolder& folder, bool as_planned) const;  // as in RunFolder::saved()
   void save_best(const RunFolder& folder) const;
 
   // The beginning of a step, before its optimizer step: batch norm's statistics and random numbers. rewind() returns to

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <utility>
 
-#include <ATen/Context.h>
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
 #include <c10/core/GradMode.h>
@@ -36,14 +34,6 @@ void write_text(const fs::path& file, const std::string& text) {
 }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-void want_determinism() {
-  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
-  auto& context = at::globalContext();
-  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
-  context.setDeterministicFillUninitializedMemory(false);
-  context.setDeterministicCuDNN(true);
-}
 
 // Thrown to abort an evaluation.
 struct Interrupted {};
@@ -84,6 +74,8 @@ class Run {
     try {
       tell_validation_notes();
       result_.ending = run();
+      if (result_.ending != Ending::interrupted) folder_.saved(/*as_planned=*/true);
+      tell_replaced();
     } catch (const NotFinite&) {
       throw;
     } catch (...) {
@@ -127,24 +119,44 @@ class Run {
     if (!validation_) return;
     const auto& told = pipeline_.notes;  // for example of the same folder
     for (const auto& note : validation_->notes)
-      if (std::find(told.begin(), told.end(), note) == told.end())
-        for (const auto& listener : listeners_) listener.noted(note);
+      if (std::find(told.begin(), told.end(), note) == told.end()) tell(note);
+  }
+
+  void tell_replaced() const {
+    if (const auto note = folder_.note_on_replaced(); !note.empty()) tell(note);
+  }
+
+  void tell(const std::string& note) const {
+    for (const auto& listener : listeners_) listener.noted(note);
   }
 
   void resume(const fs::path& file) {
-    state_.resume(file);
+    read_save(file);
     saved_step_ = state_.step;
     const auto from = file.parent_path();
     std::error_code unknown;
     const bool elsewhere = !fs::equivalent(from, folder_.path(), unknown);
     // In its own folder, a run that goes back to an earlier save does so before its log does.
     if (!elsewhere && !fs::equivalent(file, folder_.last(), unknown)) save();
+    if (elsewhere) folder_.start_anew();
     if (!elsewhere && options_.keep > 0) folder_.keep(options_.keep, state_.step);
     log_ = std::make_unique<EventLog>(folder_.log(), EventLog::Kept{.from = from / folder_.log().filename(),
                                                                     .last_step = state_.step,
                                                                     .last_evaluation = !state_.record.evaluation_due});
     if (elsewhere && state_.record.best) take_best_along(from / folder_.best().filename());
     if (elsewhere) save();
+  }
+
+  void read_save(const fs::path& file) {
+    try {
+      state_.resume(file);
+    } catch (const DataError& error) {
+      const auto steps = folder_.saved_steps();
+      if (steps.empty() || file != folder_.last()) throw;
+      std::string reason = error.what();
+      if (const auto place = file.string() + ": "; reason.starts_with(place)) reason.erase(0, place.size());
+      throw DataError(file, reason + "; there is an earlier save too: " + folder_.save_of(steps.back()).string());
+    }
   }
 
   // The best weights so far, for a run that is resumed in another folder: no later evaluation may be better.
@@ -155,8 +167,10 @@ class Run {
     if (best.epoch == state_.record.best_epoch) save_checkpoint(folder_.best(), best);
   }
 
-  void save() {
-    state_.save(folder_);
+  void save(bool as_planned = true) {
+    if (!state_.has_finite_weights())
+      throw NotFinite("the weights are not finite (NaN or Inf) after step " + std::to_string(state_.step) + advice());
+    state_.save(folder_, as_planned);
     saved_step_ = state_.step;
   }
 
@@ -170,11 +184,12 @@ class Run {
         state_.record.bad_samples.resize(marked_bad_samples_);
       }
       log_->flush();
-      save();
+      save(/*as_planned=*/false);
     } catch (const std::exception&) {
       return;
     }
     for (const auto& listener : listeners_) listener.saved_after_error(state_.step);
+    tell_replaced();
   }
 
   Ending run() {
@@ -191,11 +206,11 @@ class Run {
       tell_step(first);
       const bool stop = control_.interrupted();
       if (state_.record.evaluation_due) {
-        if (validation_ || stop) save();  // before the evaluation, in which anything may fail
+        if (validation_ || stop) save(!stop);  // before the evaluation, in which anything may fail
         if (stop || !evaluated()) return Ending::interrupted;
         if (state_.best_by.stops_early(state_.record.evaluations)) return Ending::early;
       } else if (stop || (options_.save_every > 0 && state_.step % options_.save_every == 0)) {
-        save();
+        save(!stop);
         if (stop) return Ending::interrupted;
       }
     }
@@ -282,10 +297,13 @@ class Run {
       text += "; of";
       for (const auto& name : not_finite(state_.groups, 3)) text += " " + name;
     }
-    throw NotFinite(text + "; images: " + images +
-                    ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
-                    (saved_step_ > 0 ? folder_.last().string() + " is of step " + std::to_string(saved_step_)
-                                     : std::string("nothing was saved yet")));
+    throw NotFinite(text + "; images: " + images + advice());
+  }
+
+  std::string advice() const {
+    return ". A lower learning rate (/optimizer/lr) or /train/clip_gradient may help; " +
+           (saved_step_ > 0 ? folder_.last().string() + " is of step " + std::to_string(saved_step_)
+                            : std::string("nothing was saved yet"));
   }
 
   // Once for each: samples come again in every epoch and evaluation.
@@ -325,6 +343,9 @@ class Run {
         return false;
       }
       value = state_.best_by.value(evaluation);
+      if (!std::isfinite(*value))
+        tell("the evaluation gives no value for " + state_.best_by.name() +
+             ": does the validation data have labels that count?");
       best = state_.best_by.better(*value, state_.record.best);
       if (best) state_.record.best = value, state_.record.best_epoch = epoch;
       state_.record.evaluations.push_back(*value);

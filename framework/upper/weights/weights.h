@@ -20,6 +20,7 @@ using StateDict = std::map<std::string, at::Tensor>;
 
 std::vector<at::Tensor> parameters_of(torch::nn::Module& module);
 StateDict state_dict(torch::nn::Module& module);  // without transient buffers
+bool all_finite(const StateDict& state);
 // All trainable parameters, grouped by learning rate and decay, in the module's order within a group. Freezes
 // parameters as the options say. Throws SpecError for a rule that matches nothing.
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options);
