@@ -28,7 +28,7 @@ class ImageScores final : public EvaluationObserver {
   std::vector<Score> scores_;
 };
 
-constexpr const char* kReportBegins = "{\"images\": ";  // the first characters of a report
+bool is_report(const std::filesystem::path& file);
 
 // Throws DataError if it cannot be written.
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,

@@ -144,10 +144,11 @@ std::vector<ImageInput> find_images(const InputRequest& request, std::vector<std
   return Finder(request, notes).found;
 }
 
-void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
-                    const fs::path& output, bool overwrite) {
+void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<fs::path>& other_inputs,
+                    const std::vector<std::string>& endings, const fs::path& output, bool overwrite) {
   std::map<fs::path, const ImageSource*> writers;
   std::set<fs::path> read;
+  for (const auto& input : other_inputs) read.insert(real_path(input));
   for (const auto& image : images) {
     read.insert(real_path(image.source.file));
     for (const auto& ending : endings) {

@@ -26,9 +26,9 @@ struct InputRequest {
 // out. Throws DataError naming missing inputs.
 std::vector<ImageInput> find_images(const InputRequest& request, std::vector<std::string>& notes);
 
-// Throws DataError if two predictions would be written to the same file, or one would replace an input, or, unless
-// `overwrite`, any file. endings: of the files written per image, such as "_overlay.png".
-void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::string>& endings,
-                    const std::filesystem::path& output, bool overwrite);
+// Throws DataError if two predictions would be written to the same file, or one would replace an image or another
+// input, or, unless `overwrite`, any file. endings: of the files written per image, such as "_overlay.png".
+void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::filesystem::path>& other_inputs,
+                    const std::vector<std::string>& endings, const std::filesystem::path& output, bool overwrite);
 
 }  // namespace sectile

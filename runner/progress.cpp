@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "../framework/ground/file_notes.h"
+#include "report.h"
 
 namespace sectile {
 namespace {
@@ -41,7 +42,7 @@ void Progress::clear() {
 void Progress::say(const std::string& line) {
   if (quiet_) return;
   clear();
-  std::cout << line << std::endl;
+  std::cout << printable(line) << std::endl;
 }
 
 void Progress::tell_file_notes() {

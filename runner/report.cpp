@@ -21,6 +21,21 @@ bool wants_backtraces(int count, char** words) {
   return std::any_of(words, words + count, [](const char* word) { return std::string(word) == "--verbose"; });
 }
 
+std::string printable(const std::string& text) {
+  std::string safe;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 0x20 && byte != 0x7f) || c == '\n' || c == '\t') {
+      safe += c;
+      continue;
+    }
+    char escape[5];
+    std::snprintf(escape, sizeof escape, "\\x%02x", byte);
+    safe += escape;
+  }
+  return safe;
+}
+
 namespace {
 
 // A full disk is only noticed when buffers are written.
@@ -37,7 +52,7 @@ void finish_output() {
 int report(const std::function<void()>& command, bool verbose) {
   const auto say = [verbose](const std::string& message, int code) {
     std::cout.flush();
-    std::cerr << "error: " << (verbose ? message : without_backtrace(message)) << "\n";
+    std::cerr << "error: " << printable(verbose ? message : without_backtrace(message)) << "\n";
     return code;
   };
   try {

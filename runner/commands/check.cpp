@@ -8,6 +8,9 @@
 #include "upper_commands.h"
 
 namespace sectile {
+
+namespace fs = std::filesystem;
+
 void check(int count, char** words) {
   boost::program_options::options_description own("Options of check");
   own.add_options()("resolved", "only print the spec with everything it extends and all default values")(
@@ -27,6 +30,9 @@ void check(int count, char** words) {
   AllProblems all;
   auto pipeline = Pipeline::as_far_as_possible(index, std::move(spec), at::kCPU, /*initial_weights=*/true, all);
   check_training(pipeline, all);
+  if (std::error_code unknown;
+      fs::exists(pipeline.spec.output, unknown) && !fs::is_directory(pipeline.spec.output, unknown))
+    all.try_to("/output", [&] { throw SpecError("/output", pipeline.spec.output.string() + " is not a folder"); });
   if (line.given.count("data")) check_samples(pipeline, all);
   if (!line.common.quiet)
     for (const auto& notes : {pipeline.notes, take_file_notes()})

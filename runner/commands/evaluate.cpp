@@ -1,5 +1,4 @@
-#include <cstring>
-#include <fstream>
+#include <cmath>
 #include <iostream>
 
 #include "../../framework/ground/images/image_file.h"
@@ -23,13 +22,8 @@ fs::path report_file(const CommandLine& line) {
   if (given.empty()) throw po::error("--report: expected a file name, found nothing");
   const auto file = fs::is_symlink(given) ? fs::weakly_canonical(given) : fs::path(given);
   std::error_code missing;
-  if (fs::exists(file, missing)) {
-    std::string begin(std::strlen(kReportBegins), ' ');
-    if (fs::is_regular_file(file, missing))
-      std::ifstream(file).read(begin.data(), static_cast<std::streamsize>(begin.size()));
-    if (begin != kReportBegins)
-      throw po::error("--report: " + given + " exists, and is not an earlier report: choose another name");
-  }
+  if (fs::exists(file, missing) && !(fs::is_regular_file(file, missing) && is_report(file)))
+    throw po::error("--report: " + given + " exists, and is not an earlier report: choose another name");
   ReplacedFile{file};
   return file;
 }
@@ -70,6 +64,10 @@ void evaluate(int count, char** words) {
       },
       observers);
   progress.clear();
+  const auto& [metric, first] = evaluation.reports.front();
+  if (!line.common.quiet && std::isnan(first.values.front().value))
+    std::cerr << "note: there is no value for " << metric << "/" << first.values.front().name
+              << ": does the data have labels that count?\n";
   std::cout << table(evaluation, trained.labels()) << skipped(evaluation.bad_samples);
   if (worst > 0) std::cout << images.worst(static_cast<std::size_t>(worst));
   if (!report.empty()) write_report(report, evaluation, trained.labels(), images);

@@ -68,6 +68,21 @@ void make_folder(const fs::path& folder) {
                     "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
 }
 
+// Images that were skipped may have predictions from before.
+void tell_earlier_predictions(const std::vector<ImageInput>& images, const std::vector<bool>& written,
+                              const fs::path& folder) {
+  std::string first;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto file = (folder / images[i].name).string() + ".png";
+    if (written[i] || !fs::exists(file)) continue;
+    if (count++ == 0) first = file;
+  }
+  if (count > 0)
+    std::cerr << "note: of " << count << " skipped images, earlier predictions are still there, such as " << first
+              << "\n";
+}
+
 void write(const PredictedImage& image, const fs::path& name, const PredictRequest& request, const LabelMap& classes) {
   make_folder(name.parent_path());
   write_labels(name.string() + ".png", image.labels, classes);
@@ -89,15 +104,21 @@ void predict(int count, char** words) {
   if (request.options.scores && static_cast<int>(trained.labels().classes.size()) > CV_CN_MAX)
     throw po::error("--scores: a TIFF holds up to " + std::to_string(CV_CN_MAX) + " channels, and there are " +
                     std::to_string(static_cast<int>(trained.labels().classes.size())) + " classes");
-  refuse_clashes(images, request.endings(), folder, line.given.count("overwrite") > 0);
+  std::vector<fs::path> other_inputs{line.operands[0]};
+  if (!request.inputs.list.empty()) other_inputs.push_back(request.inputs.list);
+  if (line.given.count("ensemble"))
+    for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) other_inputs.emplace_back(more);
+  refuse_clashes(images, other_inputs, request.endings(), folder, line.given.count("overwrite") > 0);
   make_folder(folder);
   std::vector<ImageSource> sources;
   for (const auto& image : images) sources.push_back(image.source);
   Progress progress(line.common.quiet);
+  std::vector<bool> written(images.size());
   std::size_t done = 0, cut_off = 0;
   const auto bad = predict(*trained.ensemble, sources, request.options, [&](const PredictedImage& image) {
     cut_off += image.cut_off;
     write(image, folder / images[image.index].name, request, trained.labels());
+    written[image.index] = true;
     progress.tell_file_notes();
     progress.show("predicted " + std::to_string(++done) + "/" + std::to_string(images.size()));
   });
@@ -111,6 +132,7 @@ void predict(int count, char** words) {
   if (bad.empty()) return;
   std::cerr << bad.size() << " of " << images.size() << " images could not be read, and were skipped:\n";
   for (const auto& reason : bad) std::cerr << "  " << reason << "\n";
+  tell_earlier_predictions(images, written, folder);
 }
 
 }  // namespace sectile

@@ -199,6 +199,8 @@ TEST_CASE("an evaluation lists its worst images and writes all results as JSON, 
   refused("--worst -1", "--worst: -1 is not a number of images");
   refused("--report " + run().best(), "exists, and is not an earlier report");
   refused("--report " + run().spec.string(), "exists, and is not an earlier report");
+  std::ofstream(run().folder / "instances.json") << R"({"images": [{"id": 1}], "annotations": []})";
+  refused("--report " + (run().folder / "instances.json").string(), "exists, and is not an earlier report");
   refused("--report " + run().folder.string(), "exists, and is not an earlier report");
   refused("--report " + (run().folder / "nowhere/report.json").string(), "cannot be written: No such file");
   refused("--report ''", "--report: expected a file name");
@@ -251,6 +253,14 @@ TEST_CASE("images whose predictions would overwrite each other or themselves are
       sectile_program("predict " + run().best() + " " + first.string() + " -o " + run().folder.string());
   CHECK(itself.code == 2);
   CHECK(itself.says("would be overwritten by its own prediction"));
+  fs::copy_file(run().best(), run().folder / "network.png");
+  fs::rename(image("net/network.png", 8, 8), run().folder / "net/network.bmp");
+  const auto network =
+      sectile_program("predict " + (run().folder / "network.png").string() + " " +
+                      (run().folder / "net/network.bmp").string() + " --overwrite -o " + run().folder.string());
+  CHECK(network.code == 2);
+  CHECK(network.says("network.png: would be overwritten by the prediction of"));
+  CHECK(fs::file_size(run().folder / "network.png") == fs::file_size(run().best()));
 }
 
 TEST_CASE("predictions replace no file unasked, such as the annotations beside the images") {
@@ -383,6 +393,11 @@ TEST_CASE("bad images are left out on demand, and named at the end") {
   CHECK(ended.says("d.tif: has 5 channels, and the network expects 3"));
   CHECK(ended.says("e.tif: is CV_16S"));
   CHECK(names_in(out) == Names{"a.png", "a_overlay.png", "c.png", "c_overlay.png"});
+  CHECK(!ended.says("earlier predictions"));
+  std::ofstream(in / "a.png") << "no image";
+  const auto again = sectile_program(words + " --skip-bad --overwrite");
+  CHECK(again.says("note: of 1 skipped images, earlier predictions are still there, such as " +
+                   (out / "a.png").string()));
   const auto none = sectile_program("predict " + run().best() + " " + (in / "b.png").string() + " --skip-bad");
   CHECK(none.code == 2);
   CHECK(none.says("none of them"));
@@ -465,8 +480,8 @@ TEST_CASE("hidden files are no inputs, other formats are counted, and what is no
   image("odd/b.png", 20, 20);
   std::ofstream(in / "notes.txt") << "no image";
   auto jpeg = test::contents(SECTILE_SOURCE_DIR "/tests/ground/formats/ycbcr_420.jpg");
-  jpeg.resize(jpeg.size() - 2);
-  std::ofstream(in / "cut.jpg") << jpeg;
+  std::ofstream(in / "cut.jpg") << jpeg.substr(0, jpeg.size() - 2);
+  std::ofstream(in / "stray.jpg") << jpeg.insert(jpeg.size() - 2, std::string(600, 'x'));
   write_tiff(in / "nan.tif", cv::Mat(20, 20, CV_32FC3, cv::Scalar::all(std::nan(""))));
   fs::create_symlink("circle.png", in / "circle.png");
   REQUIRE(mkfifo((in / "pipe.png").c_str(), 0600) == 0);
@@ -475,12 +490,13 @@ TEST_CASE("hidden files are no inputs, other formats are counted, and what is no
   CAPTURE(ended.text);
   CHECK(ended.code == 0);
   CHECK(ended.says("odd: files of formats that cannot be read are left out: 1 of \".txt\""));
-  CHECK(ended.says("3 of 5 images could not be read"));
+  CHECK(ended.says("3 of 6 images could not be read"));
   CHECK(ended.says("note: " + (in / "cut.jpg").string() + ": has no end marker"));
+  CHECK(ended.says("note: " + (in / "stray.jpg").string() + ": has bytes that belong to none of its parts"));
   CHECK(ended.says("circle.png: cannot be opened: Too many levels of symbolic links"));
   CHECK(ended.says("nan.tif: pixel (0, 0) is nan"));
   CHECK(ended.says("pipe.png: is not a regular file"));
-  CHECK(names_in(out) == Names{"b.png", "cut.png"});
+  CHECK(names_in(out) == Names{"b.png", "cut.png", "stray.png"});
 }
 
 TEST_CASE("names that are not UTF-8 are trained on, evaluated, predicted and reported") {
