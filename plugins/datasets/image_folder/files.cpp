@@ -21,22 +21,32 @@ bool same(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
 }
 
-// above: the real folders on the way, to none of which a link may lead back.
-void add_files(const fs::path& folder, const std::string& below, const fs::path& except, std::vector<fs::path>& above,
-               std::vector<std::string>& names) {
+constexpr int kMostWays = 100;  // to one folder, through links
+
+struct Walk {
+  fs::path except;
+  std::vector<fs::path> above;   // the real folders on the way, to none of which a link may lead back
+  std::map<fs::path, int> ways;  // that led to each real folder
+  std::vector<std::string> names;
+};
+
+void add_files(const fs::path& folder, const std::string& below, Walk& walk) {
   const auto real = fs::canonical(folder);
-  if (std::count(above.begin(), above.end(), real)) return;
-  above.push_back(real);
+  if (std::count(walk.above.begin(), walk.above.end(), real)) return;
+  if (++walk.ways[real] > kMostWays)
+    throw DataError(folder.string(), "is found through links in more than " + std::to_string(kMostWays) +
+                                         " ways: remove links between the folders");
+  walk.above.push_back(real);
   for (const auto& entry : fs::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
     std::error_code broken_link;
-    if (name.starts_with('.') || entry.path() == except) continue;
+    if (name.starts_with('.') || entry.path() == walk.except) continue;
     if (entry.is_directory(broken_link))
-      add_files(entry.path(), below + name + "/", except, above, names);
+      add_files(entry.path(), below + name + "/", walk);
     else if (entry.is_regular_file(broken_link))
-      names.push_back(below + name);
+      walk.names.push_back(below + name);
   }
-  above.pop_back();
+  walk.above.pop_back();
 }
 
 std::string folders_in(const fs::path& folder) {
@@ -59,6 +69,11 @@ std::string image_suffix(const std::string& name) {
 
 bool ends_with(const std::string& name, const std::string& suffix) {
   return name.size() >= suffix.size() && same(std::string_view(name).substr(name.size() - suffix.size()), suffix);
+}
+
+bool is_jpeg(const fs::path& file) {
+  const auto suffixes = {".jpg", ".jpeg", ".jpe", ".jfif"};
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* one) { return ends_with(file.string(), one); });
 }
 
 std::string counted_suffixes(const std::vector<std::string>& names) {
@@ -108,14 +123,14 @@ void check_folder(const fs::path& folder, const char* option) {
 }
 
 std::vector<std::string> files_below(const fs::path& folder, const fs::path& except) {
-  std::vector<std::string> names;
-  std::vector<fs::path> above;
+  Walk walk{.except = except, .above = {}, .ways = {}, .names = {}};
   try {
-    add_files(folder, "", except, above, names);
+    add_files(folder, "", walk);
   } catch (const fs::filesystem_error& error) {
-    throw DataError(folder.string(), std::string("cannot be listed: ") + error.what());
+    throw DataError(error.path1().empty() ? folder.string() : error.path1().string(),
+                    "cannot be listed: " + error.code().message());
   }
-  return names;
+  return std::move(walk.names);
 }
 
 fs::path Stems::find(const std::string& stem) const {

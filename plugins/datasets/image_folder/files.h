@@ -13,6 +13,7 @@ std::string image_suffix(const std::string& name);
 
 // In any case: "a.JPG" ends with ".jpg".
 bool ends_with(const std::string& name, const std::string& suffix);
+bool is_jpeg(const std::filesystem::path& file);  // by its suffix
 
 // "2 of \".gif\", 1 of \".txt\""
 std::string counted_suffixes(const std::vector<std::string>& names);

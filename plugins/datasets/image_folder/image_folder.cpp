@@ -8,6 +8,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "files.h"
 #include "label_codes.h"
 #include "pages.h"
 #include "pairs.h"
@@ -79,10 +80,16 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
         channels_(options.channels),
         apply_exif_orientation_(options.apply_exif_orientation),
         entries_(find_entries(options.pairs, notes_)) {
+    if (!options.classes_file.empty() && labels().classes.empty())
+      throw DataError(options.classes_file.string(), "has no \"classes\"");
     if (!entries_.front().mask.empty() && labels().classes.empty())
       throw sectile::OptionError("classes", "is missing: " + options.pairs.list.string() +
                                                 " names masks, which need \"classes\" or \"classes_file\" to be read");
     note_alpha(entries_.front());
+    if (const auto& mask = entries_.front().mask; image_folder::is_jpeg(mask))
+      notes_.push_back(mask.string() +
+                       ": is a JPEG, which changes values where it compresses, so that pixels near borders may get "
+                       "another class; save masks as PNG");
   }
 
   std::vector<std::string> notes() const override { return notes_; }

@@ -428,6 +428,7 @@ TEST_CASE("masks that were saved as JPEG, or as grey in three channels, are told
   fs::copy_file(kFormats / "grey.jpg", folder.path() / "masks/a.JPG");
   CHECK(
       has(problem(folder.spec(), true), "which is not a class: the classes have 0, 1, ignored are none. JPEG changes"));
+  CHECK(has(notes(folder.spec()).at(0), "masks/a.JPG: is a JPEG, which changes values where it compresses"));
   fs::remove(folder.path() / "masks/a.JPG");
   folder.image("masks/a.png", cv::Mat(grey.size(), CV_8UC3, cv::Scalar::all(1)));
   CHECK(has(problem(folder.spec(kColors), true), "All three channels are equal: if they hold the class's number"));
@@ -446,6 +447,16 @@ TEST_CASE("names that begin with a dot, and links that lead back or nowhere, do 
   folder.image("masks/again/b.png", mask({0, 1, 1, 0}));
   CHECK(ids(folder.spec()) == Names{"a", "again/b", "town/b"});
   CHECK(ids(folder.spec({{"images", "images/**/*"}, {"masks", "masks/**/*"}})) == Names{"a", "again/b", "town/b"});
+}
+
+TEST_CASE("folders that link to each other in too many ways are refused") {
+  const Folder folder;
+  folder.pair("a", mask({0, 1, 1, 0}));
+  const auto at = [&](int i) { return folder.path() / "images" / ("d" + std::to_string(i)); };
+  for (int i = 0; i < 8; ++i) fs::create_directories(at(i));
+  for (int i = 0; i < 8; ++i)
+    for (int j = 0; j < 8; ++j) fs::create_directory_symlink(at(j), at(i) / ("to" + std::to_string(j)));
+  CHECK(has(problem(folder.spec()), "is found through links in more than 100 ways"));
 }
 
 TEST_CASE("suffixes that are asked for match in upper and lower case") {

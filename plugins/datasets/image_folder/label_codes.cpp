@@ -61,11 +61,6 @@ std::string advice_on(const cv::Mat& colors) {
   return "Give a class that \"color\", or list it in \"ignore_colors\", or set \"unknown\" to \"ignore\"";
 }
 
-bool is_jpeg(const std::filesystem::path& file) {
-  const auto suffixes = {".jpg", ".jpeg", ".jpe", ".jfif"};
-  return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* one) { return ends_with(file.string(), one); });
-}
-
 int value_of(const ClassTable& table, std::size_t i) { return table.classes[i].value.value_or(static_cast<int>(i)); }
 
 }  // namespace

@@ -23,7 +23,11 @@ constexpr const char* kImages = "images";  // the folder, where the option is le
 bool is_pattern(const std::optional<std::string>& text) { return text && Pattern::is_pattern(*text); }
 
 fs::path folder_of(const PairOptions& options, const std::string& below) {
-  return (options.root / below / "").lexically_normal().parent_path();
+  const auto folder = options.root / below / "";
+  std::error_code unknown;
+  // ".." behind a link leads out of the folder that the link leads to.
+  const auto real = below.find("..") == std::string::npos ? folder : fs::weakly_canonical(folder, unknown) / "";
+  return (unknown ? folder : real).lexically_normal().parent_path();
 }
 fs::path image_folder(const PairOptions& options) { return folder_of(options, options.images.value_or(kImages)); }
 fs::path mask_folder(const PairOptions& options) { return folder_of(options, options.masks.value_or("")); }

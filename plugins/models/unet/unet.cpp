@@ -10,6 +10,8 @@
 
 namespace {
 
+constexpr std::size_t kMostLevels = 16;
+
 namespace nn = sectile::nn;
 using sectile::nn::Norm;
 
@@ -39,6 +41,9 @@ struct UNetOptions {
     if (widths.size() < 2)
       problems.add("widths", "has " + std::to_string(widths.size()) +
                                  " entries, and a U-Net goes down at least once: give 2 or more, such as [64, 128]");
+    if (widths.size() > kMostLevels)
+      problems.add("widths", "has " + std::to_string(widths.size()) + " values; expected up to " +
+                                 std::to_string(kMostLevels) + ", because each level halves the image");
     for (std::size_t i = 1; up == Up::bilinear && i < widths.size(); ++i)
       if (widths[i] % 2 != 0)
         problems.add("widths", "entry " + std::to_string(i) + " is " + std::to_string(widths[i]) +

@@ -54,6 +54,9 @@ TEST_CASE("U-Net's widths need not double") {
     const auto model = make<Model>(R"({"type": "unet", "widths": [5, 6, 14], "up": ")" + up + "\"}", context(2));
     CHECK(logits(*model, {2, 3, 16, 16}).sizes() == at::IntArrayRef({2, 2, 16, 16}));
   }
+  const sectile::Json deep{{"type", "unet"}, {"widths", std::vector<int>(40, 2)}};
+  CHECK_THROWS_WITH_AS(make<Model>(deep.dump(), context(2)), doctest::Contains("has 40 values; expected up to 16"),
+                       sectile::SpecError);
 }
 
 TEST_CASE("U-Net without norm has biases and no norm") {

@@ -23,7 +23,9 @@ struct NormalizeOptions {
                 "0.224, 0.225] for three channels; else 0.226.");
     options
         .add("max_value", &max_value,
-             "Pixel value that is scaled to 1. Default: 255 for 8-bit images, 65535 for 16-bit images, 1 for float.")
+             "Pixel value that is scaled to 1. Default: 255 for 8-bit images, 65535 for 16-bit images, 1 for float, "
+             "which is "
+             "refused if there are values above 2.")
         .at_least(0);
   }
   void check(sectile::Problems& problems) const {
@@ -37,17 +39,25 @@ struct NormalizeOptions {
   }
 };
 
+constexpr double kMostOfFloat = 2;  // of images from 0 to 1, with what resampling and contrast add
+
 double largest(const sectile::Sample& sample) {
   switch (sample.image.depth()) {
     case CV_8U:
       return 255;
     case CV_16U:
       return 65535;
-    case CV_32F:
+    case CV_32F: {
+      double most = 0;
+      cv::minMaxIdx(sample.image.reshape(1), nullptr, &most);
+      if (most > kMostOfFloat)
+        throw sectile::DataError(sample.id, "has floating point values of up to " + std::to_string(most) +
+                                                ", of which 1 would be taken as white: set normalize's \"max_value\"");
       return 1;
+    }
     default:
-      throw sectile::DataError(
-          sample.id, "is " + cv::typeToString(sample.image.type()) + ", whose range is unknown: set \"max_value\"");
+      throw sectile::DataError(sample.id, "is " + cv::typeToString(sample.image.type()) +
+                                              ", whose range is unknown: set normalize's \"max_value\"");
   }
 }
 
@@ -56,6 +66,8 @@ class Normalize final : public sectile::Transform {
   explicit Normalize(const NormalizeOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw&) const override {
+    if (!sample.mean.empty())
+      throw sectile::DataError(sample.id, "is normalized already: remove one of the \"normalize\" from its transforms");
     const double unit = options_.max_value ? *options_.max_value : largest(sample);
     const bool color = sample.image.channels() == 3;
     sample.mean = values(sample, "mean", options_.mean,

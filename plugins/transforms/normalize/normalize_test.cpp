@@ -15,6 +15,7 @@ Sample image(int type) {
   sample.id = "image";
   sample.image = cv::Mat(2, 2, type);
   std::fill_n(sample.image.data, sample.image.total() * sample.image.elemSize(), std::uint8_t{100});
+  if (sample.image.depth() == CV_32F) sample.image.setTo(0.4);
   return sample;
 }
 std::vector<float> times(std::vector<float> values, float factor) {
@@ -53,7 +54,15 @@ TEST_CASE("normalize says what does not fit") {
                        doctest::Contains("image: has 1 channels, and normalize's \"mean\" 3 values"),
                        sectile::DataError);
   CHECK_THROWS_WITH_AS(applied(*make<Transform>(R"({"type": "normalize"})"), image(CV_16SC1)),
-                       doctest::Contains("set \"max_value\""), sectile::DataError);
+                       doctest::Contains("set normalize's \"max_value\""), sectile::DataError);
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "normalize", "deviation": [0]})"), doctest::Contains("more than 0"),
                        sectile::SpecError);
+  const auto one = make<Transform>(R"({"type": "normalize"})");
+  auto bytes_as_float = image(CV_32FC3);
+  bytes_as_float.image.setTo(cv::Scalar(1, 2, 255));
+  CHECK_THROWS_WITH_AS(applied(*one, bytes_as_float),
+                       doctest::Contains("image: has floating point values of up to 255.000000, of which 1"),
+                       sectile::DataError);
+  CHECK_THROWS_WITH_AS(applied(*one, applied(*one, image(CV_8UC3))), doctest::Contains("image: is normalized already"),
+                       sectile::DataError);
 }
