@@ -1,8 +1,11 @@
 #include "component_call.h"
 
+#include <algorithm>
 #include <exception>
 #include <new>
 #include <utility>
+
+#include <opencv2/core.hpp>
 
 #include "backtrace.h"
 
@@ -39,12 +42,16 @@ std::string reason_of_exception(const std::string& memory_hint) {
   std::string reason;
   try {
     throw;
+  } catch (const cv::Exception& error) {
+    reason = error.err;
   } catch (const std::exception& error) {
     reason = without_backtrace(error.what());
   } catch (...) {
     return "it threw something that is not a std::exception";
   }
-  reason.erase(reason.find_last_not_of('\n') + 1);
+  reason.erase(reason.find_last_not_of(" \n") + 1);
+  std::replace(reason.begin(), reason.end(), '\n', ' ');
+  if (reason.empty()) return "its exception has no message";
   if (!says_out_of_memory(reason)) return reason;
   return "out of memory (" + reason + ")" + (memory_hint.empty() ? "" : "; " + memory_hint);
 }

@@ -80,6 +80,7 @@ TEST_CASE("a relative path starts at the folder of its file") {
   CHECK(outcome(R"({"type": "every_shape", "file": "a/../b.txt"})").resolved["file"] == "/specs/b.txt");
   CHECK(problems_of(R"("file": "${SECTILE_TEST_UNSET}/b")") ==
         Lines{"/part/file: \"${SECTILE_TEST_UNSET}/b\" starts with an environment variable that is not set"});
+  CHECK(problems_of(R"("file": "a\u0000b")") == Lines{"/part/file: contains a zero character, which no file name has"});
 }
 
 TEST_CASE("a wrong type is told with what was wanted and what was found") {

@@ -51,6 +51,7 @@ TEST_CASE("what is no list is refused by name") {
   CHECK_THROWS_WITH_AS(read_list(scratch.path() / "none.txt"), doctest::Contains("No such file"), DataError);
   REQUIRE(mkfifo((scratch / "pipe").c_str(), 0600) == 0);
   CHECK_THROWS_WITH_AS(read_list(scratch / "pipe"), doctest::Contains("is a named pipe"), DataError);
+  CHECK_THROWS_WITH_AS(read_list("/dev/zero"), doctest::Contains("has more than 128 MB"), DataError);
 }
 
 TEST_CASE("the output of another command is read, as a shell passes it") {

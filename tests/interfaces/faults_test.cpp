@@ -105,6 +105,25 @@ TEST_CASE("scores of another shape than the contract's are refused at the first 
         "/model: model \"toy_faulty\" returned logits that are not finite (NaN or Inf) for the first batch");
 }
 
+TEST_CASE("predictions of another number, shape, type or class than the contract's are refused") {
+  const auto decoded = [](const std::string& fault) { return error_of<PluginError>(with_fault("model", fault)); };
+  const std::string begin = "/model: model \"toy_faulty\" decoded ";
+  CHECK(decoded("no_prediction") == begin + "0 predictions for 1 images (image0)");
+  CHECK(decoded("no_labels") == begin + "no labels (image0)");
+  CHECK(decoded("small_labels") == begin + "labels of Long [3, 8]: expected Long [8, 8] (image0)");
+  CHECK(decoded("short_labels") == begin + "labels of Short [8, 8]: expected Long [8, 8] (image0)");
+  CHECK(decoded("class_too_high").starts_with(begin + "class numbers from "));
+}
+
+TEST_CASE("a model with traits that no size fits, and a metric that throws before any image, are refused") {
+  for (const char* fault : {"no_divisor", "huge_divisor"})
+    CHECK(error_of<PluginError>(with_fault("model", fault)) ==
+          "/model: model \"toy_faulty\" has traits that no size fits: \"divisor\" and \"least\" are from 1 to 1048576");
+  for (const char* fault : {"wanted", "compute"})
+    CHECK(error_of<PluginError>(with_fault("metric", fault)) ==
+          "/metrics/0: metric \"toy_faulty\" failed: it threw something that is not a std::exception");
+}
+
 TEST_CASE("a model whose parameters the optimizer does not know is refused") {
   for (const char* fault : {"not_registered", "frozen"})
     CHECK_MESSAGE(error_of<PluginError>(with_fault("model", fault))
@@ -161,6 +180,16 @@ TEST_CASE("a bad sample of a dataset is named in training, and skipped if the sp
       CHECK(result.bad_samples == std::vector<std::string>{message});
       CHECK(result.last->images == (std::string(split) == "train" ? 2 : 1));
     }
+}
+
+TEST_CASE("an image that the network or a metric fails on is skipped in evaluation if the spec says so") {
+  auto changes = Json::parse(with_fault("metric", "torch"));
+  CHECK(error_of<DataError>(changes.dump()).starts_with("/metrics/0: metric \"toy_faulty\" failed on image1: "));
+  changes["data"]["on_bad_sample"] = "skip";
+  const auto result = trained_with(changes);
+  REQUIRE(result.bad_samples.size() == 1);
+  CHECK(result.bad_samples[0].starts_with("/metrics/0: metric \"toy_faulty\" failed on image1: "));
+  CHECK(result.last->images == 1);
 }
 
 TEST_CASE("an image that the network fails on is named with its size in prediction, and skipped if that is wanted") {

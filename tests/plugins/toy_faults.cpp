@@ -140,6 +140,22 @@ class Network : public torch::nn::Module, public sectile::Model, private Base {
     return outputs;
   }
   torch::nn::Module& module() override { return *this; }
+  sectile::ModelTraits traits() const override {
+    sectile::ModelTraits traits;
+    if (fault_ == "no_divisor") traits.divisor = {0, 0, 0};
+    if (fault_ == "huge_divisor") traits.divisor.width = 1 << 30;
+    return traits;
+  }
+  std::vector<sectile::Prediction> decode(const sectile::Outputs& outputs, const sectile::Batch& batch,
+                                          const sectile::Wanted& wanted) const override {
+    auto predictions = sectile::Model::decode(outputs, batch, wanted);
+    if (fault_ == "no_prediction") predictions.clear();
+    if (fault_ == "no_labels") predictions[0].labels = Tensor();
+    if (fault_ == "small_labels") predictions[0].labels = predictions[0].labels.slice(0, 0, 3);
+    if (fault_ == "short_labels") predictions[0].labels = predictions[0].labels.to(at::kShort);
+    if (fault_ == "class_too_high") predictions[0].labels = predictions[0].labels + 7;
+    return predictions;
+  }
 
  private:
   int channels_, classes_;
@@ -163,7 +179,10 @@ class Difference final : public Base, public sectile::Loss {
 class Score final : public Base, public sectile::Metric {
  public:
   using Base::Base;
-  sectile::Wanted wanted() const override { return {.labels = true}; }
+  sectile::Wanted wanted() const override {
+    if (fault_ == "wanted") throw 42;
+    return {.labels = true};
+  }
   void update(const sectile::Prediction&, const sectile::Truth& truth) override {
     if (truth.sample.id == "image1") maybe_throw(fault_);
   }

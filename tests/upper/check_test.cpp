@@ -64,6 +64,27 @@ TEST_CASE("a right spec passes, and notes are given for what is only strange") {
     CHECK(lines_with(ran.output, std::string("note: /transforms: images are normalized in \"") +
                                      (list == std::string("train") ? "val" : "train") + "\" only") == 1);
   }
+  auto spec = data.spec();
+  spec["transforms"]["val"][0]["mean"] = {0.25};
+  ran = data.run("check", spec);
+  CHECK(ran.code == 0);
+  CHECK(lines_with(ran.output, "note: /transforms: \"train\" and \"val\" normalize images with other values") == 1);
+}
+
+TEST_CASE("check computes a finite loss, and looks at the output folder") {
+  const CheckedData data;
+  auto spec = data.spec();
+  for (const char* list : {"train", "val"})
+    spec["transforms"][list] = {{{"type", "normalize"}, {"deviation", {1e-300}}}};
+  auto ran = data.run("check", spec);
+  CHECK(ran.code == 2);
+  CHECK_MESSAGE(lines_with(ran.output, "error: /loss: is not finite (NaN or Inf) for the first batch") == 1,
+                ran.output);
+  spec = data.spec();
+  spec["output"] = data.scratch.write("a file", "").string();
+  ran = data.run("check", spec);
+  CHECK(ran.code == 2);
+  CHECK(lines_with(ran.output, "error: /output: " + (data.scratch / "a file").string() + " is not a folder") == 1);
 }
 
 TEST_CASE("one class that is not told from anything is refused") {

@@ -1,4 +1,6 @@
 // Which plugins, files and variables a checkpoint leads to, when it is opened.
+#include <sys/stat.h>
+
 #include <cstdlib>
 
 #include <ATen/ATen.h>
@@ -129,6 +131,9 @@ TEST_CASE("a checkpoint's spec reads no other file and no environment variable")
 
 TEST_CASE("a file that is neither a checkpoint nor a spec is called that, and a spec may have any suffix") {
   const ToyCheckpoint toy;
+  REQUIRE(mkfifo((toy.folder / "pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(open_network(toy.folder / "pipe", {}, [](const std::string&) {}),
+                       doctest::Contains("pipe: is a named pipe; expected a file"), DataError);
   const auto said = [](const fs::path& file) -> std::string {
     try {
       open_network(file, {.plugin_path = {kToys}}, [](const std::string&) {});

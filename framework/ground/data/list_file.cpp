@@ -1,6 +1,8 @@
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <sstream>
 
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
@@ -9,6 +11,8 @@
 
 namespace sectile {
 namespace {
+
+constexpr std::size_t kLongest = std::size_t{128} << 20;  // a million long names
 
 std::vector<std::string> words_of(const std::string& line) {
   const char* gaps = line.find('\t') == std::string::npos ? " " : "\t";
@@ -22,6 +26,20 @@ std::vector<std::string> words_of(const std::string& line) {
   return words;
 }
 
+std::string contents(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
+  std::string text;
+  std::array<char, 1 << 16> part;
+  while (in.read(part.data(), part.size()), in.gcount() > 0) {
+    text.append(part.data(), static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kLongest)
+      throw DataError(file.string(),
+                      "has more than " + std::to_string(kLongest >> 20) + " MB; expected a list of names");
+  }
+  return text;
+}
+
 std::string trimmed(const std::string& line) {
   const auto first = line.find_first_not_of(" \t");
   return first == std::string::npos ? "" : line.substr(first, line.find_last_not_of(" \t") + 1 - first);
@@ -33,8 +51,7 @@ std::vector<ListLine> read_list(const std::filesystem::path& file) {
   std::error_code unknown;
   if (std::filesystem::is_directory(file, unknown)) throw DataError(file.string(), "is a folder; expected a text file");
   if (is_named_pipe(file)) throw DataError(file.string(), "is a named pipe; expected a text file");
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
+  std::istringstream in(contents(file));
   std::vector<ListLine> lines;
   std::string text;
   for (int number = 1; std::getline(in, text); ++number) {

@@ -266,6 +266,8 @@ class Walk {
         return problem(pointer, "unknown value " + quoted(json) + suggestion(text, option.choices));
       if (type.shape == Shape::choice) found = std::int64_t{choice - option.choices.begin()};
     }
+    if (type.shape == Shape::path && text.find('\0') != std::string::npos)
+      return problem(pointer, "contains a zero character, which no file name has");
     if (type.shape == Shape::path && !text.empty()) {
       const auto path =
           reader_.file.is_embedded(pointer) ? fs::path(text) : located(text, reader_.file.folder(pointer));

@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -46,7 +47,20 @@ void check_first_batch(Pipeline& pipeline) {
   for (std::size_t i = 0; i < state.plan.size(0); ++i)
     samples.push_back(pipeline.prepare(state.plan.occasion(0, i)).sample);
   const auto batch = pipeline.placed(pipeline.collate(std::move(samples), /*training=*/true));
-  pipeline.loss(first_outputs(pipeline, batch), batch);
+  const auto [loss, terms] = pipeline.loss(first_outputs(pipeline, batch), batch);
+  if (std::isfinite(loss.item<double>())) return;
+  std::string values;
+  for (const auto& term : terms) values += " " + term.name + " " + std::to_string(term.value.item<double>());
+  throw SpecError("/loss", "is not finite (NaN or Inf) for the first batch:" + values + "; images: " + ids_of(batch));
+}
+
+void note_unused_classes(Pipeline& pipeline) {
+  const auto& classes = pipeline.context.labels->classes;
+  AllProblems reported;  // with their samples
+  std::vector<std::int64_t> counts;
+  if (!reported.try_to("", [&] { counts = pipeline.context.count_pixels(); })) return;
+  for (std::size_t c = 0; c < counts.size(); ++c)
+    if (counts[c] == 0) pipeline.notes.push_back("/data/train: no pixel has the class \"" + classes[c].name + "\"");
 }
 
 }  // namespace
@@ -70,15 +84,21 @@ void check_samples(Pipeline& pipeline, AllProblems& all) {
   const Collation how{.classes = pipeline.context.classes(),
                       .channels = pipeline.context.channels,
                       .dimensions = pipeline.context.dimensions};
+  const bool skips = pipeline.spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
+  AllProblems skipped;
+  AllProblems& bad = skips ? skipped : all;
   const auto check = [&](const std::string& pointer, const SampleSource& source, bool training) {
-    for (std::size_t i = 0; i < source.data->size() && all.problems().size() < kMost; ++i)
-      all.try_to(pointer, [&] {
+    for (std::size_t i = 0; i < source.data->size() && bad.problems().size() < kMost; ++i)
+      bad.try_to(pointer, [&] {
         auto sample = source.prepare({.index = i});
         check_sample(sample, how);
         pipeline.collate({std::move(sample)}, training);
       });
   };
-  if (pipeline.training.data) check("/data/train", pipeline.training, true);
+  if (pipeline.training.data) {
+    check("/data/train", pipeline.training, true);
+    note_unused_classes(pipeline);
+  }
   for (const auto& split : splits_without_train(pipeline)) {
     AllProblems reported;  // by check_training
     std::optional<SampleSource> source;
@@ -86,6 +106,8 @@ void check_samples(Pipeline& pipeline, AllProblems& all) {
     source->channels = pipeline.training.channels;  // converted, as evaluation does
     check(split.pointer, *source, false);
   }
+  for (const auto& [pointer, message] : skipped.problems())
+    pipeline.notes.push_back(pointer + ": this sample is skipped: " + message);
 }
 
 }  // namespace sectile

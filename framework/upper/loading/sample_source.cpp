@@ -1,6 +1,7 @@
 #include "sample_source.h"
 
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,8 @@
 namespace sectile {
 namespace {
 
+constexpr std::size_t kMostSamples = std::size_t{1} << 40;
+constexpr std::size_t kMostClasses = std::numeric_limits<std::int16_t>::max();  // the type of labels
 constexpr std::uint64_t kBatchStream = 0x6261746368;  // separates random numbers of a batch and of its samples
 
 void set_original_size(Sample& sample) {
@@ -138,7 +141,12 @@ std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildCon
   const std::shared_ptr<const Dataset> data = recipe.build(context);
   call<DataError>(place_of(data), "", [&] {
     if (data->size() == 0) throw DataError(pointer, "has no samples");
-    if (data->labels().classes.empty()) throw DataError(pointer, "has no classes");
+    if (data->size() > kMostSamples) throw DataError(pointer, "has " + std::to_string(data->size()) + " samples");
+    const auto classes = data->labels().classes.size();
+    if (classes == 0) throw DataError(pointer, "has no classes");
+    if (classes > kMostClasses)
+      throw DataError(pointer, "has " + std::to_string(classes) + " classes, and up to " +
+                                   std::to_string(kMostClasses) + " are supported");
   });
   return data;
 }

@@ -14,6 +14,8 @@
 namespace sectile {
 namespace {
 
+constexpr const char* kNotFinite = "has weights that are not finite (NaN or Inf), as after training that diverged";
+
 // "[32, 32]", or with depth for volumes.
 std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
   std::string text;
@@ -24,10 +26,13 @@ std::string sizes_text(const std::array<int, 3>& size, bool volumes) {
   return text + "]";
 }
 
+std::string shape_text(at::IntArrayRef sizes) {
+  std::string text;
+  for (const auto size : sizes) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
 std::string shape_text(const at::Tensor& tensor) {  // "Float [2, 3, 64, 64]"
-  std::string sizes;
-  for (const auto size : tensor.sizes()) sizes += (sizes.empty() ? "" : ", ") + std::to_string(size);
-  return std::string(c10::toString(tensor.scalar_type())) + " [" + sizes + "]";
+  return std::string(c10::toString(tensor.scalar_type())) + " " + shape_text(tensor.sizes());
 }
 
 std::string sized_images_of(const Batch& batch) {  // "a.png (3000 x 4000 pixels)", as in the file
@@ -70,6 +75,7 @@ Network Network::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoint
   network.build_model(false, all);
   all.report();
   load_into(network.model->module(), checkpoint.best_weights(), checkpoint.model_type, file);
+  if (!all_finite(checkpoint.best_weights())) throw DataError(file, kNotFinite);
   set_training(network.model->module(), false);
   return network;
 }
@@ -91,6 +97,7 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
       all.try_to(pointer, [&] {
         try {
           const auto [state, averaged] = load_weights(options.weights);
+          if (!all_finite(state)) throw DataError(options.weights, kNotFinite);
           notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
                           (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
         } catch (const DataError& error) {
@@ -125,6 +132,14 @@ void Network::check_model() const {
   std::vector<Problem> problems;
   const auto traits = model->traits();
   const auto name = "model \"" + spec.model.type() + "\"";
+  const auto is_size = [](const Extent& size) {
+    constexpr int kLargest = 1 << 20;
+    return std::min({size.depth, size.height, size.width}) > 0 &&
+           std::max({size.depth, size.height, size.width}) <= kLargest;
+  };
+  if (!is_size(traits.divisor) || !is_size(traits.least))
+    throw PluginError("/model",
+                      name + " has traits that no size fits: \"divisor\" and \"least\" are from 1 to 1048576");
   const auto can = [&](Task task) {
     return std::find(traits.tasks.begin(), traits.tasks.end(), task) != traits.tasks.end();
   };
@@ -154,7 +169,7 @@ void Network::check_model() const {
   }
   const auto all = metrics();
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto wanted = all[i]->wanted();
+    const auto wanted = call<PluginError>(place_of(all[i]), "", [&] { return all[i]->wanted(); });
     const char* lacking = wanted.instances && !can(Task::instance)  ? "instances"
                           : wanted.segments && !can(Task::panoptic) ? "panoptic segments"
                                                                     : nullptr;
@@ -241,6 +256,34 @@ bool Network::by_bands(const Batch& batch, const Wanted& wanted) const {
          geometry.original == batch.sizes.front() && geometry.to_original == cv::Matx44d::eye();
 }
 
+// What a model's own decoder returns is written and counted as it is.
+std::vector<Prediction> Network::decoded(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const {
+  auto predictions = model->decode(outputs, batch, wanted);
+  const auto fail = [&](const std::string& reason) {
+    throw PluginError("/model", "model \"" + spec.model.type() + "\" decoded " + reason + " (" + ids_of(batch) + ")");
+  };
+  const auto images = batch.truth.size();
+  if (predictions.size() != images)
+    fail(std::to_string(predictions.size()) + " predictions for " + std::to_string(images) + " images");
+  if (!wanted.labels || spec.task != Task::semantic) return predictions;
+  for (std::size_t i = 0; i < images; ++i) {
+    const auto& labels = predictions[i].labels;
+    auto sizes = spatial(batch.truth[i].geometry.original, batch.images.dim() == 5);
+    if (wanted.overlapping) sizes.insert(sizes.begin(), context.classes());
+    if (!labels.defined()) fail("no labels");
+    if (labels.sizes() != sizes || labels.scalar_type() != (wanted.overlapping ? at::kBool : at::kLong))
+      fail("labels of " + shape_text(labels) + ": expected " + (wanted.overlapping ? "Bool " : "Long ") +
+           shape_text(sizes));
+    if (wanted.overlapping || labels.numel() == 0) continue;
+    const auto [least, most] = at::aminmax(labels);
+    if (least.item<std::int64_t>() < kIgnore || most.item<std::int64_t>() >= context.classes())
+      fail("class numbers from " + std::to_string(least.item<std::int64_t>()) + " to " +
+           std::to_string(most.item<std::int64_t>()) + ", and there are " + std::to_string(context.classes()) +
+           " classes");
+  }
+  return predictions;
+}
+
 Prediction Network::predict_bands(const Batch& batch, const std::array<std::int64_t, 3>& window,
                                   const Wanted& wanted) const {
   const PrecisionScope scope(device, precision_);
@@ -257,7 +300,7 @@ Prediction Network::predict_bands(const Batch& batch, const std::array<std::int6
     check_outputs(outputs, band);
     band.truth[0].geometry = {};
     band.truth[0].geometry.original = band.sizes[0];
-    const auto part = model->decode(outputs, band, wanted).at(0);
+    const auto part = decoded(outputs, band, wanted).at(0);
     const int axis = volume ? -3 : -2;
     if (wanted.labels) put_rows(whole.labels, part.labels, axis, first, rows);
   });
@@ -271,7 +314,7 @@ std::vector<Prediction> Network::predict(Batch batch, const Wanted& wanted) cons
         batch = placed(std::move(batch));
         const auto window = windows_of(*model, batch, spec.inference);
         if (window && by_bands(batch, wanted)) return std::vector{predict_bands(batch, *window, wanted)};
-        return model->decode(infer(batch, wanted.named), batch, wanted);
+        return decoded(infer(batch, wanted.named), batch, wanted);
       },
       kWindowHint);
 }

@@ -71,6 +71,7 @@ class Network {
  private:
   void check_model() const;
   void check_outputs(const Outputs& outputs, const Batch& batch) const;
+  std::vector<Prediction> decoded(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const;
   bool by_bands(const Batch& batch, const Wanted& wanted) const;
   Prediction predict_bands(const Batch& batch, const std::array<std::int64_t, 3>& window, const Wanted& wanted) const;
 

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <utility>
 
+#include "../../ground/named_pipe.h"
 #include "../../ground/spec/spec_text.h"
 #include "device.h"
 
@@ -64,6 +65,7 @@ bool is_spec(const fs::path& file) {
 
 Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
   if (fs::is_directory(file)) throw DataError(file, "is a folder: name the checkpoint in it, such as best.pth");
+  if (is_named_pipe(file)) throw DataError(file, "is a named pipe; expected a file");
   auto network = is_spec(file) ? of_spec(file, options, note) : of_checkpoint(file, options, note);
   if (options.fold) network.prepare_for_inference();
   for (const auto& text : network.notes) note(text);

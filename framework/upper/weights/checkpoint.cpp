@@ -1,5 +1,6 @@
 #include "checkpoint.h"
 
+#include <cmath>
 #include <limits>
 
 #include <ATen/core/Tensor.h>
@@ -15,7 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFormat = "sectile-1";
-constexpr std::int64_t kMostChannels = 512;  // of an image: OpenCV's CV_CN_MAX
+constexpr std::size_t kMostClasses = std::numeric_limits<std::int16_t>::max();  // the type of labels
+constexpr std::int64_t kMostChannels = 512;                                     // of an image: OpenCV's CV_CN_MAX
 
 // A member of the checkpoint's dict; throws if it is missing or of another type.
 template <class T>
@@ -94,6 +96,9 @@ LabelMap labels_of(const PythonValue& from, const fs::path& file) {
     labels.classes.push_back(std::move(label));
   }
   if (labels.classes.empty()) throw DataError(file, "is a damaged checkpoint: it has no classes");
+  if (labels.classes.size() > kMostClasses)
+    throw DataError(file, "has " + std::to_string(labels.classes.size()) + " classes, and up to " +
+                              std::to_string(kMostClasses) + " are supported");
   return labels;
 }
 
@@ -134,6 +139,8 @@ Resumption resumption_of(const PythonValue& content, const fs::path& file) {
   resumption.optimizer = part("optimizer");
   resumption.rng = tensors(part("rng"));
   resumption.loss_scale = member<double>(scaler, "scale", file);
+  if (!(resumption.loss_scale > 0 && std::isfinite(resumption.loss_scale)))
+    throw DataError(file, "is a damaged checkpoint: the scale of its loss is " + std::to_string(resumption.loss_scale));
   resumption.growth_tracker = member<std::int64_t>(scaler, "_growth_tracker", file);
   if (const auto* api = run.find("api"); api && api->as<std::int64_t>()) resumption.api = *api->as<std::int64_t>();
   resumption.evaluations = values_of<double>(run, "evaluations", file);
