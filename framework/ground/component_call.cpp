@@ -43,7 +43,7 @@ std::string reason_of_exception(const std::string& memory_hint) {
   try {
     throw;
   } catch (const cv::Exception& error) {
-    reason = error.err;
+    reason = (error.code == cv::Error::StsNoMem ? "Insufficient memory: " : "") + error.err;
   } catch (const std::exception& error) {
     reason = without_backtrace(error.what());
   } catch (...) {

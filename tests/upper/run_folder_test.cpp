@@ -73,6 +73,8 @@ TEST_CASE("files beside a run's own are never removed; only exact leftovers of k
     others[name] = name;
     scratch.write(std::string("run/") + name, name);
   }
+  others["step-000009.pth/a"] = "in a folder";
+  scratch.write("run/step-000009.pth/a", "in a folder");
   for (const char* name : {"last.pth.tmp12-3", "best.pth.tmp9-0", "step-000001.pth.tmp12-3"})
     scratch.write(std::string("run/") + name, "half a file");
   train_small(folder, R"({"train": {"keep": 1}})");

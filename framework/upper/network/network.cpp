@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <ATen/ops/aminmax.h>
+#include <ATen/ops/stack.h>
+
 #include <sectile/backbone.h>
 
 #include "../../ground/component_call.h"
@@ -276,10 +279,11 @@ std::vector<Prediction> Network::decoded(const Outputs& outputs, const Batch& ba
            shape_text(sizes));
     if (wanted.overlapping || labels.numel() == 0) continue;
     const auto [least, most] = at::aminmax(labels);
-    if (least.item<std::int64_t>() < kIgnore || most.item<std::int64_t>() >= context.classes())
-      fail("class numbers from " + std::to_string(least.item<std::int64_t>()) + " to " +
-           std::to_string(most.item<std::int64_t>()) + ", and there are " + std::to_string(context.classes()) +
-           " classes");
+    const auto range = at::stack({least, most}).cpu();  // one transfer
+    const auto* numbers = range.const_data_ptr<std::int64_t>();
+    if (numbers[0] < kIgnore || numbers[1] >= context.classes())
+      fail("class numbers from " + std::to_string(numbers[0]) + " to " + std::to_string(numbers[1]) +
+           ", and there are " + std::to_string(context.classes()) + " classes");
   }
   return predictions;
 }

@@ -56,7 +56,7 @@ std::vector<fs::path> files_in(const fs::path& folder, const Wanted& wanted) {
   std::vector<fs::path> files;
   std::error_code unreadable;
   for (const auto& entry : fs::directory_iterator(folder, unreadable))
-    if (wanted(entry.path().filename().string())) files.push_back(entry.path());
+    if (!entry.is_directory(unreadable) && wanted(entry.path().filename().string())) files.push_back(entry.path());
   return files;
 }
 
