@@ -71,6 +71,22 @@ TEST_CASE("a right spec passes, and notes are given for what is only strange") {
   CHECK(lines_with(ran.output, "note: /transforms: \"train\" and \"val\" normalize images with other values") == 1);
 }
 
+TEST_CASE("images that are trained and evaluated on, and random transforms of evaluations, are noted") {
+  const CheckedData data;
+  auto spec = data.spec();
+  spec["data"]["val"] = spec["data"]["train"];
+  spec["transforms"]["val"].insert(spec["transforms"]["val"].begin(), Json{{"type", "horizontal_flip"}});
+  for (const std::string command : {"check", "train"}) {
+    const auto ran = data.run(command, spec, command == "train" ? "-o " + (data.scratch / "run").string() : "");
+    CAPTURE(ran.output);
+    CHECK(ran.code == 0);
+    CHECK(lines_with(ran.output,
+                     "note: /data/val: 8 of 8 samples have ids of training samples, and the first one, 0, "
+                     "is the same image") == 1);
+    CHECK(lines_with(ran.output, "note: /transforms/val: is random") == 1);
+  }
+}
+
 TEST_CASE("check computes a finite loss, and looks at the output folder") {
   const CheckedData data;
   auto spec = data.spec();

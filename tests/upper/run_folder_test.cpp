@@ -365,6 +365,19 @@ TEST_CASE("a folder that is named through a link and .. is the one that the syst
   CHECK(fs::exists(scratch / "run/last.pth"));
 }
 
+TEST_CASE("a run that goes on without the best weights so far says so") {
+  const test::Scratch scratch;
+  const auto folder = scratch / "run";
+  train_small(folder);
+  fs::remove(folder / "best.pth");
+  std::vector<std::string> told;
+  TrainListener listener;
+  listener.noted = [&](const std::string& note) { told.push_back(note); };
+  train_small(folder, "{}", {listener}, {.resume_from = folder / "last.pth"});
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].find("best.pth, of epoch ") == 0);
+}
+
 TEST_CASE("the spec of a run names the run's own folder") {
   const test::Scratch scratch;
   const auto ran = train_program(scratch, "-o " + (scratch / "run").string() + " --set /output=elsewhere");

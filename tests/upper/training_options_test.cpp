@@ -1,4 +1,5 @@
 // What the options under /train and /optimizer do to a run.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
@@ -247,8 +248,9 @@ TEST_CASE("images without any pixel that counts train and evaluate to finite num
   const auto data = two_classes_in(scratch.path());
   const Trained made(Json{{"data", {{"train", data}, {"val", data}}}}.dump());
   for (const auto& step : made.steps) CHECK(step.loss == 0);
-  REQUIRE(!made.notes.empty());
-  CHECK(made.notes[0].starts_with("the evaluation gives no value for iou/mIoU"));
+  CHECK(std::any_of(made.notes.begin(), made.notes.end(), [](const std::string& note) {
+    return note.starts_with("the evaluation gives no value for iou/mIoU");
+  }));
 }
 
 TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, logged and reported") {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "../loading/evaluation_notes.h"
 #include "../loading/sample_check.h"
 #include "../training/best_by.h"
 #include "../training/first_batch.h"
@@ -35,7 +36,9 @@ void check_other_data(Pipeline& pipeline, AllProblems& all) {
         return;
       }
       const auto source = pipeline.source(name_of(split));
-      pipeline.notes.insert(pipeline.notes.end(), source.notes.begin(), source.notes.end());
+      if (!pipeline.training.data) return;
+      const auto notes = evaluation_notes(*pipeline.training.data, pipeline.notes, source, split.pointer);
+      pipeline.notes.insert(pipeline.notes.end(), notes.begin(), notes.end());
     });
 }
 

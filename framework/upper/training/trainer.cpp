@@ -11,6 +11,7 @@
 
 #include "../../ground/component_call.h"
 #include "../../ground/images/image_file.h"
+#include "../loading/evaluation_notes.h"
 #include "../loading/loader.h"
 #include "../network/device.h"
 #include "../reporting/event_log.h"
@@ -72,7 +73,7 @@ class Run {
   TrainResult all() {
     set_training(pipeline_.model->module(), true);
     try {
-      tell_validation_notes();
+      tell_notes();
       result_.ending = run();
       if (result_.ending != Ending::interrupted) folder_.saved(/*as_planned=*/true);
       tell_replaced();
@@ -115,11 +116,14 @@ class Run {
             }};
   }
 
-  void tell_validation_notes() const {
+  void tell_notes() const {
+    std::error_code unknown;
+    if (state_.record.best && !fs::exists(folder_.best(), unknown))
+      tell("best.pth, of epoch " + std::to_string(state_.record.best_epoch) +
+           ", is not here; there will be one if a later evaluation is better");
     if (!validation_) return;
-    const auto& told = pipeline_.notes;  // for example of the same folder
-    for (const auto& note : validation_->notes)
-      if (std::find(told.begin(), told.end(), note) == told.end()) tell(note);
+    for (const auto& note : evaluation_notes(*pipeline_.training.data, pipeline_.notes, *validation_, "/data/val"))
+      tell(note);
   }
 
   void tell_replaced() const {
