@@ -87,6 +87,20 @@ TEST_CASE("a damaged validation image loses no step, and is evaluated once it is
   CHECK(test::log_of(data.scratch / "run") == test::log_of(data.scratch / "unbroken"));
 }
 
+TEST_CASE("what was learned is saved before it is evaluated") {
+  const TrainedData data;
+  int evaluations = 0;
+  TrainListener listener;
+  listener.evaluating = [&](std::size_t done, std::size_t) {
+    if (done != 1) return;
+    const auto saved = load_checkpoint(data.scratch / "run/last.pth");
+    CHECK(saved.resumption->evaluation_due);
+    CHECK(saved.resumption->evaluations.size() == static_cast<std::size_t>(evaluations++));
+  };
+  data.train("run", data.spec(), listener);
+  CHECK(evaluations >= 1);
+}
+
 TEST_CASE("an error of a listener at the end of an epoch saves the step, whose evaluation is still due") {
   const TrainedData data;
   const auto spec = data.spec(kRarely);

@@ -62,7 +62,7 @@ std::vector<std::string> evaluation_notes(const Dataset& trained, const std::vec
   });
   untold.try_to("", [&] {
     if (is_random(source))
-      notes.push_back(
+      notes.emplace_back(
           "/transforms/val: is random, so that an image is not predicted as it is evaluated; use transforms without "
           "chance there");
   });
