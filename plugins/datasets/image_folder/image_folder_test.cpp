@@ -452,10 +452,10 @@ TEST_CASE("names that begin with a dot, and links that lead back or nowhere, do 
 TEST_CASE("folders that link to each other in too many ways are refused") {
   const Folder folder;
   folder.pair("a", mask({0, 1, 1, 0}));
-  const auto at = [&](int i) { return folder.path() / "images" / ("d" + std::to_string(i)); };
+  const auto at = [&](int i) { return folder.path() / "images" / std::to_string(i); };
   for (int i = 0; i < 8; ++i) fs::create_directories(at(i));
   for (int i = 0; i < 8; ++i)
-    for (int j = 0; j < 8; ++j) fs::create_directory_symlink(at(j), at(i) / ("to" + std::to_string(j)));
+    for (int j = 0; j < 8; ++j) fs::create_directory_symlink(at(j), at(i) / std::to_string(j));
   CHECK(has(problem(folder.spec()), "is found through links in more than 100 ways"));
 }
 
