@@ -163,8 +163,10 @@ RunFolder::~RunFolder() {
   try {
     if (anew_ && !fs::exists(last(), ignored))
       put_back();
-    else if (unsaved_ && fs::is_empty(log(), ignored))
-      remove_all_of(files());
+    else if (unsaved_ && fs::is_empty(log(), ignored)) {
+      fs::remove(spec(), ignored);
+      if (!fs::exists(spec(), ignored)) fs::remove(log(), ignored);  // a spec.json alone would not be a run's
+    }
     if (fs::exists(in_transit(), ignored)) move_back();
   } catch (const DataError&) {  // the rest comes back when the folder is opened again
   }
