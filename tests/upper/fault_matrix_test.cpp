@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
+#include <vector>
 
 #include <sectile/random.h>
 
@@ -50,7 +52,7 @@ class FaultMatrix {
   }
 
   // False if the fault came to nothing, for example after the last step.
-  bool check(const std::vector<Fault>& faults, int number) {
+  bool check(const std::vector<Fault>& faults, int number) const {
     const auto folder = scratch_ / ("run" + std::to_string(number));
     for (const auto& [name, text] : others_) scratch_.write(folder.filename().string() + "/" + name, text);
     bool broken = false;
@@ -72,7 +74,7 @@ class FaultMatrix {
   }
 
   // Of a run that replaces another: that one is there as it was, or its replacement goes on.
-  bool check_replacement(const Fault& fault, int number) {
+  bool check_replacement(const Fault& fault, int number) const {
     const auto folder = scratch_ / ("replaced" + std::to_string(number)), earlier = scratch_ / "earlier";
     fs::copy(earlier, folder);
     const bool broken = run(folder, settings_of(fault), "--overwrite") != 0;
@@ -127,39 +129,38 @@ class FaultMatrix {
   std::map<std::string, int> reads_;
 };
 
+// Breaks so many runs as the environment, or else the suite, asks for; most faults must come to something.
+void break_runs(int in_suite, std::uint64_t seed, const std::function<bool(const FaultMatrix&, Random&, int)>& breaks) {
+  const char* asked = std::getenv("SECTILE_FAULTS");
+  const int wanted = asked ? std::atoi(asked) : in_suite;
+  const FaultMatrix matrix;
+  Random random{seed};
+  int broken = 0;
+  for (int i = 0; i < wanted; ++i) broken += breaks(matrix, random, i);
+  MESSAGE(broken << " of " << wanted << " runs were broken, at some of " << matrix.points() << " points");
+  CHECK(broken >= wanted / 2);
+}
+
 }  // namespace
 
 TEST_CASE("a run that is broken wherever it writes, in every way, goes on to the same bits and touches no other file") {
-  const char* asked = std::getenv("SECTILE_FAULTS");
-  const int wanted = asked ? std::atoi(asked) : 20;
-  FaultMatrix matrix;
-  Random random{2026};
-  int broken = 0;
-  for (int i = 0; i < wanted; ++i) {
+  break_runs(20, 2026, [](const FaultMatrix& matrix, Random& random, int i) {
     std::vector<Fault> faults{matrix.any(random)};
     if (i % 4 == 3) faults.push_back(matrix.any(random));  // the resumed run too
     std::string text;
     for (const auto& fault : faults) text += fault.kind + " at " + std::to_string(fault.point) + "  ";
     CAPTURE(text);
-    broken += matrix.check(faults, i);
-  }
-  MESSAGE(broken << " of " << wanted << " runs were broken, at some of " << matrix.points() << " points");
-  CHECK(broken >= wanted / 2);
+    return matrix.check(faults, i);
+  });
 }
 
 TEST_CASE("a run that is broken wherever it replaces another one has replaced it, or not") {
-  const char* asked = std::getenv("SECTILE_FAULTS");
-  const int wanted = asked ? std::atoi(asked) : 8;
-  FaultMatrix matrix;
-  Random random{11};
-  int broken = 0;
-  for (int i = 0; i < wanted; ++i) {
+  break_runs(8, 11, [](const FaultMatrix& matrix, Random& random, int i) {
     auto fault = matrix.any(random);
     if (i % 2)
       fault = {"kill", 1 + static_cast<int>(random.below(40))};  // while files are moved, and at the first save
     CAPTURE(fault.kind);
     CAPTURE(fault.point);
-    broken += matrix.check_replacement(fault, i);
-  }
-  CHECK(broken >= wanted / 2);
+    return matrix.check_replacement(fault, i);
+  });
 }

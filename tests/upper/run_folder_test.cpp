@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -53,6 +54,21 @@ TrainListener throwing_at(std::int64_t step) {
     if (report.step == step) throw std::runtime_error("thrown by the test");
   };
   return listener;
+}
+
+// A run that replaces the one in the folder, and is killed when it has written what the function writes.
+void replace_and_be_killed(const fs::path& folder, const std::function<void(const RunFolder&)>& write) {
+  const pid_t child = fork();
+  if (child == 0) {
+    RunFolder killed(folder);
+    killed.start_anew();
+    std::ofstream(killed.log()) << "{}\n";
+    write(killed);
+    _exit(0);  // no destructor
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  REQUIRE(status == 0);
 }
 
 test::Ran train_program(const test::Scratch& scratch, const std::string& arguments) {
@@ -135,15 +151,7 @@ TEST_CASE("a run that was killed while it replaced another, and had saved nothin
   const auto folder = scratch / "run";
   train_small(folder);
   const auto before = contents_of(folder);
-  const pid_t child = fork();
-  if (child == 0) {
-    RunFolder killed(folder);
-    killed.start_anew();
-    std::ofstream(killed.log()) << "{}\n";
-    _exit(0);  // no destructor
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
+  replace_and_be_killed(folder, [](const RunFolder&) {});
   CHECK(!fs::exists(folder / "last.pth"));
   {
     const RunFolder again(folder);
@@ -158,16 +166,8 @@ TEST_CASE("a replacement that was killed in its first save, between step-*.pth a
   const auto folder = scratch / "run";
   train_small(folder);
   const auto before = contents_of(folder);
-  const pid_t child = fork();
-  if (child == 0) {
-    RunFolder killed(folder);
-    killed.start_anew();
-    std::ofstream(killed.log()) << "{}\n";
-    std::ofstream(killed.save_of(1)) << "of the replacement";
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
+  replace_and_be_killed(folder,
+                        [](const RunFolder& killed) { std::ofstream(killed.save_of(1)) << "of the replacement"; });
   { const RunFolder again(folder); }
   CHECK(contents_of(folder) == before);
 }
