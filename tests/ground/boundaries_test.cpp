@@ -19,8 +19,7 @@ std::vector<fs::path> sources(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     const auto kind = entry.path().extension();
-    const auto name = entry.path().filename().string();
-    const bool is_test = name.size() > 9 && name.compare(name.size() - 9, 9, "_test.cpp") == 0;
+    const bool is_test = entry.path().stem().string().ends_with("_test");
     if ((kind == ".h" || kind == ".cpp" || kind == ".cu") && !is_test) files.push_back(entry.path());
   }
   return files;

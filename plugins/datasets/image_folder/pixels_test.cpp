@@ -5,7 +5,7 @@
 
 #include <sectile/error.h>
 
-#include "image_folder_tests.h"
+#include "image_folder_test.h"
 #include "support/damaged.h"
 #include "support/test.h"
 #include "support/tiff_stack.h"
