@@ -32,6 +32,7 @@ constexpr Command kCommands[] = {
     {"list", "list the available components", sectile::list},
     {"describe", "describe a component and its options", sectile::describe},
     {"schema", "print the JSON Schema of specs, for editors", sectile::schema},
+    {"weights", "list, compare and convert files of weights", nullptr},
     {"doctor", "check that this installation works correctly and at full speed", nullptr},
 };
 

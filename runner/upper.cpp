@@ -16,11 +16,9 @@ struct Command {
   const char* name;
   void (*run)(int count, char** words);
 };
-constexpr Command kCommands[] = {{"train", sectile::train},
-                                 {"evaluate", sectile::evaluate},
-                                 {"predict", sectile::predict},
-                                 {"check", sectile::check},
-                                 {"doctor", sectile::doctor}};
+constexpr Command kCommands[] = {{"train", sectile::train},     {"evaluate", sectile::evaluate},
+                                 {"predict", sectile::predict}, {"check", sectile::check},
+                                 {"weights", sectile::weights}, {"doctor", sectile::doctor}};
 
 void run(int count, char** words) {
   cv::setNumThreads(0);  // threads are managed here: loaders and the network's

@@ -8,9 +8,16 @@
 namespace sectile {
 namespace {
 
-void declare_weights(Options& options, std::filesystem::path& weights, bool& strict) {
-  options.add("weights", &weights, "Weights file to load before training.");
-  options.add("weights_strict", &strict,
+template <class Common>
+void declare_weights(Options& options, Common& common) {
+  options.add("weights", &common.weights,
+              "Weights file to load before training: of torch.save, TorchScript or safetensors, an index of several "
+              "files, or a folder of Hugging Face.");
+  options.add(
+      "weights_key", &common.weights_key,
+      "Dictionary of the weights file that holds the weights, such as \"state_dict\", or \"model/ema\" of one in "
+      "another. Default: the first one of a usual name, or the whole file.");
+  options.add("weights_strict", &common.weights_strict,
               "Require the weights file to match: every parameter must be in the file, and nothing else, except what "
               "the network allows, such as a head for other classes. With false, missing parameters keep their initial "
               "values, unknown ones are ignored, and a note lists both.");
@@ -22,9 +29,9 @@ Sampler::~Sampler() = default;
 Schedule::~Schedule() = default;
 Transform::~Transform() = default;
 
-void Kind<Model>::Common::declare(Options& options) { declare_weights(options, weights, weights_strict); }
+void Kind<Model>::Common::declare(Options& options) { declare_weights(options, *this); }
 void Kind<Backbone>::Common::declare(Options& options) {
-  declare_weights(options, weights, weights_strict);
+  declare_weights(options, *this);
   options
       .add("freeze", &freeze,
            "Number of stages to freeze, counted from the stem. Frozen stages keep their weights and batch norm "

@@ -8,5 +8,6 @@ void evaluate(int count, char** words);
 void predict(int count, char** words);
 void check(int count, char** words);
 void doctor(int count, char** words);
+void weights(int count, char** words);
 
 }  // namespace sectile

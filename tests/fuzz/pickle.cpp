@@ -1,7 +1,7 @@
 // Pickles, in an archive that is sound.
 #include "fuzz.h"
 #include "support/hostile.h"
-#include "upper/weights/torch_file.h"
+#include "upper/weights/files/torch/torch_file.h"
 
 using namespace sectile;
 

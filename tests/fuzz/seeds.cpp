@@ -4,7 +4,7 @@
 #include "support/hostile.h"
 #include "support/scratch.h"
 #include "upper/weights/checkpoint.h"
-#include "upper/weights/zip_file.h"
+#include "upper/weights/files/torch/zip_file.h"
 
 using namespace sectile;
 

@@ -97,7 +97,7 @@ TEST_CASE("a run of an earlier API is refused by its number, and its weights sti
   trained(folder / "run", R"({"train": {"epochs": 1}})");
   auto checkpoint = load_checkpoint(folder / "run/last.pth");
   CHECK(checkpoint.resumption->api == SECTILE_API_VERSION);
-  const auto content = read_torch_file(folder / "run/last.pth");
+  const auto content = read_torch_file(folder / "run/last.pth").content;
   PythonDict old;  // without the number, as they were
   for (const auto& [name, value] : *content.dict()) {
     if (*name.as<std::string>() != "run") {

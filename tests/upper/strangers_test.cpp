@@ -20,6 +20,7 @@
 #include "support/scratch.h"
 #include "support/test.h"
 #include "upper/training/trainer.h"
+#include "upper/weights/files/weights_file.h"
 
 using namespace sectile;
 namespace fs = std::filesystem;
@@ -48,7 +49,7 @@ Apart read_apart(const fs::path& file) {
     const auto before = peak_of(used);
     std::string error;
     try {
-      load_weights(file);
+      read_weights(file);
     } catch (const DataError& refused) {
       error = refused.what();
     }

@@ -10,7 +10,7 @@
 #include "support/test.h"
 
 #include "parity/compare.h"
-#include "upper/weights/torch_file.h"
+#include "upper/weights/files/torch/torch_file.h"
 #include "upper/weights/weights.h"
 
 using namespace sectile;

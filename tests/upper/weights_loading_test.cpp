@@ -7,8 +7,8 @@
 #include "support/scratch.h"
 #include "support/test.h"
 #include "upper/training/trainer.h"
+#include "upper/weights/files/torch/torch_file.h"
 #include "upper/weights/loading.h"
-#include "upper/weights/torch_file.h"
 
 using namespace sectile;
 namespace fs = std::filesystem;

@@ -46,6 +46,7 @@ struct Kind<Model> {
   static constexpr const char* name = "model";
   struct SECTILE_EXPORT Common {
     std::filesystem::path weights;
+    std::string weights_key;
     bool weights_strict = true;
     void declare(Options& options);
   };
@@ -55,6 +56,7 @@ struct Kind<Backbone> {
   static constexpr const char* name = "backbone";
   struct SECTILE_EXPORT Common {
     std::filesystem::path weights;
+    std::string weights_key;
     bool weights_strict = true;
     int freeze = 0;  // how many stages, by WeightRules::depth
     void declare(Options& options);

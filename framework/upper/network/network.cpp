@@ -10,6 +10,7 @@
 #include "../../ground/component_call.h"
 #include "../loading/layout.h"
 #include "../loading/sample_check.h"
+#include "../weights/files/weights_file.h"
 #include "../weights/loading.h"
 #include "device.h"
 #include "sliding_window.h"
@@ -48,6 +49,20 @@ std::string sized_images_of(const Batch& batch) {  // "a.png (3000 x 4000 pixels
   return names;
 }
 
+// What the user of a weights file may want to know besides its names.
+std::string about(const WeightsContent& read) {
+  std::string text;
+  if (read.averaged)
+    text += "; these are its moving average (EMA), which its metrics are of";
+  else if (!read.key.empty())
+    text += "; from its \"" + read.key + "\"";
+  if (!read.not_called.empty()) {
+    text += "; kept as plain values, and never called: ";
+    for (const auto& name : read.not_called) text += (name == *read.not_called.begin() ? "" : ", ") + name;
+  }
+  return text;
+}
+
 }  // namespace
 
 TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context) {
@@ -78,7 +93,7 @@ Network Network::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoint
   network.build_model(false, all);
   all.report();
   load_into(network.model->module(), checkpoint.best_weights(), checkpoint.model_type, file);
-  if (!all_finite(checkpoint.best_weights())) throw DataError(file, kNotFinite);
+  if (!all_finite(state_dict(network.model->module()))) throw DataError(file, kNotFinite);
   set_training(network.model->module(), false);
   return network;
 }
@@ -99,10 +114,10 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
       const std::string pointer = kind == Kind<Model>::name ? "/model/weights" : "/model/backbone/weights";
       all.try_to(pointer, [&] {
         try {
-          const auto [state, averaged] = load_weights(options.weights);
-          if (!all_finite(state)) throw DataError(options.weights, kNotFinite);
-          notes.push_back(start_from(module, state, {options.weights, name, options.weights_strict}) +
-                          (averaged ? "; these are its moving average (EMA), which its metrics are of" : ""));
+          const auto read = read_weights(options.weights, options.weights_key);
+          notes.push_back(start_from(module, read.state, {options.weights, name, options.weights_strict}) +
+                          about(read));
+          if (!all_finite(state_dict(module))) throw DataError(options.weights, kNotFinite);
         } catch (const DataError& error) {
           throw DataError(pointer, error.what());
         }

@@ -7,7 +7,7 @@
 
 #include <sectile/optimizer.h>
 
-#include "../weights/torch_file.h"
+#include "../weights/files/torch/torch_file.h"
 
 namespace sectile {
 

@@ -8,7 +8,6 @@
 #include <sectile/error.h>
 
 #include "loading.h"
-#include "torch_file.h"
 
 namespace sectile {
 namespace {
@@ -198,7 +197,7 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
 }
 
 Checkpoint load_checkpoint(const fs::path& file) {
-  const auto content = read_torch_file(file);
+  const auto content = read_torch_file(file).content;
   const auto* format = content.find("format");
   const auto* text = format ? format->as<std::string>() : nullptr;
   if (!text)
@@ -222,21 +221,6 @@ Checkpoint load_checkpoint(const fs::path& file) {
   if (const auto* ema = content.find("ema")) checkpoint.ema = tensors(*ema);
   if (content.find("run")) checkpoint.resumption = resumption_of(content, file);
   return checkpoint;
-}
-
-LoadedWeights load_weights(const fs::path& file) {
-  const auto content = read_torch_file(file);
-  const auto* format = content.find("format");
-  const auto* text = format ? format->as<std::string>() : nullptr;
-  if (const auto* ema = content.find("ema"); ema && text && *text == kFormat)
-    if (auto means = tensors(*ema); !means.empty()) return {std::move(means), true};
-  StateDict state;  // a dict of weights takes precedence over single tensors next to it, such as a best score
-  for (const char* usual : {"model", "state_dict", "model_state_dict"})
-    if (const auto* inner = content.find(usual); inner && state.empty()) state = tensors(*inner);
-  if (state.empty()) state = tensors(content);
-  if (state.empty())
-    throw DataError(file, "has no named tensors, neither at the top level nor under \"model\" or \"state_dict\"");
-  return {std::move(state)};
 }
 
 void load_into(torch::nn::Module& module, const StateDict& weights, const std::string& model_type,

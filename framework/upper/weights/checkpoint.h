@@ -10,7 +10,7 @@
 #include <sectile/context.h>
 
 #include "../../ground/spec/spec_text.h"
-#include "torch_file.h"
+#include "files/torch/torch_file.h"
 #include "weights.h"
 
 namespace sectile {
@@ -60,13 +60,6 @@ struct Checkpoint {
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 // Throws DataError, also for a weights file that is not a checkpoint.
 Checkpoint load_checkpoint(const std::filesystem::path& file);
-
-struct LoadedWeights {
-  StateDict state;
-  bool averaged = false;  // a checkpoint's moving average, which its metrics are of
-};
-// Only the weights: of a checkpoint, or of a file saved by Python, at the top level or under a usual name.
-LoadedWeights load_weights(const std::filesystem::path& file);
 
 // Throws DataError unless the weights contain exactly the tensors of the module, with the same shapes. model_type and
 // file are named in messages.

@@ -14,6 +14,8 @@
 
 #include "../../ground/spec/suggestion.h"
 #include "each_role.h"
+#include "files/mapped_file.h"
+#include "wrapped_names.h"
 
 namespace sectile {
 namespace {
@@ -38,6 +40,7 @@ class Network {
   // The file's tensor in the shape of the network's tensor of that name; undefined if there is no rule for it.
   at::Tensor adapted(const std::string& name, const at::Tensor& theirs) const {
     const auto wanted = tensors.at(name).sizes();
+    if (name.ends_with(kCounter) && theirs.numel() == 1) return theirs.reshape({});  // some tools save [1]
     for (const auto& [prefix, rules] : rules_) {
       if (!name.starts_with(prefix)) continue;
       const auto made = rules->adapt(name.substr(prefix.size()), theirs, wanted);
@@ -65,6 +68,12 @@ class Network {
   bool fits(const std::string& name, const at::Tensor& theirs) const {
     return same_kind(name, theirs) && (theirs.sizes() == tensors.at(name).sizes() || of_other_classes(name, theirs) ||
                                        adapted(name, theirs).defined());
+  }
+
+  bool has_weight_norm() const {
+    return std::any_of(tensors.begin(), tensors.end(), [](const auto& item) {
+      return item.first.ends_with("weight_g") || item.first.ends_with(".original0");
+    });
   }
 
   const StateDict tensors;
@@ -227,6 +236,11 @@ Plan plan_for(torch::nn::Module& module, StateDict file) {
   const Network network(module);
   const Translator translator(module, network);
   Plan plan;
+  if (!network.has_weight_norm()) {
+    auto unwrapped = unwrap(std::move(file));
+    file = std::move(unwrapped.state);
+    plan.report.weight_norms = std::move(unwrapped.weight_norms);
+  }
   auto best = translator.best(file);
   std::string prefix;
   for (auto next = usual_prefix(file); !next.empty() && !file.empty(); next = usual_prefix(file)) {
@@ -242,9 +256,26 @@ Plan plan_for(torch::nn::Module& module, StateDict file) {
   return plan;
 }
 
+// In parts, so that little of a mapped file is in memory at a time.
+void copy_values(at::Tensor to, const at::Tensor& from) {
+  constexpr std::int64_t kPart = 16 << 20;  // bytes
+  const auto rows = from.dim() > 0 && from.sizes() == to.sizes() ? from.size(0) : 1;
+  const auto bytes = from.numel() * static_cast<std::int64_t>(from.element_size());
+  if (rows < 2 || bytes <= kPart) {
+    to.copy_(from);
+    return forget_pages(from);
+  }
+  const auto step = std::max<std::int64_t>(1, rows * kPart / bytes);
+  for (std::int64_t row = 0; row < rows; row += step) {
+    const auto part = from.narrow(0, row, std::min(step, rows - row));
+    to.narrow(0, row, part.size(0)).copy_(part);
+    forget_pages(part);
+  }
+}
+
 void write(const Plan& plan) {
   const c10::AutoGradMode no_grad(false);
-  for (auto [to, from] : plan.copies) to.copy_(from);
+  for (const auto& [to, from] : plan.copies) copy_values(to, from);
 }
 
 std::string text_of(const LoadReport::Misfit& misfit) {
@@ -290,6 +321,7 @@ std::string told(const LoadReport& report, const WeightsFile& file) {
   const auto add = [&](const Names& names, const char* what) {
     if (!names.empty()) text += "; " + std::to_string(names.size()) + " " + what + " (" + first_few(names) + ")";
   };
+  add(report.weight_norms, "computed from the two parts of a weight norm");
   add(report.adapted, "adapted to the network's shape");
   add(report.reinitialized, "in the head, which has a different number of classes, initial values kept");
   add(report.missing, "missing in the file, initial values kept");

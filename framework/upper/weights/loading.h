@@ -25,8 +25,9 @@ struct LoadReport {
   std::vector<std::string> adapted;        // to another shape, by WeightRules::adapt
   std::vector<std::string> reinitialized;  // initial weights kept for another number of classes, by WeightRules::head
   std::vector<std::string> missing, unexpected;
-  std::vector<std::string> uncounted;  // batch counters missing in the file: PyTorch 0.4.1 added them
-  std::vector<Misfit> misfits;         // of another shape or type, without a rule for it
+  std::vector<std::string> weight_norms;  // the file's, computed from their direction and length
+  std::vector<std::string> uncounted;     // batch counters missing in the file: PyTorch 0.4.1 added them
+  std::vector<Misfit> misfits;            // of another shape or type, without a rule for it
 };
 
 // Copies matching tensors. Throws DataError, before anything is written, for a shape or type without a rule.

@@ -1,9 +1,7 @@
-// Files of torch.save (zip format) that torch.load(weights_only=True) can read. Nothing in such a file is ever
-// executed: unknown classes are only stored by name.
+// Values of Python, of the types used in files of weights.
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -23,13 +21,11 @@ using PythonDict = std::vector<std::pair<PythonValue, PythonValue>>;  // in the 
 // Copies share their text: a file may mention a long one any number of times.
 using PythonText = std::shared_ptr<const std::string>;
 
-struct PythonObject {  // an instance of an unknown class
-  PythonText name;
-};
+struct PythonObject;
 
 struct PythonValue {
   std::variant<std::monostate, bool, std::int64_t, double, PythonText, at::Tensor, std::shared_ptr<PythonList>,
-               std::shared_ptr<PythonDict>, PythonObject>
+               std::shared_ptr<PythonDict>, std::shared_ptr<PythonObject>>
       held;
 
   PythonValue() = default;
@@ -53,19 +49,18 @@ struct PythonValue {
     }
   }
   const PythonDict* dict() const;                         // null if it is not a dict
-  const PythonList* list() const;                         // of a list or tuple
-  const PythonValue* find(const std::string& key) const;  // in a dict; null if missing
+  const PythonList* list() const;                         // of a list, tuple or set
+  const PythonObject* object() const;                     // null if it is of one of the types above
+  const PythonValue* find(const std::string& key) const;  // in a dict, or among attributes; null if missing
 };
 
-// Throws DataError naming the file and the location in it. Tensors are on the CPU and own their memory; tensors that
-// shared storage in Python also share it here. Takes at most about twice the file's size and 100 MB, whatever it holds.
-PythonValue read_torch_file(const std::filesystem::path& file);
-
-// Throws DataError for a file that is not a zip archive, naming its format, and how to convert it.
-void refuse_other_formats(const std::filesystem::path& file);
-
-// Writes a temporary file and renames it, so that an interrupted save does not damage the previous file. Throws
-// DataError.
-void write_torch_file(const std::filesystem::path& file, const PythonValue& value);
+// A class or a function, or an instance of a class that is none of the types above. It is never made or called: only what
+// the file says about it is kept.
+struct PythonObject {
+  std::string name;       // "torch.nn.modules.conv.Conv2d"
+  bool instance = false;  // or what a function would have returned
+  PythonList arguments;
+  PythonDict attributes;  // and the items of a class like dict
+};
 
 }  // namespace sectile

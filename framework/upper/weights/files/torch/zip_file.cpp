@@ -21,7 +21,7 @@ constexpr std::uint16_t kField64 = 1;
 }
 
 template <class T>
-T number(const std::string& from, std::size_t at) {
+T number(std::string_view from, std::size_t at) {
   T value;
   if (at > from.size() || sizeof value > from.size() - at) damaged();
   std::memcpy(&value, from.data() + at, sizeof value);
@@ -32,7 +32,7 @@ T number(const std::string& from, std::size_t at) {
 struct Place {
   std::uint64_t unpacked, packed, header;
 };
-Place place_of(const std::string& entry, const std::string& extra) {
+Place place_of(std::string_view entry, std::string_view extra) {
   Place place{number<std::uint32_t>(entry, 24), number<std::uint32_t>(entry, 20), number<std::uint32_t>(entry, 42)};
   for (std::size_t at = 0; at + 4 <= extra.size(); at += 4 + number<std::uint16_t>(extra, at + 2)) {
     if (number<std::uint16_t>(extra, at) != kField64) continue;
@@ -46,8 +46,7 @@ Place place_of(const std::string& entry, const std::string& extra) {
 
 }  // namespace
 
-ZipFile::ZipFile(const std::filesystem::path& file)
-    : in_(file, std::ios::binary), size_(std::filesystem::file_size(file)) {
+ZipFile::ZipFile(const MappedFile& file) : file_(file) {
   const auto [offset, size] = find_directory();
   const auto directory = bytes(offset, size);
   for (std::size_t at = 0; at + kEntrySize <= directory.size() && number<std::uint32_t>(directory, at) == kEntry;
@@ -58,15 +57,15 @@ ZipFile::ZipFile(const std::filesystem::path& file)
       throw std::runtime_error("has more than " + std::to_string(kMostRecords) + " records, which no network needs");
   }
   std::uint64_t sum = 0;
-  for (const auto& [name, record] : records_) sum += record.size;  // each at most size_
-  if (sum > size_) throw std::runtime_error("has records that share their bytes, which torch.save never writes");
+  for (const auto& [name, record] : records_) sum += record.size;  // each at most the file's
+  if (sum > file_.size()) throw std::runtime_error("has records that share their bytes, which torch.save never writes");
 }
 
-ZipFile::Directory ZipFile::find_directory() {
-  const auto start = size_ - std::min<std::uint64_t>(size_, kLongestComment + kEndSize);
-  const auto tail = bytes(start, size_ - start);
-  const auto end = tail.rfind(std::string("PK\5\6", 4));
-  if (end == std::string::npos) damaged();
+ZipFile::Directory ZipFile::find_directory() const {
+  const auto start = file_.size() - std::min<std::uint64_t>(file_.size(), kLongestComment + kEndSize);
+  const auto tail = bytes(start, file_.size() - start);
+  const auto end = tail.rfind(std::string_view("PK\5\6", 4));
+  if (end == std::string_view::npos) damaged();
   if (end >= kLocatorSize && number<std::uint32_t>(tail, end - kLocatorSize) == kLocator64) {
     const auto end64 = bytes(number<std::uint64_t>(tail, end - kLocatorSize + 8), kEnd64Size);
     if (number<std::uint32_t>(end64, 0) != kEnd64) damaged();
@@ -75,26 +74,23 @@ ZipFile::Directory ZipFile::find_directory() {
   return {number<std::uint32_t>(tail, end + 16), number<std::uint32_t>(tail, end + 12)};
 }
 
-void ZipFile::add_record(const std::string& directory, std::size_t at) {
+void ZipFile::add_record(std::string_view directory, std::size_t at) {
   const auto entry = directory.substr(at, kEntrySize);
   const std::size_t name_size = number<std::uint16_t>(entry, 28), extra_size = number<std::uint16_t>(entry, 30);
   if (name_size + extra_size > directory.size() - at - kEntrySize) damaged();
-  const auto name = directory.substr(at + kEntrySize, name_size);
+  const std::string name(directory.substr(at + kEntrySize, name_size));
   const auto [unpacked, packed, header] = place_of(entry, directory.substr(at + kEntrySize + name_size, extra_size));
   const bool stored = number<std::uint16_t>(entry, 10) == 0 && unpacked == packed;
-  if (packed > size_ || header > size_ - packed) damaged();
+  if (packed > file_.size() || header > file_.size() - packed) damaged();
   records_.insert_or_assign(name.substr(name.find('/') + 1), Record{header, packed, stored});
 }
 
-std::string ZipFile::bytes(std::uint64_t offset, std::uint64_t count) {
-  if (count > size_ || offset > size_ - count) damaged();
-  std::string part(count, '\0');
-  in_.seekg(static_cast<std::streamoff>(offset));
-  if (!in_.read(part.data(), static_cast<std::streamsize>(count))) damaged();
-  return part;
+std::string_view ZipFile::bytes(std::uint64_t offset, std::uint64_t count) const {
+  if (count > file_.size() || offset > file_.size() - count) damaged();
+  return file_.bytes(offset, count);
 }
 
-void ZipFile::read(const std::string& name, void* into) {
+std::uint64_t ZipFile::offset_of(const std::string& name) const {
   const auto& record = records_.at(name);
   if (!record.stored)
     throw std::runtime_error(
@@ -103,15 +99,10 @@ void ZipFile::read(const std::string& name, void* into) {
   const auto local = bytes(record.header, kLocalSize);
   if (number<std::uint32_t>(local, 0) != kLocal) damaged();
   const auto offset = record.header + kLocalSize + number<std::uint16_t>(local, 26) + number<std::uint16_t>(local, 28);
-  if (offset > size_ - record.size) damaged();
-  in_.seekg(static_cast<std::streamoff>(offset));
-  if (!in_.read(static_cast<char*>(into), static_cast<std::streamsize>(record.size))) damaged();
+  if (offset > file_.size() - record.size) damaged();
+  return offset;
 }
 
-std::string ZipFile::read(const std::string& name) {
-  std::string whole(size_of(name), '\0');
-  read(name, whole.data());
-  return whole;
-}
+std::string_view ZipFile::read(const std::string& name) const { return bytes(offset_of(name), size_of(name)); }
 
 }  // namespace sectile

@@ -1,4 +1,4 @@
-#include "torch_file.h"
+#include "python_value.h"
 
 namespace sectile {
 
@@ -10,8 +10,12 @@ const PythonList* PythonValue::list() const {
   const auto* pointer = as<std::shared_ptr<PythonList>>();
   return pointer ? pointer->get() : nullptr;
 }
+const PythonObject* PythonValue::object() const {
+  const auto* pointer = as<std::shared_ptr<PythonObject>>();
+  return pointer ? pointer->get() : nullptr;
+}
 const PythonValue* PythonValue::find(const std::string& key) const {
-  const auto* items = dict();
+  const auto* items = object() ? &object()->attributes : dict();
   if (!items) return nullptr;
   const PythonValue* found = nullptr;
   for (const auto& [name, item] : *items)

@@ -8,7 +8,7 @@
 
 #include <sectile/error.h>
 
-#include "../../ground/images/image_file.h"
+#include "../../../../ground/images/image_file.h"
 #include "torch_file.h"
 
 namespace sectile {
@@ -88,8 +88,8 @@ class PickleWriter {
     for (const auto& [key, item] : *items) value(key), value(item);
     bytes += 'u';
   }
-  void write(const PythonObject& item) {
-    throw DataError("checkpoint", "cannot hold an object of class " + *item.name);
+  void write(const std::shared_ptr<PythonObject>& item) {
+    throw DataError("checkpoint", "cannot hold an object of class " + item->name);
   }
   void write(const at::Tensor& item) {
     const auto tensor = item.detach().cpu().contiguous();

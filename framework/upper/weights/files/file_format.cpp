@@ -1,4 +1,5 @@
-// Files that are given as weights and were not written by torch.save, or by one before PyTorch 1.6.
+#include "file_format.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 #include <sectile/error.h>
 
-#include "torch_file.h"
+#include "torch/legacy_file.h"
 
 namespace sectile {
 namespace {
@@ -29,23 +30,19 @@ const std::vector<Format>& formats() {
   static const std::string convert =
       R"(; convert it in Python: torch.save(torch.load("old.pth", map_location="cpu"), "new.pth"))";
   static const std::vector<Format> all{
-      {0, "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19."s, "is a torch.save file from before PyTorch 1.6" + convert},
       {257, "ustar", "is a tar archive, as torch.save wrote in its first versions" + convert},
       {0, "\x80", "is a Python pickle, and not a file of torch.save"},
       {0, "\x89HDF\r\n\x1a\n", "is an HDF5 file, as Keras and MATLAB write; convert it to a file of torch.save"},
       {0, "\x1f\x8b", "is a gzip archive; unpack it first"},
       {0, "version https://git-lfs", "is a Git LFS pointer, and not the file itself; get it with git lfs pull"},
-      {0, "<", "is an HTML or XML file: was it downloaded from a page that needs a login?"},
-      {0, "{", "is a JSON file; weights are read from files of torch.save"}};
+      {0, "<", "is an HTML or XML file: was it downloaded from a page that needs a login?"}};
   return all;
 }
 
-// Its length in 8 bytes, then a JSON object.
-bool is_safetensors(const std::string& begin, std::uintmax_t size) {
-  std::uint64_t length = 0;
-  if (begin.size() < sizeof length + 1) return false;
-  std::memcpy(&length, begin.data(), sizeof length);
-  return begin[sizeof length] == '{' && length < size;
+// The length of a JSON object in 8 bytes, of which the last ones are 0, then the object.
+bool is_safetensors(const std::string& begin) {
+  constexpr std::size_t kLength = 8;
+  return begin.size() > kLength && begin[kLength] == '{' && begin[kLength - 1] == 0 && begin[kLength - 2] == 0;
 }
 
 // A protocol buffer of ir_version, then producer_name or one of the fields after it.
@@ -56,7 +53,7 @@ bool is_onnx(const fs::path& file, const std::string& begin) {
 
 }  // namespace
 
-void refuse_other_formats(const fs::path& file) {
+WeightsFormat format_of(const fs::path& file) {
   std::error_code unknown;
   if (!fs::is_regular_file(file, unknown)) throw DataError(file, "is not a file");
   std::string begin(kShown, '\0');
@@ -65,15 +62,15 @@ void refuse_other_formats(const fs::path& file) {
   in.read(begin.data(), kShown);
   begin.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
   if (begin.empty()) throw DataError(file, "is empty");
-  if (begin.starts_with("PK\3\4")) return;
-  if (is_safetensors(begin, fs::file_size(file)))
-    throw DataError(file,
-                    "is a safetensors file; convert it in Python: "
-                    R"(torch.save(safetensors.torch.load_file("old.safetensors"), "new.pth"))");
-  if (is_onnx(file, begin)) throw DataError(file, "is an ONNX model; weights are read from files of torch.save");
+  if (begin.starts_with("PK\3\4")) return WeightsFormat::zip;
+  if (is_legacy(begin)) return WeightsFormat::legacy;
+  if (file.extension() == ".safetensors" || is_safetensors(begin)) return WeightsFormat::safetensors;
+  if (begin.find_first_not_of(" \t\r\n") < begin.size() && begin[begin.find_first_not_of(" \t\r\n")] == '{')
+    return WeightsFormat::index;
+  if (is_onnx(file, begin)) throw DataError(file, "is an ONNX model; weights are read from files of torch.save and safetensors");
   for (const auto& [at, bytes, what] : formats())
     if (begin.size() >= at + bytes.size() && begin.compare(at, bytes.size(), bytes) == 0) throw DataError(file, what);
-  throw DataError(file, "is neither a file of torch.save nor a JSON file");
+  throw DataError(file, "is neither a file of torch.save, nor of safetensors, nor an index of such files");
 }
 
 }  // namespace sectile

@@ -3,25 +3,26 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
-#include <vector>
+#include <string_view>
+
+#include "../mapped_file.h"
 
 namespace sectile {
 
 class ZipFile {
  public:
   // Throws std::runtime_error if it is not a zip archive, is damaged, or has overlapping records.
-  explicit ZipFile(const std::filesystem::path& file);
+  explicit ZipFile(const MappedFile& file);
 
-  std::uint64_t size() const { return size_; }  // of the whole file, and at least of all its records together
+  const MappedFile& file() const { return file_; }  // at least as large as all its records together
   // By its name without the archive's own folder: "data.pkl" for "archive/data.pkl".
   bool has(const std::string& name) const { return records_.count(name) != 0; }
   std::uint64_t size_of(const std::string& name) const { return has(name) ? records_.at(name).size : 0; }
-  void read(const std::string& name, void* into);  // size_of(name) bytes; also throws if they are compressed
-  std::string read(const std::string& name);
+  // Where a record's bytes begin in the file. Throws if it is compressed.
+  std::uint64_t offset_of(const std::string& name) const;
+  std::string_view read(const std::string& name) const;
 
  private:
   struct Record {
@@ -31,12 +32,11 @@ class ZipFile {
   struct Directory {
     std::uint64_t offset, size;
   };
-  std::string bytes(std::uint64_t offset, std::uint64_t count);
-  Directory find_directory();
-  void add_record(const std::string& directory, std::size_t at);
+  std::string_view bytes(std::uint64_t offset, std::uint64_t count) const;
+  Directory find_directory() const;
+  void add_record(std::string_view directory, std::size_t at);
 
-  std::ifstream in_;
-  std::uint64_t size_;
+  MappedFile file_;
   std::map<std::string, Record> records_;
 };
 

@@ -1,0 +1,124 @@
+#include "safetensors.h"
+
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <ATen/Functions.h>
+
+#include <sectile/error.h>
+
+#include "../../../ground/images/image_file.h"
+#include "../../../ground/weights/safetensors_header.h"
+#include "file_format.h"
+#include "mapped_file.h"
+#include "weights_file.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::map<std::string, at::ScalarType>& types() {
+  static const std::map<std::string, at::ScalarType> all{{"F64", at::kDouble},
+                                                         {"F32", at::kFloat},
+                                                         {"F16", at::kHalf},
+                                                         {"BF16", at::kBFloat16},
+                                                         {"I64", at::kLong},
+                                                         {"I32", at::kInt},
+                                                         {"I16", at::kShort},
+                                                         {"I8", at::kChar},
+                                                         {"U8", at::kByte},
+                                                         {"U16", at::kUInt16},
+                                                         {"U32", at::kUInt32},
+                                                         {"U64", at::kUInt64},
+                                                         {"BOOL", at::kBool},
+                                                         {"F8_E4M3", at::kFloat8_e4m3fn},
+                                                         {"F8_E5M2", at::kFloat8_e5m2}};
+  return all;
+}
+
+std::string dtype_of(const at::Tensor& tensor, const fs::path& file, const std::string& name) {
+  for (const auto& [dtype, type] : types())
+    if (type == tensor.scalar_type()) return dtype;
+  throw DataError(file, name + ": safetensors has no type " + c10::toString(tensor.scalar_type()));
+}
+
+[[noreturn]] void refuse(const fs::path& file, const std::exception& error) {
+  const std::string text = error.what();
+  throw DataError(file, text.substr(0, text.find('\n')));
+}
+
+}  // namespace
+
+Safetensors read_safetensors(const fs::path& file) {
+  try {
+    const MappedFile mapped(file);
+    auto header = read_safetensors_header(mapped.bytes());
+    Safetensors read;
+    for (const auto& [name, dtype, shape, offset, bytes] : header.tensors) {
+      const auto count = static_cast<std::int64_t>(bytes / bytes_of_dtype(dtype));
+      read.tensors.emplace(name, mapped.values(count ? offset : 0, count, types().at(dtype)).view(shape));
+    }
+    for (const auto& [name, kept] : header.metadata)
+      if (const auto twin = read.tensors.find(kept); twin != read.tensors.end())
+        read.tensors.emplace(name, twin->second);
+    read.metadata = std::move(header.metadata);
+    return read;
+  } catch (const DataError&) {
+    throw;
+  } catch (const std::exception& error) {
+    refuse(file, error);
+  }
+}
+
+std::map<std::string, at::Tensor> read_indexed(const fs::path& index) {
+  std::map<std::string, std::string> files;
+  try {
+    const MappedFile mapped(index);
+    files = read_weight_map(std::string(mapped.bytes()));
+  } catch (const std::exception& error) {
+    refuse(index, error);
+  }
+  std::map<std::string, std::map<std::string, at::Tensor>> parts;
+  std::map<std::string, at::Tensor> tensors;
+  for (const auto& [name, part] : files) {
+    const auto path = index.parent_path() / part;
+    std::error_code unknown;
+    if (!fs::is_regular_file(path, unknown))
+      throw DataError(index, "names " + part + " for " + name + ", which is missing beside it");
+    if (!parts.count(part)) {
+      if (format_of(path) == WeightsFormat::index)
+        throw DataError(path, "is an index itself, and not a file of weights");
+      parts.emplace(part, read_weights(path).state);
+    }
+    const auto found = parts[part].find(name);
+    if (found == parts[part].end())
+      throw DataError(path, "has no tensor " + name + ", which " + index.string() + " says it has");
+    tensors.emplace(name, found->second);
+  }
+  return tensors;
+}
+
+void write_safetensors(const fs::path& file, const std::map<std::string, at::Tensor>& tensors) {
+  std::vector<SafetensorsHeader::Tensor> header;
+  for (const auto& [name, tensor] : tensors)
+    header.push_back({.name = name,
+                      .dtype = dtype_of(tensor, file, name),
+                      .shape = tensor.sizes().vec(),
+                      .offset = 0,
+                      .bytes = static_cast<std::uint64_t>(tensor.numel()) * tensor.element_size()});
+  ReplacedFile out(file);
+  const auto beginning = write_safetensors_header(header, {{"format", "pt"}});
+  out.write(beginning.data(), beginning.size());
+  for (const auto& item : tensors) {
+    const auto values = item.second.detach().cpu().contiguous();
+    if (values.numel() > 0) out.write(values.const_data_ptr(), values.nbytes());
+  }
+  out.commit(/*to_disk=*/true);
+}
+
+}  // namespace sectile

@@ -1,0 +1,262 @@
+#include "pickle_reader.h"
+
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+#include "pickle_stack.h"
+#include "python_calls.h"
+
+namespace sectile {
+namespace {
+
+class PickleReader : PickleStack {
+ public:
+  PickleReader(std::string_view bytes, std::uint64_t file_size, const Persistent& persistent)
+      : PickleStack(file_size), bytes_(bytes), persistent_(persistent) {}
+
+  Unpickled read() {
+    for (;;) {
+      const auto opcode = static_cast<unsigned char>(take(1)[0]);
+      if (opcode == '.') return {pop(), at_, std::move(not_called_)};
+      step(opcode);
+    }
+  }
+
+ private:
+  void step(unsigned char opcode) {
+    switch (opcode) {
+      case 0x80:
+        take(1);
+        return;  // PROTO
+      case 0x95:
+        take(8);
+        return;  // FRAME
+      case '(':
+        mark();
+        return;
+      case '0':
+        pop();
+        return;
+      case '1':
+        to_mark();
+        return;
+      case '2': {
+        auto copy = pop();
+        push(copy), push(std::move(copy));
+        return;
+      }
+      case '}':
+        push_dict();
+        return;
+      case ']':
+      case ')':
+      case 0x8f:
+        push_list({});
+        return;
+      case 't':
+      case 'l':
+      case 0x91:
+        push_list(to_mark());
+        return;
+      case 0x85:
+      case 0x86:
+      case 0x87:
+        tuple(opcode - 0x84U);
+        return;
+      case 'a':
+        append(pop());
+        return;
+      case 'e':
+      case 0x90:
+        for (auto& item : to_mark()) append(std::move(item));
+        return;
+      case 's': {
+        auto item = pop();
+        auto key = pop();
+        set(std::move(key), std::move(item));
+        return;
+      }
+      case 'u':
+        set_items(to_mark());
+        return;
+      case 'd': {
+        auto items = to_mark();
+        push_dict();
+        set_items(std::move(items));
+        return;
+      }
+      case 'N':
+        push({});
+        return;
+      case 0x88:
+        push(true);
+        return;
+      case 0x89:
+        push(false);
+        return;
+      case 'J':
+        push(std::int64_t{number<std::int32_t>()});
+        return;
+      case 'K':
+        push(std::int64_t{number<std::uint8_t>()});
+        return;
+      case 'M':
+        push(std::int64_t{number<std::uint16_t>()});
+        return;
+      case 0x8a:
+        long_integer(number<std::uint8_t>());
+        return;
+      case 0x8b:
+        long_integer(number<std::uint32_t>());
+        return;
+      case 'G':
+        real();
+        return;
+      case 'X':
+      case 'B':
+      case 'T':
+        push_text(take(number<std::uint32_t>()));
+        return;
+      case 0x8c:
+      case 'U':
+      case 'C':
+        push_text(take(number<std::uint8_t>()));
+        return;
+      case 0x8d:
+      case 0x8e:
+      case 0x96:
+        push_text(take(number<std::uint64_t>()));
+        return;
+      case 'q':
+        remember(number<std::uint8_t>());
+        return;
+      case 'r':
+        remember(number<std::uint32_t>());
+        return;
+      case 0x94:
+        remember();
+        return;
+      case 'h':
+        recall(number<std::uint8_t>());
+        return;
+      case 'j':
+        recall(number<std::uint32_t>());
+        return;
+      case 'c': {
+        const auto module = line(), name = line();
+        push_class(module, name);
+        return;
+      }
+      case 'i': {
+        const auto module = line(), name = line();
+        auto arguments = to_mark();
+        push_class(module, name);
+        push_list(std::move(arguments));
+        call();
+        return;
+      }
+      case 'o': {
+        auto items = to_mark();
+        if (items.empty()) malformed();
+        push(items.front());
+        items.erase(items.begin());
+        push_list(std::move(items));
+        call();
+        return;
+      }
+      case 0x93:
+        stack_global();
+        return;
+      case 'R':
+      case 0x81:
+        call();
+        return;  // REDUCE, NEWOBJ
+      case 0x92:
+        pop();
+        call();
+        return;  // NEWOBJ_EX, whose named arguments no class of torch needs
+      case 'b':
+        build(pop());
+        return;
+      case 'Q':
+        push(persistent_(pop()));
+        return;
+      default:
+        throw std::runtime_error("contains something that weights do not need (pickle opcode " +
+                                 std::to_string(opcode) + ")");
+    }
+  }
+
+  std::string_view take(std::size_t count) {
+    if (count > bytes_.size() - at_) throw std::runtime_error("is damaged: its pickle ends in the middle");
+    const auto part = bytes_.substr(at_, count);
+    at_ += count;
+    return part;
+  }
+  template <class T>
+  T number() {
+    T value;
+    std::memcpy(&value, take(sizeof value).data(), sizeof value);
+    return value;
+  }
+  std::string line() {
+    const auto end = bytes_.find('\n', at_);
+    if (end == std::string_view::npos) throw std::runtime_error("is damaged: its pickle ends in the middle");
+    std::string text(take(end - at_));
+    take(1);
+    return text;
+  }
+  void long_integer(std::size_t size) {
+    const auto text = take(size);
+    if (text.size() > 8) throw std::runtime_error("contains an integer of more than 64 bits");
+    std::uint64_t value = !text.empty() && (text.back() & 0x80) ? ~std::uint64_t{0} : 0;
+    for (std::size_t i = text.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(text[i]);
+    push(static_cast<std::int64_t>(value));
+  }
+  void real() {
+    const auto text = take(8);
+    std::uint64_t bits = 0;
+    for (const char c : text) bits = bits << 8 | static_cast<unsigned char>(c);
+    double value;
+    std::memcpy(&value, &bits, sizeof value);
+    push(value);
+  }
+
+  void push_class(const std::string& module, const std::string& name) {
+    constexpr std::size_t kLongestName = 1000;
+    if (module.size() + name.size() > kLongestName) malformed();
+    push_object(module + "." + name, false);
+  }
+  void stack_global() {
+    const auto name = pop(), module = pop();
+    if (!name.as<std::string>() || !module.as<std::string>()) malformed();
+    push_class(*module.as<std::string>(), *name.as<std::string>());
+  }
+
+  void call() {
+    const auto arguments = pop();
+    const auto function = pop();
+    const auto* object = function.object();
+    if (!object || !arguments.list()) malformed();
+    if (!object->instance)
+      if (const auto result = call_known(object->name, *arguments.list(), [this](auto count) { count_values(count); }))
+        return push_result(*result);
+    not_called_.insert(object->name);
+    push_object(object->name, true);
+    set_arguments(*arguments.list());
+  }
+
+  const std::string_view bytes_;
+  std::size_t at_ = 0;
+  const Persistent& persistent_;
+  std::set<std::string> not_called_;
+};
+
+}  // namespace
+
+Unpickled read_pickle(std::string_view bytes, std::uint64_t file_size, const Persistent& persistent) {
+  return PickleReader(bytes, file_size, persistent).read();
+}
+
+}  // namespace sectile

@@ -1,0 +1,184 @@
+#include "pickle_stack.h"
+
+#include <iterator>
+#include <stdexcept>
+
+#include "python_calls.h"
+
+namespace sectile {
+namespace {
+
+const char* const kState = "<state>";  // of an object that has no attributes
+const char* const kArray = "<array>";  // the tensor that an object of numpy became
+
+}  // namespace
+
+void PickleStack::malformed() { throw std::runtime_error("is damaged: its pickle is not well formed"); }
+
+void PickleStack::count_values(std::uint64_t count) {
+  values_ += count;
+  if (values_ > most_values_)
+    throw std::runtime_error("has more than " + std::to_string(most_values_) +
+                             " values, which a network of its size does not need");
+}
+
+void PickleStack::push(PythonValue value) {
+  count_values(1);
+  stack_.push_back(std::move(value));
+}
+
+void PickleStack::push_text(std::string_view text) {
+  count_values(kText - 1);
+  push(std::string(text));
+}
+
+void PickleStack::push_list(PythonList items) {
+  push_new<PythonList>();
+  auto& into = top<PythonList>();
+  for (auto& item : items) place(item, into);
+  static_cast<PythonList&>(into) = std::move(items);
+}
+
+void PickleStack::push_object(std::string name, bool instance) {
+  count_values(kObject - kContainer);
+  push_new<PythonObject>();
+  auto& made = top<PythonObject>();
+  made.name = std::move(name);
+  made.instance = instance;
+}
+
+void PickleStack::push_result(const PythonValue& result) {
+  if (const auto* list = result.list()) {
+    count_values(list->size());
+    return push_list(*list);
+  }
+  const auto* dict = result.dict();
+  if (!dict) return push(result);
+  count_values(2 * dict->size());
+  push_dict();
+  for (const auto& [key, item] : *dict) set(key, item);
+}
+
+PythonValue PickleStack::pop() {
+  if (stack_.size() == (marks_.empty() ? 0 : marks_.back())) malformed();
+  auto value = std::move(stack_.back());
+  stack_.pop_back();
+  return value;
+}
+
+void PickleStack::mark() {
+  count_values(1);
+  marks_.push_back(stack_.size());
+}
+
+PythonList PickleStack::to_mark() {
+  if (marks_.empty()) malformed();
+  const auto first = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
+  PythonList items(std::make_move_iterator(first), std::make_move_iterator(stack_.end()));
+  stack_.erase(first, stack_.end());
+  marks_.pop_back();
+  return items;
+}
+
+void PickleStack::tuple(std::size_t count) {
+  PythonList items(count);
+  for (std::size_t i = count; i-- > 0;) items[i] = pop();
+  push_list(std::move(items));
+}
+
+// Pickled before its attributes are known, because they mention it: what mentions it gets no more than its name.
+void PickleStack::leave_name_only(PythonValue& item) {
+  const auto* object = built<PythonObject>(item);
+  if (!object || !object->instance || !object->attributes.empty()) return;
+  count_values(kObject);
+  auto bare = std::make_shared<Built<PythonObject>>();
+  bare->name = object->name;
+  bare->instance = true;
+  item.held = std::shared_ptr<PythonObject>(std::move(bare));
+}
+
+template <class Items>
+void PickleStack::place(PythonValue& item, Built<Items>& into) {
+  leave_name_only(item);
+  const auto put = [&](auto* inner) {
+    if (!inner) return;
+    inner->placed = true;
+    into.depth = std::max(into.depth, inner->depth + 1);
+  };
+  put(built<PythonList>(item)), put(built<PythonDict>(item)), put(built<PythonObject>(item));
+  if (into.placed) throw std::runtime_error("changes a list or dict that is inside another one, or itself");
+  if (into.depth > kDeepest) throw std::runtime_error("is nested more than " + std::to_string(kDeepest) + " deep");
+}
+
+void PickleStack::append(PythonValue item) {
+  auto& into = top<PythonList>();
+  place(item, into);
+  into.push_back(std::move(item));
+}
+
+template <class Items>
+void PickleStack::set(Built<Items>& into, PythonDict& items, PythonValue key, PythonValue item) {
+  place(key, into), place(item, into);
+  items.emplace_back(std::move(key), std::move(item));
+}
+
+void PickleStack::set(PythonValue key, PythonValue item) {
+  if (auto* object = top_if<PythonObject>())  // of a class like dict
+    return set(*object, object->attributes, std::move(key), std::move(item));
+  auto& into = top<PythonDict>();
+  set(into, into, std::move(key), std::move(item));
+}
+
+void PickleStack::set_items(PythonList items) {
+  if (items.size() % 2) malformed();
+  for (std::size_t i = 0; i < items.size(); i += 2) set(std::move(items[i]), std::move(items[i + 1]));
+}
+
+void PickleStack::set_arguments(const PythonList& arguments) {
+  count_values(arguments.size());
+  auto& into = top<PythonObject>();
+  for (auto argument : arguments) {
+    place(argument, into);
+    into.arguments.push_back(std::move(argument));
+  }
+}
+
+void PickleStack::add_attributes(const PythonValue& attributes) {
+  const auto* dict = attributes.dict();
+  if (!dict) return;
+  count_values(2 * dict->size());
+  for (const auto& [key, item] : *dict) set(key, item);
+}
+
+// Attributes. Those of a list, a dict, such as a state dict's _metadata, or a tensor do not matter.
+void PickleStack::build(PythonValue state) {
+  if (stack_.empty()) malformed();
+  const auto* object = top_if<PythonObject>();
+  if (!object || !object->instance) return;
+  if (const auto array = array_of(*object, state, [this](std::uint64_t values) { count_values(values); })) {
+    set(kArray, *array);  // for those who recall the object
+    stack_.back() = *array;
+    return;
+  }
+  add_attributes(state);
+  if (const auto* pair = state.list(); pair && pair->size() == 2)  // with slots
+    add_attributes((*pair)[0]), add_attributes((*pair)[1]);
+  if (object->attributes.empty()) set(kState, std::move(state));
+}
+
+void PickleStack::remember(std::size_t key) {
+  if (stack_.empty()) malformed();
+  count_values(kMemo);
+  memo_[key] = stack_.back();
+}
+
+void PickleStack::recall(std::size_t key) {
+  const auto found = memo_.find(key);
+  if (found == memo_.end()) malformed();
+  const auto* object = found->second.object();
+  const bool is_array = object && object->attributes.size() == 1;
+  const auto* array = is_array ? found->second.find(kArray) : nullptr;
+  push(array ? *array : found->second);
+}
+
+}  // namespace sectile

@@ -1,0 +1,97 @@
+// What an unpickler has read so far: its stack and its memo, within limits of depth and memory.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "python_value.h"
+
+namespace sectile {
+
+class PickleStack {
+ public:
+  explicit PickleStack(std::uint64_t file_size) : most_values_(kValues + file_size / kBytesPerValue) {}
+
+  [[noreturn]] static void malformed();
+  // Memory is counted in plain values, which take up to 48 bytes each while the stack grows.
+  void count_values(std::uint64_t count);
+
+  void push(PythonValue value);
+  void push_text(std::string_view text);
+  void push_list(PythonList items);
+  void push_dict() { push_new<PythonDict>(); }
+  void push_object(std::string name, bool instance);
+  void push_result(const PythonValue& result);  // of a call, whose list or dict comes from elsewhere
+  PythonValue pop();
+  void mark();
+  PythonList to_mark();
+  void tuple(std::size_t count);
+
+  // The list, dict or object on top of the stack.
+  void append(PythonValue item);
+  void set(PythonValue key, PythonValue item);
+  void set_items(PythonList items);
+  void set_arguments(const PythonList& arguments);
+  void build(PythonValue state);
+
+  void remember() { remember(memo_.size()); }
+  void remember(std::size_t key);
+  void recall(std::size_t key);
+
+ private:
+  // Once it is inside another one, it no longer changes, as in files of Python's pickler: so none contains itself, and
+  // none is nested deeper than its parts say.
+  template <class Items>
+  struct Built : Items {
+    int depth = 1;
+    bool placed = false;
+  };
+
+  static constexpr int kDeepest = 100;
+  // A file of some bytes may need many values, so that the limit grows slowly with its size: a tensor needs about 60,
+  // with its name.
+  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 64;
+  static constexpr std::uint64_t kContainer = 3, kObject = 6, kText = 3, kMemo = 2;
+
+  template <class Items>
+  void push_new() {
+    count_values(kContainer);
+    stack_.emplace_back().held = std::shared_ptr<Items>(std::make_shared<Built<Items>>());
+  }
+  // Every list, dict and object on the stack was made by push_new.
+  template <class Items>
+  static Built<Items>* built(const PythonValue& value) {
+    const auto* held = value.as<std::shared_ptr<Items>>();
+    return held ? static_cast<Built<Items>*>(held->get()) : nullptr;
+  }
+  template <class Items>
+  Built<Items>* top_if() {
+    return stack_.empty() ? nullptr : built<Items>(stack_.back());
+  }
+  template <class Items>
+  Built<Items>& top() {
+    auto* items = top_if<Items>();
+    if (!items) malformed();
+    return *items;
+  }
+  template <class Items>
+  void place(PythonValue& item, Built<Items>& into);
+  template <class Items>
+  void set(Built<Items>& into, PythonDict& items, PythonValue key, PythonValue item);
+  void add_attributes(const PythonValue& attributes);
+  void leave_name_only(PythonValue& item);
+
+  const std::uint64_t most_values_;
+  std::uint64_t values_ = 0;
+  std::vector<PythonValue> stack_;
+  std::vector<std::size_t> marks_;  // sizes of the stack
+  std::unordered_map<std::size_t, PythonValue> memo_;
+};
+
+}  // namespace sectile

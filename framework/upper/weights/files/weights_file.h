@@ -1,0 +1,27 @@
+// Named tensors from a file of any supported format.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+namespace sectile {
+
+struct WeightsContent {
+  std::string format;  // "torch.save", "torch.save before PyTorch 1.6", "TorchScript", "safetensors"
+  std::map<std::string, at::Tensor> state;
+  std::string key;                   // of the dictionary that they are from: "state_dict"; empty: the top level
+  std::vector<std::string> keys;     // of all dictionaries with tensors, which may be asked for
+  std::set<std::string> not_called;  // as in TorchFile
+  bool averaged = false;             // a Sectile checkpoint's moving average, which its metrics are of
+};
+
+// key: of the dictionary with the weights, such as "state_dict", or "model/ema" of one in another; empty: the usual
+// ones. Throws DataError for a file without tensors there, and for other formats, naming them and how to convert them.
+WeightsContent read_weights(const std::filesystem::path& file, const std::string& key = {});
+
+}  // namespace sectile

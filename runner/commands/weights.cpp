@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iomanip>
+#include <iostream>
+#include <stdexcept>
+
+#include <ATen/ATen.h>
+
+#include <sectile/error.h>
+
+#include "../../framework/upper/weights/files/mapped_file.h"
+#include "../../framework/upper/weights/files/safetensors.h"
+#include "../../framework/upper/weights/files/torch/torch_file.h"
+#include "../../framework/upper/weights/files/weights_file.h"
+#include "../command_line.h"
+#include "upper_commands.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+namespace po = boost::program_options;
+
+constexpr const char* kSummary =
+    "Files of weights, of any format that is read: torch.save (also before PyTorch 1.6, and of whole modules),\n"
+    "TorchScript, safetensors, an index of several files, and folders of Hugging Face. Nothing in them is executed.\n\n"
+    "  show FILE      list the tensors: names, types and shapes\n"
+    "  diff FILE FILE compare two files; the exit code is 1 if they differ\n"
+    "  convert FILE   write the tensors to --output, as safetensors (.safetensors) or torch.save (.pth, .pt, .bin)";
+
+std::string type_name(const at::Tensor& tensor) {
+  std::string name = c10::toString(tensor.scalar_type());  // "Float", "BFloat16"
+  static const std::vector<std::pair<const char*, const char*>> python{
+      {"Float", "float32"}, {"Double", "float64"}, {"Half", "float16"}, {"BFloat16", "bfloat16"}, {"Long", "int64"},
+      {"Int", "int32"},     {"Short", "int16"},    {"Char", "int8"},    {"Byte", "uint8"},        {"Bool", "bool"}};
+  for (const auto& [ours, theirs] : python)
+    if (name == ours) return theirs;
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  return name;
+}
+
+std::string shape_text(const at::Tensor& tensor) {
+  std::string text;
+  for (const auto size : tensor.sizes()) text += (text.empty() ? "" : ", ") + std::to_string(size);
+  return "[" + text + "]";
+}
+
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+struct Values {
+  double least = NAN, greatest = NAN, sum = 0;
+};
+
+Values values_of(const at::Tensor& tensor) {
+  Values values;
+  if (tensor.numel() > 0) {
+    const auto wide = tensor.to(at::kDouble);
+    values = {wide.min().item<double>(), wide.max().item<double>(), wide.sum().item<double>()};
+  }
+  forget_pages(tensor);
+  return values;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "\"" : ", \"") + name + "\"";
+  return text;
+}
+
+void show(const fs::path& file, const std::string& key, bool with_values) {
+  const auto read = read_weights(file, key);
+  std::cout << file.string() << ": " << read.format;
+  if (!read.key.empty()) std::cout << ", \"" << read.key << "\"";
+  std::vector<std::string> others;
+  for (const auto& other : read.keys)
+    if (other != read.key) others.push_back(other);
+  if (!others.empty()) std::cout << "; --key chooses another dictionary: " << quoted_list(others);
+  std::cout << "\n";
+  for (const auto& name : read.not_called) std::cout << "kept as a plain value, and never called: " << name << "\n";
+  std::size_t width = 4;
+  for (const auto& item : read.state) width = std::max(width, item.first.size());
+  std::int64_t values = 0;
+  std::size_t bytes = 0;
+  for (const auto& [name, tensor] : read.state) {
+    std::cout << std::left << std::setw(static_cast<int>(width)) << name << "  " << std::setw(8) << type_name(tensor)
+              << "  " << (with_values ? std::setw(20) : std::setw(0)) << shape_text(tensor);
+    if (with_values) {
+      const auto [least, greatest, sum] = values_of(tensor);
+      std::cout << "  min " << number_text(least) << "  max " << number_text(greatest) << "  sum " << number_text(sum);
+    }
+    std::cout << "\n";
+    values += tensor.numel();
+    bytes += static_cast<std::size_t>(tensor.numel()) * tensor.element_size();
+  }
+  std::cout << read.state.size() << " tensors, " << values << " values, " << bytes << " bytes\n";
+}
+
+// Whether the files differ.
+bool diff(const fs::path& first, const fs::path& second, const std::string& key) {
+  const auto a = read_weights(first, key).state, b = read_weights(second, key).state;
+  std::size_t same = 0;
+  bool differ = false;
+  const auto tell = [&](const std::string& name, const std::string& what) {
+    std::cout << name << ": " << what << "\n";
+    differ = true;
+  };
+  for (const auto& [name, tensor] : a) {
+    const auto found = b.find(name);
+    if (found == b.end()) {
+      tell(name, "only in " + first.string());
+      continue;
+    }
+    const auto& other = found->second;
+    if (tensor.sizes() != other.sizes()) {
+      tell(name, shape_text(tensor) + " and " + shape_text(other));
+      continue;
+    }
+    const bool equal = at::equal(tensor.to(at::kDouble), other.to(at::kDouble));
+    if (!equal)
+      tell(name, "differs by up to " +
+                     number_text((tensor.to(at::kDouble) - other.to(at::kDouble)).abs().max().item<double>()));
+    else if (tensor.scalar_type() != other.scalar_type())
+      tell(name, "the same values as " + type_name(tensor) + " and " + type_name(other));
+    else
+      ++same;
+    forget_pages(tensor), forget_pages(other);
+  }
+  for (const auto& item : b)
+    if (!a.count(item.first)) tell(item.first, "only in " + second.string());
+  std::cout << same << " tensors are equal\n";
+  return differ;
+}
+
+void convert(const fs::path& file, const fs::path& output, const std::string& key) {
+  const auto read = read_weights(file, key);
+  const auto suffix = output.extension();
+  if (suffix == ".safetensors") {
+    write_safetensors(output, read.state);
+  } else if (suffix == ".pth" || suffix == ".pt" || suffix == ".bin") {
+    PythonDict dict;
+    for (const auto& [name, tensor] : read.state) dict.emplace_back(name, tensor);
+    write_torch_file(output, dict);
+  } else {
+    throw po::error("--output " + output.string() + ": the suffix says the format: .safetensors, or .pth, .pt or .bin");
+  }
+}
+
+}  // namespace
+
+void weights(int count, char** words) {
+  po::options_description own("Options of weights");
+  own.add_options()("key", po::value<std::string>()->value_name("NAME"),
+                    "dictionary of the file with the weights, such as state_dict, or model/ema; default: a usual one")(
+      "values", "show: also print the least and greatest value and the sum of each tensor")(
+      "output,o", po::value<std::string>()->value_name("FILE"), "convert: the file to write")(
+      "overwrite", "convert: replace a file that exists already");
+  const auto line =
+      parse({words, words + count}, "weights show|diff|convert FILE [FILE] [OPTION]...", kSummary, own, 2, 3);
+  const auto& action = line.operands[0];
+  const auto key = line.given.count("key") ? line.given["key"].as<std::string>() : "";
+  const auto files = line.operands.size() - 1;
+  if (action == "show" && files == 1) return show(line.operands[1], key, line.given.count("values") > 0);
+  if (action == "diff" && files == 2) {
+    if (diff(line.operands[1], line.operands[2], key)) throw std::runtime_error("the files differ");
+    return;
+  }
+  if (action == "convert" && files == 1) {
+    if (!line.given.count("output")) throw po::error("weights convert needs --output FILE");
+    const fs::path output = line.given["output"].as<std::string>();
+    std::error_code unknown;
+    if (fs::equivalent(line.operands[1], output, unknown)) throw po::error("--output names the file that is read");
+    if (fs::exists(output, unknown) && !line.given.count("overwrite"))
+      throw DataError(output, "exists already; replace it with --overwrite");
+    return convert(line.operands[1], output, key);
+  }
+  throw po::error("weights takes show FILE, diff FILE FILE, or convert FILE --output FILE");
+}
+
+}  // namespace sectile

@@ -1,0 +1,216 @@
+// Files of weights as Python's tools save them: names, shapes and values are Python's.
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
+
+#include "support/hostile.h"
+#include "support/scratch.h"
+#include "support/test.h"
+#include "upper/weights/files/safetensors.h"
+#include "upper/weights/files/torch/torch_file.h"
+#include "upper/weights/files/weights_file.h"
+#include "upper/weights/wrapped_names.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+const fs::path kFiles = SECTILE_SOURCE_DIR "/tests/weight_files";
+
+const json& expected_weights() {
+  static const json all = json::parse(test::contents(kFiles / "expected.json"));
+  return all;
+}
+
+std::string python_type(const at::Tensor& tensor) {
+  static const std::map<at::ScalarType, std::string> names{
+      {at::kFloat, "float32"}, {at::kDouble, "float64"}, {at::kHalf, "float16"}, {at::kBFloat16, "bfloat16"},
+      {at::kLong, "int64"},    {at::kUInt16, "uint16"},  {at::kBool, "bool"},    {at::kFloat8_e4m3fn, "float8_e4m3fn"}};
+  return names.at(tensor.scalar_type());
+}
+
+void check_tensors(const std::map<std::string, at::Tensor>& read, const json& expected) {
+  CHECK(read.size() == expected.size());
+  for (const auto& [name, facts] : expected.items()) {
+    CAPTURE(name);
+    REQUIRE(read.count(name) == 1);
+    const auto& tensor = read.at(name);
+    CHECK(python_type(tensor) == facts["type"].get<std::string>());
+    CHECK(tensor.sizes().vec() == facts["shape"].get<std::vector<std::int64_t>>());
+    const auto sum = tensor.to(at::kFloat).to(at::kDouble).sum().item<double>();
+    CHECK(sum == doctest::Approx(facts["sum"].get<double>()).epsilon(1e-12));
+  }
+}
+
+WeightsContent read_file(const std::string& name, const std::string& key = {}) {
+  return read_weights(kFiles / name, key);
+}
+
+std::string refusal_of(const fs::path& file, const std::string& key = {}) {
+  try {
+    read_weights(file, key);
+  } catch (const DataError& error) {
+    return error.what();
+  }
+  return "read";
+}
+
+}  // namespace
+
+TEST_CASE(
+    "files of torch.save, TorchScript and safetensors have the names, types, shapes and values that Python saved") {
+  for (const auto& [name, facts] : expected_weights().items()) {
+    if (name == "computed" || name == "strides") continue;
+    CAPTURE(name);
+    check_tensors(read_file(name).state, facts);
+  }
+  CHECK(read_file("zip.pth").format == "torch.save");
+  CHECK(read_file("legacy.pth").format == "torch.save before PyTorch 1.6");
+  CHECK(read_file("script.pt").format == "TorchScript");
+  CHECK(read_file("plain.safetensors").format == "safetensors");
+}
+
+TEST_CASE("the dictionary with the weights is found by its usual name, or named") {
+  const auto read = read_file("nested.pth");
+  CHECK(read.key == "model_state");
+  CHECK(read.keys == std::vector<std::string>{"model_state", "ema"});
+  CHECK(at::equal(read_file("nested.pth", "ema").state.at("conv.weight"), read.state.at("conv.weight") * 2));
+  CHECK(refusal_of(kFiles / "nested.pth", "emma")
+            .find("has no tensors under \"emma\"; it has some under \"model_state\", \"ema\"") != std::string::npos);
+  CHECK(refusal_of(kFiles / "plain.safetensors", "ema").find("has no dictionaries") != std::string::npos);
+}
+
+TEST_CASE("tensors that share storage in Python share it here") {
+  for (const char* name : {"tied.pth", "tied_legacy.pth"}) {
+    CAPTURE(name);
+    const auto tied = read_file(name).state;
+    CHECK(tied.at("emb.weight").const_data_ptr() == tied.at("out.weight").const_data_ptr());
+    CHECK(tied.at("part").storage().is_alias_of(tied.at("out.weight").storage()));
+  }
+}
+
+TEST_CASE("strides and offsets are followed: channels last, transposed, sliced, one value, none, expanded") {
+  const auto read = read_file("strides.pth").state;
+  for (const auto& [name, values] : expected_weights()["strides"].items()) {
+    CAPTURE(name);
+    const auto flat = read.at(name).flatten().contiguous();
+    CHECK(std::vector<float>(flat.const_data_ptr<float>(), flat.const_data_ptr<float>() + flat.numel()) ==
+          values.get<std::vector<float>>());
+  }
+}
+
+TEST_CASE("a file that asks to run code is read, nothing runs, and what it asked for is said") {
+  const auto read = read_file("code.pth");
+  CHECK(read.not_called == std::set<std::string>{"posix.system"});
+  CHECK(read_file("arguments.pth").not_called == std::set<std::string>{"argparse.Namespace"});
+  CHECK(read_file("zip.pth").not_called.empty());
+  CHECK(!fs::exists("pwned"));
+}
+
+TEST_CASE("numbers, texts and attributes of unknown classes are kept") {
+  const auto arguments = read_torch_file(kFiles / "arguments.pth").content;
+  REQUIRE(arguments.find("args"));
+  CHECK(*arguments.find("args")->find("lr")->as<double>() == 0.1);
+  CHECK(*read_torch_file(kFiles / "numpy.pth").content.find("score")->as<double>() == 0.5);
+}
+
+TEST_CASE("weight norm is computed, of both kinds, and the wrapper of torch.compile removed") {
+  for (const auto& [name, facts] : expected_weights()["computed"].items()) {
+    CAPTURE(name);
+    auto unwrapped = unwrap(read_file(name).state);
+    CHECK(unwrapped.weight_norms == std::vector<std::string>{"weight"});
+    CHECK(unwrapped.state.size() == 2);  // and the bias
+    check_tensors({{"weight", unwrapped.state.at("weight")}}, facts);
+  }
+}
+
+TEST_CASE("what is written as safetensors or by torch.save comes back, and Python reads it") {
+  const test::Scratch scratch;
+  auto state = read_file("plain.safetensors").state;
+  state["view"] = state.at("conv.weight").permute({1, 0, 2, 3});
+  state["none"] = at::empty({0, 3});
+  const auto file = scratch / "out.safetensors", torch_file = scratch / "out.pth";
+  write_safetensors(file, state);
+  PythonDict dict;
+  for (const auto& [name, tensor] : state) dict.emplace_back(name, tensor);
+  write_torch_file(torch_file, dict);
+  for (const auto& written : {file, torch_file}) {
+    const auto back = read_weights(written).state;
+    CHECK(back.size() == state.size());
+    for (const auto& [name, tensor] : state) {
+      CAPTURE(name);
+      CHECK(back.at(name).scalar_type() == tensor.scalar_type());
+      CHECK(at::equal(back.at(name), tensor));
+    }
+  }
+  const char* python = std::getenv("SECTILE_PYTHON");
+  if (!python) {
+    MESSAGE("skipped: set SECTILE_PYTHON to a Python that has torch and safetensors");
+    return;
+  }
+  const std::string program =
+      "import sys, torch; from safetensors.torch import load_file; a = load_file(sys.argv[1]); "
+      "b = torch.load(sys.argv[2], weights_only=True); "
+      "p = load_file(sys.argv[3]); "
+      "assert a.keys() == b.keys() and all(torch.equal(a[k], b[k]) and a[k].dtype == b[k].dtype for k in a); "
+      "assert all(torch.equal(a[k], p[k]) and a[k].dtype == p[k].dtype for k in p); "
+      "assert torch.equal(a['view'], p['conv.weight'].permute(1, 0, 2, 3)) and a['none'].shape == (0, 3)";
+  CHECK(std::system((std::string(python) + " -c \"" + program + "\" " + file.string() + " " + torch_file.string() +
+                     " " + (kFiles / "plain.safetensors").string())
+                        .c_str()) == 0);
+}
+
+TEST_CASE("weights in several files are those that the index names") {
+  const test::Scratch scratch;
+  fs::copy(kFiles / "sharded", scratch / "net");
+  fs::copy_file(kFiles / "plain.safetensors", scratch / "net/stray.safetensors");
+  const auto index = scratch / "net/model.safetensors.index.json";
+  check_tensors(read_weights(index).state, expected_weights()["sharded"]);
+  const auto text = test::contents(index);
+  const auto with = [&](const std::string& from, const std::string& to) {
+    scratch.write("net/model.safetensors.index.json", test::replaced(text, from, to));
+    return refusal_of(scratch / "net");
+  };
+  CHECK(with("model-00002-of-00002.safetensors", "lost.safetensors").find("names lost.safetensors for ") !=
+        std::string::npos);
+  CHECK(with("model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors").find("has no tensor ") !=
+        std::string::npos);
+  CHECK(with("model-00002-of-00002.safetensors", "../secret.safetensors").find("is not in the folder of the index") !=
+        std::string::npos);
+  CHECK(with("model-00002-of-00002.safetensors", "model.safetensors.index.json").find("is an index itself") !=
+        std::string::npos);
+  CHECK(with("weight_map", "weights").find("without \"weight_map\"") != std::string::npos);
+  CHECK(refusal_of(scratch.path()).find("is a folder without model.safetensors") != std::string::npos);
+}
+
+TEST_CASE("the published nets of the data folder are read with Python's names, shapes and sums") {
+  const char* data = std::getenv("SECTILE_DATA");
+  if (!data) {
+    MESSAGE("skipped: set SECTILE_DATA to the folder of real data");
+    return;
+  }
+  const json published = json::parse(test::contents(kFiles / "published.json"));
+  for (const auto& [name, facts] : published.items()) {
+    CAPTURE(name);
+    const auto read = read_weights(fs::path(data) / name).state;
+    CHECK(read.size() == facts["tensors"].get<std::size_t>());
+    double sum = 0;
+    std::int64_t values = 0;
+    for (const auto& item : read) {
+      sum += item.second.to(at::kDouble).sum().item<double>();
+      values += item.second.numel();
+    }
+    CHECK(values == facts["values"].get<std::int64_t>());
+    CHECK(sum == doctest::Approx(facts["sum"].get<double>()).epsilon(1e-9));
+    for (const auto& [tensor, shape] : facts["shapes"].items()) {
+      CAPTURE(tensor);
+      REQUIRE(read.count(tensor) == 1);
+      CHECK(read.at(tensor).sizes().vec() == shape.get<std::vector<std::int64_t>>());
+    }
+  }
+}
