@@ -9,6 +9,7 @@
 
 #include <sectile/error.h>
 
+#include "../../framework/upper/network/open.h"
 #include "../../framework/upper/weights/files/mapped_file.h"
 #include "../../framework/upper/weights/files/safetensors.h"
 #include "../../framework/upper/weights/files/torch/torch_file.h"
@@ -27,7 +28,9 @@ constexpr const char* kSummary =
     "TorchScript, safetensors, an index of several files, and folders of Hugging Face. Nothing in them is executed.\n\n"
     "  show FILE      list the tensors: names, types and shapes\n"
     "  diff FILE FILE compare two files; the exit code is 1 if they differ\n"
-    "  convert FILE   write the tensors to --output, as safetensors (.safetensors) or torch.save (.pth, .pt, .bin)";
+    "  convert FILE   write the tensors to --output, as safetensors (.safetensors) or torch.save (.pth, .pt, .bin); "
+    "with\n"
+    "                 --spec, a checkpoint for predict and evaluate, with the spec's model, transforms and classes";
 
 std::string type_name(const at::Tensor& tensor) {
   std::string name = c10::toString(tensor.scalar_type());  // "Float", "BFloat16"
@@ -136,6 +139,22 @@ bool diff(const fs::path& first, const fs::path& second, const std::string& key)
   return differ;
 }
 
+// A checkpoint that predicts without the spec.
+void make_checkpoint(const CommandLine& line, const fs::path& output) {
+  OpenOptions options;
+  options.changes = line.common.changes;
+  options.changes.push_back("/model/weights=" + fs::absolute(line.operands[1]).string());
+  if (line.given.count("key")) options.changes.push_back("/model/weights_key=" + line.given["key"].as<std::string>());
+  options.plugin_path = line.common.plugin_path;
+  options.spec_plugins = !line.common.no_spec_plugins;
+  options.plugin_option = "--plugin-path";
+  options.fold = false;
+  const auto network = open_published(line.given["spec"].as<std::string>(), options, [&](const std::string& note) {
+    if (!line.common.quiet) std::cerr << "note: " << note << "\n";
+  });
+  save_checkpoint(output, network.checkpoint(resolved_text(network.spec)));
+}
+
 void convert(const fs::path& file, const fs::path& output, const std::string& key) {
   const auto read = read_weights(file, key);
   const auto suffix = output.extension();
@@ -158,9 +177,10 @@ void weights(int count, char** words) {
                     "dictionary of the file with the weights, such as state_dict, or model/ema; default: a usual one")(
       "values", "show: also print the least and greatest value and the sum of each tensor")(
       "output,o", po::value<std::string>()->value_name("FILE"), "convert: the file to write")(
+      "spec", po::value<std::string>()->value_name("SPEC"), "convert: write a checkpoint of this spec's network")(
       "overwrite", "convert: replace a file that exists already");
-  const auto line =
-      parse({words, words + count}, "weights show|diff|convert FILE [FILE] [OPTION]...", kSummary, own, 2, 3);
+  const auto line = parse({words, words + count}, "weights show|diff|convert FILE [FILE] [--spec SPEC] [OPTION]...",
+                          kSummary, own, 2, 3);
   const auto& action = line.operands[0];
   const auto key = line.given.count("key") ? line.given["key"].as<std::string>() : "";
   const auto files = line.operands.size() - 1;
@@ -176,7 +196,7 @@ void weights(int count, char** words) {
     if (fs::equivalent(line.operands[1], output, unknown)) throw po::error("--output names the file that is read");
     if (fs::exists(output, unknown) && !line.given.count("overwrite"))
       throw DataError(output, "exists already; replace it with --overwrite");
-    return convert(line.operands[1], output, key);
+    return line.given.count("spec") ? make_checkpoint(line, output) : convert(line.operands[1], output, key);
   }
   throw po::error("weights takes show FILE, diff FILE FILE, or convert FILE --output FILE");
 }

@@ -66,8 +66,8 @@ TEST_CASE("the ground floor includes no LibTorch, no upper floor and no runner")
   CHECK(includes(kSource / "framework/ground", kTorch + "|.*upper/|.*runner/") == "");
 }
 
-TEST_CASE("Boost is included in ground/plugins only, and JSON in ground/spec and ground/describe only") {
-  for (const char* folder : {"ground/data", "ground/describe", "ground/images", "ground/spec"})
+TEST_CASE("Boost is included in ground/plugins only, and JSON in ground/spec, describe and weights only") {
+  for (const char* folder : {"ground/data", "ground/describe", "ground/images", "ground/spec", "ground/weights"})
     CHECK(includes(kSource / "framework" / folder, "boost/") == "");
   for (const char* folder : {"ground/data", "ground/images", "ground/plugins"})
     CHECK(includes(kSource / "framework" / folder, "nlohmann/") == "");

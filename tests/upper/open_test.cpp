@@ -147,6 +147,7 @@ TEST_CASE("a file that is neither a checkpoint nor a spec is called that, and a 
   auto spec = Json::parse(load_checkpoint(toy.file).spec);
   spec["output"] = toy.folder.path().string();
   CHECK(said(toy.folder.write("conf", "\n " + spec.dump(1))) == "opened");
-  CHECK(said(toy.folder.write("conf", "learning_rate: 0.1\n")) == "is neither a file of torch.save nor a JSON file");
+  CHECK(said(toy.folder.write("conf", "learning_rate: 0.1\n")) ==
+        "is neither a file of weights (torch.save, safetensors) nor a JSON file");
   CHECK(said(toy.folder.write("conf.json", "learning_rate: 0.1\n")).find("is not valid JSON") != std::string::npos);
 }

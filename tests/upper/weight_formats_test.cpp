@@ -144,7 +144,7 @@ TEST_CASE("what is written as safetensors or by torch.save comes back, and Pytho
     CHECK(back.size() == state.size());
     for (const auto& [name, tensor] : state) {
       CAPTURE(name);
-      CHECK(back.at(name).scalar_type() == tensor.scalar_type());
+      CHECK((back.at(name).scalar_type() == tensor.scalar_type()));
       CHECK(at::equal(back.at(name), tensor));
     }
   }

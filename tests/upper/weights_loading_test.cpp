@@ -221,8 +221,12 @@ TEST_CASE("prefixes that a wrapper put before all names are left out, also sever
     Start start(wrapped);
     const auto made = start.model();
     check_same(state_dict(made.model->module()), weights);
-    CHECK(start.note ==
-          "FILE: 8 tensors loaded into model \"toy\"; read without the prefix \"" + prefix + "\" of its names");
+    const bool compiled = prefix.find("_orig_mod.") != std::string::npos;
+    const auto rest = prefix.substr(0, prefix.find("_orig_mod."));
+    CHECK(start.note == std::string("FILE: 8 tensors loaded into model \"toy\"; read ") +
+                            (compiled ? "without the \"_orig_mod.\" of torch.compile in its names" : "") +
+                            (compiled && !rest.empty() ? ", " : "") +
+                            (rest.empty() ? "" : "without the prefix \"" + rest + "\" of its names"));
   }
   auto partly = weights;
   move(partly, "head.weight", "module.head.weight");
@@ -346,7 +350,7 @@ TEST_CASE("a stem of three channels starts one of four, in every model that has 
     const auto json = std::string("{") + type + "}";
     const auto three = test::make<Model>(json, test::context(2)), four = test::make<Model>(json, test::context(2, 4));
     const auto weights = copy_of(three->module());
-    CHECK(start_from(four->module(), weights, {"w.pth", "model \"x\""}) ==
+    CHECK(start_from(four->module(), weights, {"w.pth", "model \"x\""}).note ==
           "w.pth: " + std::to_string(weights.size() - 1) +
               " tensors loaded into model \"x\"; 1 adapted to the network's shape (" + stem + ")");
     const auto theirs = weights.at(stem), ours = state_dict(four->module()).at(stem);
@@ -367,7 +371,7 @@ TEST_CASE("batch counters may be missing in a file that is too old to have any")
   some.erase("backbone.stages.0.norm.num_batches_tracked");
   CHECK_THROWS_AS(start_from(made.model->module(), some, {"w.pth", "model \"toy\""}), DataError);
   std::erase_if(weights, [&](const auto& item) { return counter(item.first); });
-  CHECK(start_from(made.model->module(), weights, {"w.pth", "model \"toy\""}) ==
+  CHECK(start_from(made.model->module(), weights, {"w.pth", "model \"toy\""}).note ==
         "w.pth: 28 tensors loaded into model \"toy\"; 6 batch counters left at 0, which this file is too old to have "
         "(backbone.stages.0.norm.num_batches_tracked, backbone.stages.0.plain.num_batches_tracked, "
         "backbone.stages.1.norm.num_batches_tracked and 3 more)");

@@ -9,19 +9,17 @@ namespace sectile {
 void PipelineSpec::declare(Options& options) {
   options.add("task", &task, "What to predict.").one_of({"semantic", "instance", "panoptic"});
   options.add("plugin_path", &plugin_path, "Additional plugin folders, searched before the default ones.");
-  options.add("data", &data, "Datasets.").required();
+  options.add("data", &data, "Datasets.");
   options.add("transforms", &transforms, "Preprocessing and augmentation.");
   options.add("model", &model, "The network.").required();
   options.add("loss", &loss, "Losses, summed with their weights. Default: the model's own loss.");
   options.add("optimizer", &optimizer, "Optimizer.");
   options.add("schedule", &schedule, "Learning rate schedule.");
   options.add("sampler", &sampler, "Order and choice of training samples in each epoch.");
-  options
-      .add(
-          "metrics", &metrics,
-          "Evaluation metrics. best.pth is selected by the first value of the first metric, unless best_metric is set.")
-      .required()
-      .not_empty();
+  options.add(
+      "metrics", &metrics,
+      "Evaluation metrics, at least one to train and to evaluate. best.pth is selected by the first value of the "
+      "first metric, unless best_metric is set.");
   options.add("inference", &inference, "Inference settings for evaluation and prediction.");
   options
       .add("evaluate_at", &evaluate_at,
@@ -32,9 +30,19 @@ void PipelineSpec::declare(Options& options) {
   options.add("output", &output, "Output folder of a training run. The command line takes precedence.");
 }
 void PipelineSpec::Data::declare(Options& options) {
-  options.add("train", &train, "Training data. Defines the classes.").required();
+  options.add("train", &train, "Training data, required to train. Defines the classes.");
   options.add("val", &val, "Validation data, evaluated during training to select best.pth. Default: no evaluation.");
   options.add("test", &test, "Test data, for evaluating with the split \"test\".");
+  options.add(
+      "classes_file", &classes_file,
+      "For published weights without a dataset: JSON file with \"classes\", a list of {\"name\", \"color\"} in the "
+      "order of the network's outputs.");
+  options
+      .add("channels", &channels,
+           "For published weights without a dataset: image channels that the network takes. Default: 3, or those of "
+           "the dataset.")
+      .at_least(1)
+      .at_most(512);
   options
       .add(
           "on_bad_sample", &on_bad_sample,
@@ -130,9 +138,32 @@ void PipelineSpec::EarlyStopping::declare(Options& options) {
   options.add("min_delta", &min_delta, "Minimum change that counts as an improvement.").at_least(0);
 }
 
-PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file) {
+namespace {
+
+// What a trained network can do without.
+std::vector<Problem> missing_for_training(const Json& json) {
+  const auto has = [&](const char* pointer) {
+    const Json::json_pointer at(pointer);
+    return json.contains(at) && !json.at(at).is_null() && json.at(at) != Json::array();
+  };
+  std::vector<Problem> problems;
+  if (!has("/data/train"))
+    problems.push_back({"/data", "option \"train\" is missing: training data, which also defines the classes"});
+  if (!has("/metrics"))
+    problems.push_back({"", "option \"metrics\" is missing: name at least one, such as {\"type\": \"iou\"}"});
+  return problems;
+}
+
+}  // namespace
+
+PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file, SpecUse use) {
+  SpecFile whole = file;
+  if (use == SpecUse::training) {
+    const auto missing = missing_for_training(file.json);
+    whole.problems.insert(whole.problems.end(), missing.begin(), missing.end());
+  }
   PipelineSpec spec;
-  spec.components = SpecReader{index, file}.read(&spec, kValueType<PipelineSpec>);
+  spec.components = SpecReader{index, whole}.read(&spec, kValueType<PipelineSpec>);
   return spec;
 }
 

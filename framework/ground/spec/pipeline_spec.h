@@ -22,6 +22,8 @@ struct PipelineSpec {
   enum class Best { max, min };
   struct Data {
     Ref<Dataset> train, val, test;
+    std::filesystem::path classes_file;  // of published weights
+    std::optional<int> channels;
     BadSample on_bad_sample = BadSample::stop;
     void declare(Options& options);
   };
@@ -91,7 +93,9 @@ struct PipelineSpec {
 const std::vector<std::string>& network_parts();
 std::vector<PluginVersion> network_plugins(const PipelineSpec& spec);  // of those parts, each once
 
-PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file);  // throws SpecError with all problems
+enum class SpecUse { training, network };  // a trained network needs neither training data nor metrics
+// Throws SpecError with all problems.
+PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file, SpecUse use = SpecUse::training);
 std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name);  // with default options
 
 // With all defaults and absolute paths, so that it can be read again from any folder on this machine.

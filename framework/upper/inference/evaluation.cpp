@@ -139,6 +139,8 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
   const auto& network = ensemble.first();
   if (ensemble.networks().size() > 1 && network.spec.evaluate_at == PipelineSpec::EvaluateAt::input)
     throw SpecError("/evaluate_at", "is input, which differs between the networks of an ensemble: use original");
+  if (network.spec.metrics.empty())
+    throw SpecError("/metrics", "is missing: name at least one, such as {\"type\": \"iou\"}");
   const EvaluationMode mode(ensemble);
   const auto names = metric_names(network.spec);
   const auto metrics = network.metrics();

@@ -54,7 +54,7 @@ std::string about(const WeightsContent& read) {
   std::string text;
   if (read.averaged)
     text += "; these are its moving average (EMA), which its metrics are of";
-  else if (!read.key.empty())
+  else if (!read.key.empty() && !read.checkpoint)
     text += "; from its \"" + read.key + "\"";
   if (!read.not_called.empty()) {
     text += "; kept as plain values, and never called: ";
@@ -98,6 +98,18 @@ Network Network::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoint
   return network;
 }
 
+Checkpoint Network::checkpoint(std::string resolved_spec) const {
+  Checkpoint checkpoint;
+  checkpoint.spec = std::move(resolved_spec);
+  checkpoint.plugins = network_plugins(spec);
+  checkpoint.model_type = spec.model.type();
+  checkpoint.labels = *context.labels;
+  checkpoint.channels = context.channels;
+  checkpoint.dimensions = context.dimensions;
+  checkpoint.model = state_dict(model->module());
+  return checkpoint;
+}
+
 void Network::prepare_for_inference() {
   sectile::prepare_for_inference(
       model->module(), {.precision = scalar_type(precision_), .device = device, .format = network_format(device)});
@@ -115,8 +127,9 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
       all.try_to(pointer, [&] {
         try {
           const auto read = read_weights(options.weights, options.weights_key);
-          notes.push_back(start_from(module, read.state, {options.weights, name, options.weights_strict}) +
-                          about(read));
+          const auto started = start_from(module, read.state, {options.weights, name, options.weights_strict});
+          notes.push_back(started.note + about(read));
+          has_all_weights_ |= started.whole && kind == Kind<Model>::name;
           if (!all_finite(state_dict(module))) throw DataError(options.weights, kNotFinite);
         } catch (const DataError& error) {
           throw DataError(pointer, error.what());

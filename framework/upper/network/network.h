@@ -31,7 +31,15 @@ class Network {
   static Network from_checkpoint(PipelineSpec spec, const Checkpoint& checkpoint, const std::filesystem::path& file,
                                  const at::Device& device);
 
+  // A network with the weights file that its spec names, such as a published one: classes and channels are those of the
+  // first dataset of the spec that can be opened, or the spec's own. Throws SpecError, PluginError, DataError; also if
+  // the file does not have all of the weights.
+  static Network from_weights(PipelineSpec spec, const at::Device& device);
+
   Network(Network&&) = default;
+
+  // Of the network alone, with its present weights. resolved_spec: its text.
+  Checkpoint checkpoint(std::string resolved_spec) const;
 
   // Converts layers to their faster inference form, which has no gradients and cannot be undone.
   void prepare_for_inference();
@@ -69,6 +77,8 @@ class Network {
   Collation collation_;
 
  private:
+  void find_classes();
+  void find_channels();
   void check_model() const;
   void check_outputs(const Outputs& outputs, const Batch& batch) const;
   std::vector<Prediction> decoded(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const;
@@ -76,6 +86,7 @@ class Network {
   Prediction predict_bands(const Batch& batch, const std::array<std::int64_t, 3>& window, const Wanted& wanted) const;
 
   PipelineSpec::Precision precision_;  // that is used
+  bool has_all_weights_ = false;       // of the files that the spec names
 };
 
 // The transforms of a spec, in order.

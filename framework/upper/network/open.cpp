@@ -18,8 +18,8 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
     for (const auto& [pointer, message] : notes(text)) note(pointer + ": " + message);
   };
   try {
-    auto spec =
-        read_spec(PluginIndex(plugin_folders(options.plugin_path, options.spec_plugins ? &text : nullptr)), text);
+    auto spec = read_spec(PluginIndex(plugin_folders(options.plugin_path, options.spec_plugins ? &text : nullptr)),
+                          text, SpecUse::network);
     tell();
     return spec;
   } catch (...) {
@@ -41,12 +41,20 @@ Network of_checkpoint(const fs::path& file, const OpenOptions& options, const No
 
 Network of_spec(const fs::path& file, const OpenOptions& options, const Note& note) {
   auto spec = read(*open_spec(file, options.changes), options, note);
+  const bool has_weights = !spec.model.common().weights.empty();
+  if (spec.output.empty() && has_weights) return Network::from_weights(std::move(spec), open_device(options.device));
   if (spec.output.empty())
-    throw SpecError("/output", "is missing: name the run's folder there, or give its checkpoint instead of the spec");
+    throw SpecError("/output",
+                    "is missing: name the run's folder there, or give its checkpoint instead of the spec; or name "
+                    "published weights in /model/weights");
   auto weights = spec.output / "best.pth";
   if (!fs::exists(weights)) {
     weights = spec.output / "last.pth";
     if (fs::exists(weights)) note(spec.output.string() + " has no best.pth: using last.pth");
+  }
+  if (!fs::exists(weights) && has_weights) {
+    note(spec.output.string() + " has no run: using /model/weights as they are");
+    return Network::from_weights(std::move(spec), open_device(options.device));
   }
   if (!fs::exists(weights)) throw DataError(spec.output, "has neither best.pth nor last.pth; train it first");
   return Network::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, open_device(options.device));
@@ -62,6 +70,14 @@ bool is_spec(const fs::path& file) {
 }
 
 }  // namespace
+
+Network open_published(const fs::path& file, const OpenOptions& options, const Note& note) {
+  auto network =
+      Network::from_weights(read(*open_spec(file, options.changes), options, note), open_device(options.device));
+  if (options.fold) network.prepare_for_inference();
+  for (const auto& text : network.notes) note(text);
+  return network;
+}
 
 Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
   if (fs::is_directory(file)) throw DataError(file, "is a folder: name the checkpoint in it, such as best.pth");

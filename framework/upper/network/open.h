@@ -20,11 +20,15 @@ struct OpenOptions {
   bool fold = true;                                  // convert layers to their faster form, which has no gradients
 };
 
-// file: a checkpoint, or a spec, whose output folder holds best.pth or, without validation data, last.pth; told apart
-// by their content. Of a checkpoint, only the plugins of the network are needed, and those of the split's dataset and
-// of the metrics if there is a split. note: called with notes for the user, even if opening fails later. Throws
-// SpecError, PluginError, DataError.
+// file: a checkpoint, or a spec, whose output folder holds best.pth or, without validation data, last.pth, or which
+// names published weights in /model/weights; told apart by their content. Of a checkpoint, only the plugins of the
+// network are needed, and those of the split's dataset and of the metrics if there is a split. note: called with notes
+// for the user, even if opening fails later. Throws SpecError, PluginError, DataError.
 Network open_network(const std::filesystem::path& file, const OpenOptions& options,
                      const std::function<void(const std::string&)>& note);
+
+// The network of a spec with the weights file that it names, whatever its output folder holds.
+Network open_published(const std::filesystem::path& spec, const OpenOptions& options,
+                       const std::function<void(const std::string&)>& note);
 
 }  // namespace sectile

@@ -98,20 +98,13 @@ double RunState::lr() const {
 }
 
 Checkpoint RunState::weights() const {
-  Checkpoint checkpoint;
-  checkpoint.spec = spec;
-  checkpoint.plugins = network_plugins(pipeline_.spec);
-  checkpoint.model_type = pipeline_.spec.model.type();
-  checkpoint.labels = *pipeline_.context.labels;
-  checkpoint.channels = pipeline_.context.channels;
-  checkpoint.dimensions = pipeline_.context.dimensions;
+  auto checkpoint = pipeline_.checkpoint(spec);
   checkpoint.epoch = step == 0 ? 0 : static_cast<std::int64_t>(plan.epoch_of(step - 1)) + 1;
   checkpoint.step = step;
   if (!record.evaluations.empty()) {
     checkpoint.metric_name = best_by.name();
     checkpoint.metric = record.evaluations.back();
   }
-  checkpoint.model = state_dict(pipeline_.model->module());
   if (ema) checkpoint.ema = ema->state();
   return checkpoint;
 }

@@ -239,6 +239,7 @@ Plan plan_for(torch::nn::Module& module, StateDict file) {
   if (!network.has_weight_norm()) {
     auto unwrapped = unwrap(std::move(file));
     file = std::move(unwrapped.state);
+    plan.report.compiled = unwrapped.compiled;
     plan.report.weight_norms = std::move(unwrapped.weight_norms);
   }
   auto best = translator.best(file);
@@ -305,7 +306,9 @@ std::string first_few(const Names& names, const char* other, const Names& others
 
 // How the file was read: "without the prefix "module." of its names, by the dialect "timm" of backbone".
 std::string reading(const LoadReport& report) {
-  std::string text = report.prefix.empty() ? "" : "without the prefix \"" + report.prefix + "\" of its names";
+  std::string text = report.compiled ? "without the \"_orig_mod.\" of torch.compile in its names" : "";
+  if (!report.prefix.empty())
+    text += (text.empty() ? "" : ", ") + ("without the prefix \"" + report.prefix + "\" of its names");
   std::map<std::string, Names> modules;  // by dialect
   for (const auto& [module, dialect] : report.translations)
     modules[dialect].push_back(module.empty() ? "the network itself" : module);
@@ -364,11 +367,11 @@ LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
   return std::move(plan.report);
 }
 
-std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
+Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
   const auto plan = plan_for(module, weights);
   refuse(plan.report, file);
   write(plan);
-  return told(plan.report, file);
+  return {told(plan.report, file), plan.report.missing.empty() && plan.report.reinitialized.empty()};
 }
 
 }  // namespace sectile

@@ -18,6 +18,7 @@ struct LoadReport {
     std::string name;
     std::string file, network;  // "[3, 2]", and "Int [3, 2]" where the types differ
   };
+  bool compiled = false;                  // names had the mark of torch.compile, which was removed
   std::string prefix;                     // of all names of the file, removed
   std::vector<Translation> translations;  // modules whose own names matched less
   // Names of the network, but `unexpected`: the file's, as they are after prefix and translations.
@@ -38,9 +39,12 @@ struct WeightsFile {
   std::string network;  // its name in messages: "model \"unet\""
   bool strict = true;
 };
-// Initializes a network from a weights file. Returns notes for the user; throws DataError, before anything is written,
-// for a wrong shape or type, for a file without any weights for the network, and, if strict, for missing and unexpected
-// names.
-std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
+struct Started {
+  std::string note;    // for the user
+  bool whole = false;  // no parameter keeps its initial values
+};
+// Initializes a network from a weights file. Throws DataError, before anything is written, for a wrong shape or type,
+// for a file without any weights for the network, and, if strict, for missing and unexpected names.
+Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
 
 }  // namespace sectile

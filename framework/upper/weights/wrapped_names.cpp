@@ -48,8 +48,9 @@ Unwrapped unwrap(StateDict file) {
   for (auto& [name, tensor] : file) {
     const auto bare = without_compiled(name);
     // Two names that differ only in the wrapper's part stay as they are.
-    if (bare == name || file.count(bare) || !result.state.emplace(bare, tensor).second)
-      result.state.emplace(name, tensor);
+    const bool marked = bare != name && !file.count(bare) && result.state.emplace(bare, tensor).second;
+    if (!marked) result.state.emplace(name, tensor);
+    result.compiled |= marked;
   }
   struct Pair {
     std::string g, v, weight;

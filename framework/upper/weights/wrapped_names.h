@@ -10,6 +10,7 @@ namespace sectile {
 
 struct Unwrapped {
   StateDict state;
+  bool compiled = false;                  // names had the mark of torch.compile
   std::vector<std::string> weight_norms;  // weights that were computed from their direction and length
 };
 

@@ -6,7 +6,6 @@
 #include <sstream>
 #include <type_traits>
 
-#include <sectile/data/colors.h>
 #include <sectile/error.h>
 #include <sectile/sample.h>
 #include <opencv2/core.hpp>
@@ -61,72 +60,15 @@ std::string advice_on(const cv::Mat& colors) {
   return "Give a class that \"color\", or list it in \"ignore_colors\", or set \"unknown\" to \"ignore\"";
 }
 
-int value_of(const ClassTable& table, std::size_t i) { return table.classes[i].value.value_or(static_cast<int>(i)); }
-
 }  // namespace
 
-void ClassEntry::declare(sectile::Options& options) {
-  options.add("name", &name, "Class name.").required().not_empty();
-  options
-      .add("value", &value,
-           "Pixel value of the class in grayscale and palette masks. Default: its position in the list, from 0.")
-      .at_least(0)
-      .at_most(kLargestValue);
-  options
-      .add("color", &color,
-           "[red, green, blue], 0 to 255: color of the class in color masks and in written images. Default: chosen "
-           "automatically; black for a class named background.")
-      .at_least(0)
-      .at_most(255);
-}
-
-void ClassTable::declare(sectile::Options& options) {
-  options.add("classes", &classes, "Classes in the order of their numbers, each {\"name\", \"value\", \"color\"}.");
-  options.add("ignore", &ignore, "Values in grayscale and palette masks to ignore in training and evaluation.")
-      .at_least(0)
-      .at_most(kLargestValue);
-  options.add("ignore_colors", &ignore_colors, "Colors in color masks to ignore, each [red, green, blue].")
-      .at_least(0)
-      .at_most(255);
-}
-
-void ClassTable::check(sectile::Problems& problems) const {
-  std::set<std::string> names;
-  std::set<int> values;
-  std::set<std::uint32_t> colors;
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    const std::string at = "classes/" + std::to_string(i);
-    if (!names.insert(classes[i].name).second)
-      problems.add(at + "/name", "\"" + classes[i].name + "\" is the name of an earlier class");
-    if (!values.insert(value_of(*this, i)).second)
-      problems.add(at + "/value", std::to_string(value_of(*this, i)) + " is the value of an earlier class");
-    if (classes[i].color && !colors.insert(code(*classes[i].color)).second)
-      problems.add(at + "/color", text(code(*classes[i].color)) + " is the color of an earlier class");
-  }
-  for (std::size_t i = 0; i < ignore.size(); ++i)
-    if (values.count(ignore[i]))
-      problems.add("ignore/" + std::to_string(i), std::to_string(ignore[i]) + " is the value of a class");
-  for (std::size_t i = 0; i < ignore_colors.size(); ++i)
-    if (colors.count(code(ignore_colors[i])))
-      problems.add("ignore_colors/" + std::to_string(i), text(code(ignore_colors[i])) + " is the color of a class");
-}
-
 LabelCodes::LabelCodes(const ClassTable& table, Encoding encoding, Unknown unknown)
-    : encoding_(encoding), unknown_(unknown), by_value_(kLargestValue + 1, kNobody) {
+    : labels_(table.labels()), encoding_(encoding), unknown_(unknown), by_value_(kLargestValue + 1, kNobody) {
   std::set<int> values;
   for (std::size_t i = 0; i < table.classes.size(); ++i) {
-    const ClassEntry& entry = table.classes[i];
-    sectile::LabelClass made;
-    made.name = entry.name;
-    made.category_id = value_of(table, i);
-    if (entry.color)
-      std::transform(entry.color->begin(), entry.color->end(), made.color.begin(),
-                     [](int level) { return static_cast<std::uint8_t>(level); });
-    else if (entry.name != "background")
-      made.color = sectile::distinct_color(static_cast<int>(i));
-    labels_.classes.push_back(made);
-    values.insert(value_of(table, i));
-    by_value_[static_cast<std::size_t>(value_of(table, i))] = static_cast<std::int16_t>(i);
+    const auto& entry = table.classes[i];
+    values.insert(table.value_of(i));
+    by_value_[static_cast<std::size_t>(table.value_of(i))] = static_cast<std::int16_t>(i);
     colors_given_ = colors_given_ && entry.color.has_value();
     if (!entry.color) continue;
     by_color_[code(*entry.color)] = static_cast<std::int16_t>(i);

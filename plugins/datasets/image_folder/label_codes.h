@@ -4,37 +4,19 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include <sectile/context.h>
+#include <sectile/data/class_table.h>
 #include <sectile/data/image_io.h>
-#include <sectile/options.h>
 #include <opencv2/core/mat.hpp>
 
 namespace image_folder {
 
 using Color = std::array<int, 3>;
-
-struct ClassEntry {
-  std::string name;
-  std::optional<int> value;
-  std::optional<Color> color;
-
-  void declare(sectile::Options& options);
-};
-
-// Stands in the spec, or in a file of its own.
-struct ClassTable {
-  std::vector<ClassEntry> classes;
-  std::vector<int> ignore;
-  std::vector<Color> ignore_colors;
-
-  void declare(sectile::Options& options);
-  void check(sectile::Problems& problems) const;
-};
+using sectile::ClassTable;
 
 enum class Encoding { automatic, value, color };
 enum class Unknown { error, ignore };

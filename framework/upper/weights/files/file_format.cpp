@@ -67,10 +67,11 @@ WeightsFormat format_of(const fs::path& file) {
   if (file.extension() == ".safetensors" || is_safetensors(begin)) return WeightsFormat::safetensors;
   if (begin.find_first_not_of(" \t\r\n") < begin.size() && begin[begin.find_first_not_of(" \t\r\n")] == '{')
     return WeightsFormat::index;
-  if (is_onnx(file, begin)) throw DataError(file, "is an ONNX model; weights are read from files of torch.save and safetensors");
+  if (is_onnx(file, begin))
+    throw DataError(file, "is an ONNX model; weights are read from files of torch.save and safetensors");
   for (const auto& [at, bytes, what] : formats())
     if (begin.size() >= at + bytes.size() && begin.compare(at, bytes.size(), bytes) == 0) throw DataError(file, what);
-  throw DataError(file, "is neither a file of torch.save, nor of safetensors, nor an index of such files");
+  throw DataError(file, "is neither a file of weights (torch.save, safetensors) nor a JSON file");
 }
 
 }  // namespace sectile

@@ -126,7 +126,8 @@ void choose(WeightsContent& content, const PythonValue& root, const std::string&
     return;
   }
   const auto* format = root.find("format") ? root.find("format")->as<std::string>() : nullptr;
-  if (const auto* ema = root.find("ema"); ema && format && format->starts_with("sectile-"))
+  content.checkpoint = format && format->starts_with("sectile-");
+  if (const auto* ema = root.find("ema"); ema && content.checkpoint)
     if (content.state = collected(*ema); !content.state.empty()) {
       content.key = "ema";
       content.averaged = true;

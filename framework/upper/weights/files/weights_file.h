@@ -17,6 +17,7 @@ struct WeightsContent {
   std::string key;                   // of the dictionary that they are from: "state_dict"; empty: the top level
   std::vector<std::string> keys;     // of all dictionaries with tensors, which may be asked for
   std::set<std::string> not_called;  // as in TorchFile
+  bool checkpoint = false;           // Sectile's own
   bool averaged = false;             // a Sectile checkpoint's moving average, which its metrics are of
 };
 
