@@ -265,7 +265,7 @@ TEST_CASE("redirects are followed, but not for ever, and never to files") {
 TEST_CASE("a missing file, a silent server and one that is not there are errors with the URL") {
   const HttpServer server([](const HttpRequest& request) {
     return request.path == "/toy.pth" ? HttpReply{.status = 404, .body = "none"}
-                                      : HttpReply{.body = kFile, .sent = 100, .stalls = true};
+                                      : HttpReply{.body = kFile, .sent = 0, .stalls = true};
   });
   WeightsTable table;
   table.write(server.url() + "/toy.pth");
@@ -304,8 +304,9 @@ TEST_CASE("of two processes at once, one downloads and the other waits for it") 
   });
   WeightsTable table;
   table.write(server.url() + "/toy.pth", sha_of(kFile));
-  const std::string get = SECTILE_BUILD_DIR "/bin/sectile weights get test/toy 2>&1";
-  const auto both = run(get + " & " + get + "; wait");
+  const std::string get = SECTILE_BUILD_DIR "/bin/sectile weights get test/toy";
+  const auto both = run("(" + get + " & " + get + "; wait) 2>'" + (table.folder() / "notes").string() + "'");
   CHECK(both.output == table.cached().string() + "\n" + table.cached().string() + "\n");
+  CHECK(contents(table.folder() / "notes") == "note: another process downloads test/toy; waiting for it\n");
   CHECK(server.requests().size() == 1);
 }

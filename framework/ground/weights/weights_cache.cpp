@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -136,14 +137,15 @@ State look(const CatalogueEntry& entry, const fs::path& file, bool check_content
   return State::usable;
 }
 
-// Fills the part of the target from where it ends, in several attempts as long as each gets further. Without a
-// published hash, nothing but the server's ETag says that the bytes of an earlier attempt belong to the file that the
-// server has.
+// Fills the part of the target from where it ends, in several attempts as long as each gets further than those before.
 void transfer(const CatalogueEntry& entry, const fs::path& target, const DownloadOptions& options, bool anew) {
   const auto url = address_of(entry);
   const auto part = part_of(target);
   const Descriptor file(part);
   const auto tag = beside(part, ".etag");
+  // Without a published hash, only the server's ETag says that bytes of before belong to the file that it has.
+  const auto resumes = [&](const std::string& etag) { return !etag.empty() || !entry.sha256.empty(); };
+  std::uint64_t furthest = 0;
   for (int attempt = 1;; ++attempt) {
     Download download{.url = url,
                       .file = file,
@@ -151,17 +153,19 @@ void transfer(const CatalogueEntry& entry, const fs::path& target, const Downloa
                       .most = entry.size.value_or(0),
                       .stall_seconds = options.stall_seconds,
                       .progress = options.progress};
-    if (!anew && (!download.etag.empty() || !entry.sha256.empty())) download.have = fs::file_size(part);
+    if (!anew && resumes(download.etag)) download.have = fs::file_size(part);
+    furthest = std::max(furthest, download.have);
     downloader()(download);
     write_text(tag, download.etag);
     if (download.write_error != 0) cannot_write(part, download.write_error);
     if (download.problem.empty()) break;
     const auto came = fs::file_size(part);
     anew = download.no_such_range && download.have > 0;
-    if (attempt < kMostAttempts && (anew || (download.cut && came > download.have))) continue;
+    const bool got_further = download.cut && came > std::exchange(furthest, std::max(furthest, came));
+    if (attempt < kMostAttempts && (anew || got_further)) continue;
     auto problem = "cannot be downloaded: " + download.problem;
     if (!environment(kMirror).empty()) problem += std::string(" (") + kMirror + " names this host)";
-    if (download.cut && came > 0)
+    if (download.cut && came > 0 && resumes(download.etag))
       problem += "; the " + std::to_string(came) + " bytes that came are kept, and the next attempt resumes there";
     throw DataError(url, problem + "; a file that is put at " + target.string() + " is used, too");
   }
@@ -227,8 +231,11 @@ fs::path weights_file(const std::string& name_or_path, const DownloadOptions& op
     throw DataError(file.parent_path(),
                     "cannot be created: " + unknown.message() + "; name another folder in SECTILE_CACHE");
   const Descriptor lock(beside(file, ".lock"));  // never removed: another process may wait for it
-  while (flock(lock, LOCK_EX) != 0)
-    if (errno != EINTR) throw DataError(file, std::string("cannot be locked: ") + std::strerror(errno));
+  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK && options.waits) options.waits();
+    while (flock(lock, LOCK_EX) != 0)
+      if (errno != EINTR) throw DataError(file, std::string("cannot be locked: ") + std::strerror(errno));
+  }
   state = look(*entry, file, options.check_contents, problem);  // another process may have downloaded it meanwhile
   if (state == State::usable) return file;
   if (state == State::changed) note_file(file, problem + ": it was changed, and is downloaded again");

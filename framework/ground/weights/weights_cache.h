@@ -21,8 +21,9 @@ namespace sectile {
 struct DownloadOptions {
   // bytes that came and that are expected; 0: unknown. Called many times a second.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-  bool check_contents = false;  // hash a cached file even if its size and time are those of the last check
-  long stall_seconds = 60;      // without any byte, a connection counts as cut
+  std::function<void()> waits{};  // called before waiting for another process that downloads the same file
+  bool check_contents = false;    // hash a cached file even if its size and time are those of the last check
+  long stall_seconds = 60;        // without any byte, a connection counts as cut
 };
 
 // An existing file or folder stays what it is; a name of the catalogue becomes its file in the cache, downloaded where
