@@ -103,16 +103,17 @@ std::string difference(const FileFacts& found, const FileFacts& expected) {
 
 struct Wanted {
   FileFacts facts;           // published, or of the first download where they were not
-  bool from_record = false;  // of the first download
+  bool from_record = false;  // whether they say more than what was published
   std::optional<CacheRecord> record;
 };
 
 Wanted wanted(const CatalogueEntry& entry, const fs::path& file) {
   Wanted wanted{{entry.size, entry.sha256}, false, read_record(beside(file, ".json"))};
   if (!wanted.record || wanted.record->url != entry.url) return wanted;
-  wanted.from_record = entry.sha256.empty();
-  if (!wanted.facts.size) wanted.facts.size = wanted.record->facts.size;
-  if (wanted.from_record) wanted.facts.sha256 = wanted.record->facts.sha256;
+  const auto& known = wanted.record->facts;
+  if (!known.sha256.starts_with(entry.sha256)) return wanted;
+  wanted.from_record = known.sha256 != entry.sha256;
+  wanted.facts = {entry.size ? entry.size : known.size, known.sha256};
   return wanted;
 }
 
