@@ -16,6 +16,7 @@ find_library(spng_LIBRARY spng REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(TIFF 4.5 REQUIRED)  # memory limits and message handlers per file
 find_package(WebP REQUIRED)
+find_package(CURL 7.85 REQUIRED)  # lists of protocols as text
 
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)

@@ -1,5 +1,6 @@
 // bin/sectile: the commands that do not need a network, without loading LibTorch. For others it executes
 // sectile-compute.
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +20,8 @@
 
 namespace {
 
+void weights(int count, char** words);
+
 struct Command {
   const char* name;
   const char* summary;
@@ -32,7 +35,7 @@ constexpr Command kCommands[] = {
     {"list", "list the available components", sectile::list},
     {"describe", "describe a component and its options", sectile::describe},
     {"schema", "print the JSON Schema of specs, for editors", sectile::schema},
-    {"weights", "list, compare and convert files of weights", nullptr},
+    {"weights", "list and download published weights; show, compare and convert files of weights", weights},
     {"doctor", "check that this installation works correctly and at full speed", nullptr},
 };
 
@@ -65,6 +68,14 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
   execv(program.c_str(), words);
   throw std::runtime_error(program.string() + ": " + std::strerror(errno) +
                            "; it belongs to this program: install both together");
+}
+
+// The catalogue needs no network; files of weights do.
+void weights(int count, char** words) {
+  const auto action = std::find_if(words + 2, words + count, [](const char* word) { return *word != '-'; });
+  if (action != words + count && (std::strcmp(*action, "list") == 0 || std::strcmp(*action, "get") == 0))
+    return sectile::weights_catalogue(count, words);
+  become_compute(words);
 }
 
 void run(int count, char** words) {

@@ -6,5 +6,6 @@ namespace sectile {
 void list(int count, char** words);
 void describe(int count, char** words);
 void schema(int count, char** words);
+void weights_catalogue(int count, char** words);  // weights list and weights get
 
 }  // namespace sectile

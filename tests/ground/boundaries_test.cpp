@@ -66,13 +66,20 @@ TEST_CASE("the ground floor includes no LibTorch, no upper floor and no runner")
   CHECK(includes(kSource / "framework/ground", kTorch + "|.*upper/|.*runner/") == "");
 }
 
-TEST_CASE("Boost is included in ground/plugins only, and JSON in ground/spec, describe and weights only") {
+TEST_CASE(
+    "Boost is included in ground/plugins only, and JSON in ground/spec, ground/describe and ground/weights only") {
   for (const char* folder : {"ground/data", "ground/describe", "ground/images", "ground/spec", "ground/weights"})
     CHECK(includes(kSource / "framework" / folder, "boost/") == "");
   for (const char* folder : {"ground/data", "ground/images", "ground/plugins"})
     CHECK(includes(kSource / "framework" / folder, "nlohmann/") == "");
   CHECK(includes(kSource / "framework/upper", "boost/dll|nlohmann/|.*runner/") == "");
   CHECK(includes(kSource / "runner", "boost/dll|nlohmann/|.*plugins/(models|losses|datasets)") == "");
+}
+
+TEST_CASE("libcurl is included in framework/download only, which includes nothing of the framework") {
+  for (const char* folder : {"framework/ground", "framework/include", "framework/upper", "plugins", "runner"})
+    CHECK(includes(kSource / folder, "curl/") == "");
+  CHECK(includes(kSource / "framework/download", "sectile/|\\.\\./") == "");
 }
 
 TEST_CASE("a network knows neither inference nor training, and inference no training") {
@@ -128,12 +135,13 @@ TEST_CASE("a plugin exports one symbol and shares the one libsectile.so") {
   }
 }
 
-TEST_CASE("the front program and the ground floor do not link LibTorch") {
+TEST_CASE("the front program and the ground floor link neither LibTorch nor libcurl") {
   for (const char* file : {"bin/sectile", "lib/libsectile.so"}) {
     const auto linked = run("ldd " + (kBuild / file).string()).output;
     CAPTURE(file);
     CHECK(linked.find("libopencv_core") != std::string::npos);
     CHECK(linked.find("libtorch") == std::string::npos);
     CHECK(linked.find("libc10") == std::string::npos);
+    CHECK(linked.find("libcurl") == std::string::npos);
   }
 }

@@ -1,0 +1,147 @@
+// The catalogue of published weights: the table itself, names, listings, and the commands.
+#include <nlohmann/json.hpp>
+
+#include "ground/weights/catalogue.h"
+#include "ground/weights/catalogue_listing.h"
+#include "ground/weights/weights_cache.h"
+#include "support/http_server.h"
+#include "support/test.h"
+#include "support/weights_table.h"
+
+using namespace sectile;
+using namespace sectile::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string table_problem(const std::string& json) {
+  WeightsTable table;
+  table.write_all(json);
+  try {
+    catalogue();
+  } catch (const DataError& error) {
+    const std::string what = error.what();
+    return what.substr(what.find(".json: ") + 7);
+  }
+  return "";
+}
+
+std::string entry_with(const std::string& from, const std::string& to) {
+  return replaced(R"({"classes": {"two": ["a", "b"]}, "preprocessing": {"one": {"resize": [520]}}, "weights": [
+      {"name": "test/toy", "component": {"kind": "model", "type": "toy", "options": {}}, "url": "https://example.org/toy.pth",
+       "sha256": "0123456789abcdef", "license": "MIT", "source": "https://example.org", "classes": "two", "preprocessing": "one"}]})",
+                  from, to);
+}
+
+}  // namespace
+
+TEST_CASE("the table is valid, and its hashes are those in the names of the files") {
+  std::size_t hashes = 0;
+  for (const auto& entry : catalogue()) {
+    CAPTURE(entry.name);
+    CHECK(entry.url.starts_with("https://"));
+    CHECK(find_entry(entry.name) == &entry);
+    if (entry.sha256.empty()) continue;
+    ++hashes;
+    CHECK(entry.url.ends_with("-" + entry.sha256 + ".pth"));
+  }
+  CHECK(hashes == 25);
+  const auto* deeplab = find_entry("torchvision/deeplabv3_resnet101");
+  REQUIRE(deeplab != nullptr);
+  CHECK(deeplab->sha256 == "586e9e4e");
+  CHECK(deeplab->options == R"({"backbone":{"type":"resnet101"},"aux_loss":true})");
+  CHECK(deeplab->class_names.size() == 21);
+  CHECK(deeplab->class_names[15] == "person");
+  REQUIRE(deeplab->preprocessing);
+  CHECK(deeplab->preprocessing->resize == std::vector<int>{520});
+  CHECK(deeplab->preprocessing->mean == std::vector<double>{0.485, 0.456, 0.406});
+  CHECK(find_entry("nvidia/segformer-b0-finetuned-ade-512-512")->class_names.size() == 150);
+  CHECK(find_entry("nvidia/segformer-b5-finetuned-cityscapes-1024-1024")->class_names.size() == 19);
+}
+
+TEST_CASE("mistakes in a table are errors with their place") {
+  CHECK(table_problem(entry_with("MIT", "MIT")) == "");
+  CHECK(table_problem(entry_with("\"sha256\"", "\"sha265\"")) ==
+        "/weights/0/sha265: is not a known key, did you mean \"sha256\"?");
+  CHECK(table_problem(entry_with("\"license\": \"MIT\", ", "")) == "/weights/0/license: is missing");
+  CHECK(contains(table_problem(entry_with("\"MIT\"", "3")), "/weights/0/license: is 3"));
+  CHECK(table_problem(entry_with("\"classes\": \"two\"", "\"classes\": \"three\"")) == "/classes/three: is missing");
+  CHECK(contains(table_problem(entry_with("0123456789abcdef", "0123456789ABCDEF")), "/weights/0/sha256: is "));
+  CHECK(contains(table_problem(entry_with("https://example.org/toy.pth", "file:///toy.pth")), "/weights/0/url: is "));
+  CHECK(contains(table_problem(entry_with("test/toy", "../toy")), "/weights/0/name: "));
+  CHECK(contains(table_problem("{"), "1:2: "));
+}
+
+TEST_CASE("an unknown name suggests the nearest one, also without its publisher") {
+  const auto problem = [](const std::string& name) {
+    try {
+      weights_file(name);
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  CHECK(problem("torchvision/deeplab3_resnet101") ==
+        "torchvision/deeplab3_resnet101: is neither a file nor the name of published weights, did you mean "
+        "\"torchvision/deeplabv3_resnet101\"?");
+  CHECK(contains(problem("mit-b3"), "did you mean \"nvidia/mit-b3\"?"));
+  CHECK(contains(problem("runs/mine/best.pth"), "; \"sectile weights list\" shows the names"));
+}
+
+TEST_CASE("the listing says what is downloaded, and which components are missing") {
+  const Scratch no_plugins;
+  const PluginIndex index({no_plugins.path()});
+  WeightsTable table;
+  table.write_all(replaced(entry_with("\"options\": {}", "\"options\": {\"backbone\": {\"type\": \"small\"}}"),
+                           "\"license\"", "\"size\": 1500000, \"license\""));
+  CHECK(catalogue_text(index, "") ==
+        "name      size  license  status\n"
+        "test/toy  2 MB  MIT      needs model toy and backbone small, which are not installed\n");
+  table.folder().write("cache/weights/test/toy/toy.pth", "");
+  CHECK(contains(catalogue_text(index, "toy"), "downloaded; needs model toy and backbone small"));
+  const auto json = nlohmann::json::parse(catalogue_json(index, "toy"));
+  CHECK(json[0]["missing_components"] == nlohmann::json({"model toy", "backbone small"}));
+  CHECK(json[0]["downloaded"] == true);
+  CHECK(json[0]["classes"] == nlohmann::json({"a", "b"}));
+  CHECK_THROWS_WITH_AS(catalogue_text(index, "tou"),
+                       "\"tou\": no name of published weights contains this, did you mean \"test/toy\"?", DataError);
+}
+
+TEST_CASE("weights get prints where the file is, and writes it to --output, but over nothing") {
+  const HttpServer server([](const HttpRequest& request) { return part_of("weights", request); });
+  WeightsTable table;
+  table.write(server.url() + "/toy.pth");
+  const auto got = sectile::test::sectile("weights get test/toy");
+  CHECK(got.code == 0);
+  CHECK(got.output == table.cached().string() + "\n");
+  const auto output = (table.folder() / "mine.pth").string();
+  CHECK(sectile::test::sectile("weights get test/toy --output " + output).output == output + "\n");
+  CHECK(contents(output) == "weights");
+  const auto again = sectile::test::sectile("weights get test/toy --output " + output);
+  CHECK(again.code == 2);
+  CHECK(contains(again.output, output + ": exists already; replace it with --overwrite"));
+  CHECK(sectile::test::sectile("weights get test/toy --overwrite --output " + output).code == 0);
+  CHECK(contains(sectile::test::sectile("weights get tset/toy").output, "did you mean \"test/toy\"?"));
+  CHECK(contains(sectile::test::sectile("weights get").output, "weights get needs NAME"));
+}
+
+TEST_CASE("an installation that was moved finds its table and downloads") {
+  const HttpServer server([](const HttpRequest& request) { return part_of("weights", request); });
+  WeightsTable table;
+  const fs::path build = SECTILE_BUILD_DIR;
+  const auto moved = table.folder() / "moved here";
+  for (const char* file :
+       {"bin/sectile", "lib/libsectile.so", "lib/sectile/libsectile_download.so", "share/sectile/weights.json"}) {
+    fs::create_directories((moved / file).parent_path());
+    fs::copy_file(build / file, moved / file);
+  }
+  const auto program = "'" + (moved / "bin/sectile").string() + "' weights ";
+  CHECK(contains(run(program + "list resnet101 2>&1").output, "torchvision/deeplabv3_resnet101"));
+  table.write(server.url() + "/toy.pth");
+  CHECK(run(program + "get test/toy 2>&1").output == table.cached().string() + "\n");
+  fs::remove(moved / "lib/sectile/libsectile_download.so");
+  fs::remove(table.cached());
+  CHECK(contains(run(program + "get test/toy 2>&1").output, "libsectile_download.so: cannot be loaded: "));
+}
