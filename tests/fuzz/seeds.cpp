@@ -33,7 +33,7 @@ int main(int, char** arguments) {
   checkpoint.resumption->optimizer = PythonDict{{"state", PythonDict{{0, at::ones({1})}}}};
   checkpoint.resumption->data["train"] = {4, "0123"};
   save_checkpoint(folder / "last.pth", checkpoint);
-  std::ofstream(folder / "last.pkl") << ZipFile(folder / "last.pth").read("data.pkl");
+  std::ofstream(folder / "last.pkl") << ZipFile(MappedFile(folder / "last.pth")).read("data.pkl");
   std::ofstream(folder / "tensor.pkl") << "\x80\2" + test::tensor_value(test::storage_value(4), "K\2K\2", "K\2K\1") +
                                               ".";
 }
