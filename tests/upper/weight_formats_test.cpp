@@ -1,4 +1,5 @@
 // Files of weights as Python's tools save them: names, shapes and values are Python's.
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -211,6 +212,23 @@ TEST_CASE("the published nets of the data folder are read with Python's names, s
       CAPTURE(tensor);
       REQUIRE(read.count(tensor) == 1);
       CHECK(read.at(tensor).sizes().vec() == shape.get<std::vector<std::int64_t>>());
+    }
+  }
+}
+
+TEST_CASE("weights that are not finite are found in every type and layout, and the largest values are finite") {
+  for (const auto type : {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16}) {
+    CAPTURE(c10::toString(type));
+    const auto largest = type == at::kHalf ? 65504.0 : 3e38;
+    const auto weights = at::full({3, 70'000}, largest, type);
+    CHECK(all_finite({{"w", weights}, {"none", at::empty({0}, type)}, {"count", at::ones({}, at::kLong)}}));
+    for (const double value : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+      const auto bad = weights.clone();
+      bad[2][69'999] = value;
+      CHECK(!all_finite({{"w", bad}}));
+      CHECK(!all_finite({{"w", bad.t()}}));
+      CHECK(!all_finite({{"w", bad.narrow(1, 69'000, 1'000)}}));
+      CHECK(all_finite({{"w", bad.narrow(1, 0, 69'000)}}));
     }
   }
 }

@@ -98,14 +98,6 @@ StateDict state_dict(torch::nn::Module& module) {
   return state;
 }
 
-bool all_finite(const StateDict& state) {
-  const c10::AutoGradMode no_gradients(false);
-  std::vector<at::Tensor> finite;
-  for (const auto& [name, tensor] : state)
-    if (tensor.is_floating_point()) finite.push_back(at::isfinite(tensor).all());
-  return finite.empty() || at::stack(finite).all().item<bool>();  // one transfer for all of them
-}
-
 std::vector<ParameterGroup> parameter_groups(torch::nn::Module& module, const Kind<Optimizer>::Common& options) {
   const auto facts = facts_of(module);
   if (options.layer_decay != 1 && facts.deepest < 0)
