@@ -164,3 +164,13 @@ TEST_CASE("a run that is broken wherever it replaces another one has replaced it
     return matrix.check_replacement(fault, i);
   });
 }
+
+TEST_CASE("a run that finds no space or permission before its first step leaves a folder in which another one begins") {
+  const FaultMatrix matrix;
+  for (const std::string kind : {"space", "permission"})
+    for (int point = 6; point <= 10; ++point) {  // where its log and its spec.json are written
+      CAPTURE(kind);
+      CAPTURE(point);
+      matrix.check({{kind, point}}, point);
+    }
+}
