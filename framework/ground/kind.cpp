@@ -10,9 +10,12 @@ namespace {
 
 template <class Common>
 void declare_weights(Options& options, Common& common) {
-  options.add("weights", &common.weights,
-              "Weights file to load before training: of torch.save, TorchScript or safetensors, an index of several "
-              "files, or a folder of Hugging Face.");
+  options
+      .add("weights", &common.weights,
+           "Weights to load before training: a file of torch.save, TorchScript or safetensors, an index of several "
+           "files, a folder of Hugging Face, or the name of published weights (\"sectile weights list\"), which are "
+           "downloaded.")
+      .or_published();
   options.add(
       "weights_key", &common.weights_key,
       "Dictionary of the weights file that holds the weights, such as \"state_dict\", or \"model/ema\" of one in "

@@ -49,6 +49,11 @@ Option& Option::renamed_from(const char* old) {
   old_name = old;
   return *this;
 }
+Option& Option::or_published() {
+  takes_published = true;
+  return *this;
+}
+
 Option& Option::also_single() {
   takes_single = true;
   return *this;

@@ -145,6 +145,7 @@ class SECTILE_EXPORT Option {
   Option& required();
   Option& renamed_from(const char* old_name);  // still accepted, with a note
   Option& also_single();                       // for an array of scalars: also accepts a single value
+  Option& or_published();                      // for a path: also accepts the name of published weights, as it is
 
   const char* name;
   const char* help;
@@ -157,6 +158,7 @@ class SECTILE_EXPORT Option {
   bool is_required = false;
   bool must_not_be_empty = false;
   bool takes_single = false;
+  bool takes_published = false;
 };
 
 class SECTILE_EXPORT Options {
