@@ -6,6 +6,7 @@
 #include "../framework/ground/spec/pipeline_spec.h"
 #include "../framework/ground/spec/spec_text.h"
 #include "../framework/ground/spec/suggestion.h"
+#include "download_progress.h"
 
 namespace sectile {
 namespace {
@@ -82,6 +83,7 @@ CommandLine parse(const std::vector<std::string>& words, const std::string& usag
   if (most >= 0 && found > most)
     throw wrong("\"sectile " + command + "\" takes " + (most == 0 ? "no operand" : "at most " + std::to_string(most)) +
                 ", found \"" + line.operands[static_cast<std::size_t>(most)] + "\"");
+  set_download_options(told_downloads(line.common.quiet));
   return line;
 }
 

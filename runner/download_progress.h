@@ -1,13 +1,11 @@
-// Progress of a download: a line on the error stream if that is a terminal.
+// Downloads of weights as a user sees them.
 #pragma once
 
-#include <cstdint>
-#include <functional>
-#include <string>
+#include "../framework/ground/weights/weights_cache.h"
 
 namespace sectile {
 
-// For DownloadOptions::progress; empty with --quiet and without a terminal. what: such as the name of the weights.
-std::function<void(std::uint64_t done, std::uint64_t total)> download_progress(const std::string& what, bool quiet);
+// Says on the error stream what is downloaded, and, on a terminal, how far it is. quiet: nothing.
+DownloadOptions told_downloads(bool quiet);
 
 }  // namespace sectile

@@ -39,11 +39,9 @@ void get(const CommandLine& line, const std::string& name) {
   if (!output.empty() && fs::exists(output, unknown) && !line.given.count("overwrite"))
     throw DataError(output, "exists already; replace it with --overwrite");
   if (!find_entry(name)) throw DataError(name, "is not the name of published weights" + entry_suggestion(name));
-  const auto waits = [&] {
-    if (!line.common.quiet) std::cerr << "note: another process downloads " << name << "; waiting for it\n";
-  };
-  const auto file = weights_file(
-      name, {.progress = download_progress(name, line.common.quiet), .waits = waits, .check_contents = true});
+  auto how = told_downloads(line.common.quiet);
+  how.check_contents = true;
+  const auto file = weights_file(name, how);
   if (!line.common.quiet)
     for (const auto& note : take_file_notes()) std::cerr << "note: " << note << "\n";
   if (!output.empty()) write_copy(file, output);

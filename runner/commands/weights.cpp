@@ -9,6 +9,7 @@
 
 #include <sectile/error.h>
 
+#include "../../framework/ground/weights/weights_cache.h"
 #include "../../framework/upper/network/open.h"
 #include "../../framework/upper/weights/files/mapped_file.h"
 #include "../../framework/upper/weights/files/safetensors.h"
@@ -25,12 +26,15 @@ namespace po = boost::program_options;
 
 constexpr const char* kSummary =
     "Files of weights, of any format that is read: torch.save (also before PyTorch 1.6, and of whole modules),\n"
-    "TorchScript, safetensors, an index of several files, and folders of Hugging Face. Nothing in them is executed.\n\n"
+    "TorchScript, safetensors, an index of several files, and folders of Hugging Face. Nothing in them is executed.\n"
+    "FILE may also be the name of published weights, which are downloaded: see weights list.\n\n"
     "  show FILE      list the tensors: names, types and shapes\n"
     "  diff FILE FILE compare two files; the exit code is 1 if they differ\n"
-    "  convert FILE   write the tensors to --output, as safetensors (.safetensors) or torch.save (.pth, .pt, .bin); "
-    "with\n"
-    "                 --spec, a checkpoint for predict and evaluate, with the spec's model, transforms and classes";
+    "  convert FILE   write the tensors to --output, as safetensors (.safetensors) or torch.save (.pth, .pt, .bin);\n"
+    "                 with --spec, a checkpoint for predict and evaluate, with the spec's model, transforms and\n"
+    "                 classes; SPEC may be the name of published weights too\n"
+    "  list [FILTER]  list the names of published weights; more: sectile weights list --help\n"
+    "  get NAME       download published weights";
 
 std::string type_name(const at::Tensor& tensor) {
   std::string name = c10::toString(tensor.scalar_type());  // "Float", "BFloat16"
@@ -75,7 +79,8 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return text;
 }
 
-void show(const fs::path& file, const std::string& key, bool with_values) {
+void show(const std::string& name, const std::string& key, bool with_values) {
+  const auto file = weights_file(name);
   const auto read = read_weights(file, key);
   std::cout << file.string() << ": " << read.format;
   if (!read.key.empty()) std::cout << ", \"" << read.key << "\"";
@@ -104,8 +109,8 @@ void show(const fs::path& file, const std::string& key, bool with_values) {
 }
 
 // Whether the files differ.
-bool diff(const fs::path& first, const fs::path& second, const std::string& key) {
-  const auto a = read_weights(first, key).state, b = read_weights(second, key).state;
+bool diff(const std::string& first, const std::string& second, const std::string& key) {
+  const auto a = read_weights(weights_file(first), key).state, b = read_weights(weights_file(second), key).state;
   std::size_t same = 0;
   bool differ = false;
   const auto tell = [&](const std::string& name, const std::string& what) {
@@ -115,7 +120,7 @@ bool diff(const fs::path& first, const fs::path& second, const std::string& key)
   for (const auto& [name, tensor] : a) {
     const auto found = b.find(name);
     if (found == b.end()) {
-      tell(name, "only in " + first.string());
+      tell(name, "only in " + first);
       continue;
     }
     const auto& other = found->second;
@@ -134,7 +139,7 @@ bool diff(const fs::path& first, const fs::path& second, const std::string& key)
     forget_pages(tensor), forget_pages(other);
   }
   for (const auto& item : b)
-    if (!a.count(item.first)) tell(item.first, "only in " + second.string());
+    if (!a.count(item.first)) tell(item.first, "only in " + second);
   std::cout << same << " tensors are equal\n";
   return differ;
 }
@@ -143,7 +148,9 @@ bool diff(const fs::path& first, const fs::path& second, const std::string& key)
 void make_checkpoint(const CommandLine& line, const fs::path& output) {
   OpenOptions options;
   options.changes = line.common.changes;
-  options.changes.push_back("/model/weights=" + fs::absolute(line.operands[1]).string());
+  const auto& weights = line.operands[1];
+  options.changes.push_back("/model/weights=" +
+                            (published_entry(weights, weights) ? weights : fs::absolute(weights).string()));
   if (line.given.count("key")) options.changes.push_back("/model/weights_key=" + line.given["key"].as<std::string>());
   options.plugin_path = line.common.plugin_path;
   options.spec_plugins = !line.common.no_spec_plugins;
@@ -155,8 +162,8 @@ void make_checkpoint(const CommandLine& line, const fs::path& output) {
   save_checkpoint(output, network.checkpoint(resolved_text(network.spec)));
 }
 
-void convert(const fs::path& file, const fs::path& output, const std::string& key) {
-  const auto read = read_weights(file, key);
+void convert(const std::string& name, const fs::path& output, const std::string& key) {
+  const auto read = read_weights(weights_file(name), key);
   const auto suffix = output.extension();
   if (suffix == ".safetensors") {
     write_safetensors(output, read.state);
@@ -198,7 +205,7 @@ void weights(int count, char** words) {
       throw DataError(output, "exists already; replace it with --overwrite");
     return line.given.count("spec") ? make_checkpoint(line, output) : convert(line.operands[1], output, key);
   }
-  throw po::error("weights takes show FILE, diff FILE FILE, or convert FILE --output FILE");
+  throw po::error("weights takes show FILE, diff FILE FILE, convert FILE --output FILE, list [FILTER], or get NAME");
 }
 
 }  // namespace sectile

@@ -64,10 +64,12 @@ TEST_CASE("weights are downloaded once, and then found in the cache") {
   WeightsTable table;
   table.write(server.url() + "/models/toy.pth", sha_of(kFile, 8));
   std::uint64_t done = 0, total = 0;
-  const auto file = weights_file("test/toy", {.progress = [&](std::uint64_t now, std::uint64_t of) {
-                                   CHECK(now >= done);
-                                   done = now, total = of;
-                                 }});
+  const auto file =
+      weights_file("test/toy", {.progress = [&](const CatalogueEntry& entry, std::uint64_t now, std::uint64_t of) {
+                     CHECK(entry.name == "test/toy");
+                     CHECK(now >= done);
+                     done = now, total = of;
+                   }});
   CHECK(file == table.cached());
   CHECK(contents(file) == kFile);
   CHECK(done == kFile.size());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "../weights/catalogue.h"
 #include "host_recipe.h"
 #include "suggestion.h"
 
@@ -272,7 +273,13 @@ class Walk {
       const auto path =
           reader_.file.is_embedded(pointer) ? fs::path(text) : located(text, reader_.file.folder(pointer));
       if (!path) return problem(pointer, quoted(json) + " starts with an environment variable that is not set");
-      found = path->string();
+      try {
+        const bool is_name =
+            option.takes_published && !reader_.file.is_embedded(pointer) && published_entry(text, *path);
+        found = is_name ? text : path->string();
+      } catch (const DataError& error) {
+        return problem(pointer, error.what());
+      }
     }
     type.store(value, found);
   }

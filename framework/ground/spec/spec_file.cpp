@@ -156,6 +156,13 @@ SpecFile load_spec(const fs::path& file, const std::vector<std::string>& changes
   return result;
 }
 
+SpecFile load_spec_text(const std::string& text, const std::string& name, const std::vector<std::string>& changes) {
+  SpecFile result;
+  merge(result, parse_json(text, name, result.problems), fs::current_path());
+  finish(result, changes, fs::current_path());
+  return result;
+}
+
 SpecFile load_embedded(const std::string& text, EmbeddedSpec about, const std::vector<std::string>& changes) {
   SpecFile result;
   const auto name = about.checkpoint.string() + ", its spec";

@@ -11,6 +11,11 @@ std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, con
   return std::make_shared<const SpecFile>(load_spec(file, changes));
 }
 
+std::shared_ptr<const SpecFile> open_spec_text(const std::string& text, const std::string& name,
+                                               const std::vector<std::string>& changes) {
+  return std::make_shared<const SpecFile>(load_spec_text(text, name, changes));
+}
+
 std::shared_ptr<const SpecFile> open_embedded(const std::string& text, EmbeddedSpec about,
                                               const std::vector<std::string>& changes) {
   return std::make_shared<const SpecFile>(load_embedded(text, std::move(about), changes));

@@ -178,6 +178,17 @@ const CatalogueEntry* find_entry(const std::string& name) {
   return found == entries.end() ? nullptr : &*found;
 }
 
+const CatalogueEntry* published_entry(const std::string& text, const fs::path& as_path) {
+  std::error_code unknown;
+  if (text.find('/') == std::string::npos || !names_a_folder(text) || fs::exists(as_path, unknown)) return nullptr;
+  if (const auto* entry = find_entry(text)) return entry;
+  const auto publisher = text.substr(0, text.find('/') + 1);
+  const auto& entries = catalogue();
+  if (std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return entry.name.starts_with(publisher); }))
+    throw DataError(text, "is neither a file nor the name of published weights" + entry_suggestion(text));
+  return nullptr;
+}
+
 std::string entry_suggestion(const std::string& name) {
   std::vector<std::string> names, short_names;
   for (const auto& entry : catalogue()) {

@@ -43,6 +43,10 @@ SECTILE_EXPORT const std::vector<CatalogueEntry>& catalogue();
 // Null if there is no such name.
 SECTILE_EXPORT const CatalogueEntry* find_entry(const std::string& name);
 
+// The entry that a text names which may be a path: null if there is such a file, or no such name. Throws DataError for
+// another name of a publisher of the catalogue, "torchvision/…", with the nearest one.
+SECTILE_EXPORT const CatalogueEntry* published_entry(const std::string& text, const std::filesystem::path& as_path);
+
 // ", did you mean "torchvision/fcn_resnet50"?", also for a name without its publisher; or where all names are.
 SECTILE_EXPORT std::string entry_suggestion(const std::string& name);
 

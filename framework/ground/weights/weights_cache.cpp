@@ -146,6 +146,9 @@ void transfer(const CatalogueEntry& entry, const fs::path& target, const Downloa
   const auto tag = beside(part, ".etag");
   // Without a published hash, only the server's ETag says that bytes of before belong to the file that it has.
   const auto resumes = [&](const std::string& etag) { return !etag.empty() || !entry.sha256.empty(); };
+  std::function<void(std::uint64_t, std::uint64_t)> progress;
+  if (options.progress)
+    progress = [&](std::uint64_t done, std::uint64_t total) { options.progress(entry, done, total); };
   std::uint64_t furthest = 0;
   for (int attempt = 1;; ++attempt) {
     Download download{.url = url,
@@ -153,7 +156,7 @@ void transfer(const CatalogueEntry& entry, const fs::path& target, const Downloa
                       .etag = read_text(tag),
                       .most = entry.size.value_or(0),
                       .stall_seconds = options.stall_seconds,
-                      .progress = options.progress};
+                      .progress = progress};
     if (!anew && resumes(download.etag)) download.have = fs::file_size(part);
     furthest = std::max(furthest, download.have);
     downloader()(download);
@@ -206,6 +209,18 @@ void download(const CatalogueEntry& entry, const fs::path& file, const DownloadO
   write_record(beside(file, ".json"), {entry.url, found, time_of(file).value_or(0)});
 }
 
+struct AtEnd {
+  const std::function<void()>& call;
+  ~AtEnd() {
+    if (call) call();
+  }
+};
+
+DownloadOptions& download_options() {
+  static DownloadOptions options;
+  return options;
+}
+
 }  // namespace
 
 fs::path cached_file(const CatalogueEntry& entry) {
@@ -233,15 +248,20 @@ fs::path weights_file(const std::string& name_or_path, const DownloadOptions& op
                     "cannot be created: " + unknown.message() + "; name another folder in SECTILE_CACHE");
   const Descriptor lock(beside(file, ".lock"));  // never removed: another process may wait for it
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK && options.waits) options.waits();
+    if (errno == EWOULDBLOCK && options.waits) options.waits(*entry);
     while (flock(lock, LOCK_EX) != 0)
       if (errno != EINTR) throw DataError(file, std::string("cannot be locked: ") + std::strerror(errno));
   }
   state = look(*entry, file, options.check_contents, problem);  // another process may have downloaded it meanwhile
   if (state == State::usable) return file;
   if (state == State::changed) note_file(file, problem + ": it was changed, and is downloaded again");
+  const AtEnd end{options.ended};
   download(*entry, file, options);
   return file;
 }
+
+fs::path weights_file(const std::string& name_or_path) { return weights_file(name_or_path, download_options()); }
+
+void set_download_options(DownloadOptions options) { download_options() = std::move(options); }
 
 }  // namespace sectile

@@ -19,17 +19,22 @@
 namespace sectile {
 
 struct DownloadOptions {
-  // bytes that came and that are expected; 0: unknown. Called many times a second.
-  std::function<void(std::uint64_t done, std::uint64_t total)> progress{};
-  std::function<void()> waits{};  // called before waiting for another process that downloads the same file
-  bool check_contents = false;    // hash a cached file even if its size and time are those of the last check
-  long stall_seconds = 60;        // without any byte, a connection counts as cut
+  // Bytes that came and that are expected; 0: unknown. Called many times a second.
+  std::function<void(const CatalogueEntry&, std::uint64_t done, std::uint64_t total)> progress{};
+  std::function<void(const CatalogueEntry&)> waits{};  // before waiting for another process with the same download
+  std::function<void()> ended{};                       // after the last progress, also before an error
+  bool check_contents = false;  // hash a cached file even if its size and time are those of the last check
+  long stall_seconds = 60;      // without any byte, a connection counts as cut
 };
 
 // An existing file or folder stays what it is; a name of the catalogue becomes its file in the cache, downloaded where
 // it is not there yet. Throws DataError for anything else, and where the file cannot be had as it was published; notes
 // (note_file) a cached file that was changed and is downloaded again.
-SECTILE_EXPORT std::filesystem::path weights_file(const std::string& name_or_path, const DownloadOptions& options = {});
+SECTILE_EXPORT std::filesystem::path weights_file(const std::string& name_or_path, const DownloadOptions& options);
+SECTILE_EXPORT std::filesystem::path weights_file(const std::string& name_or_path);
+
+// Those of weights_file without options, as for the weights that a spec names: set by a program before it opens any.
+SECTILE_EXPORT void set_download_options(DownloadOptions options);
 
 // Where the entry's file is or would be.
 SECTILE_EXPORT std::filesystem::path cached_file(const CatalogueEntry& entry);

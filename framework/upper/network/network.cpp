@@ -8,6 +8,7 @@
 #include <sectile/backbone.h>
 
 #include "../../ground/component_call.h"
+#include "../../ground/weights/weights_cache.h"
 #include "../loading/layout.h"
 #include "../loading/sample_check.h"
 #include "../weights/files/weights_file.h"
@@ -61,6 +62,15 @@ std::string about(const WeightsContent& read) {
     for (const auto& name : read.not_called) text += (name == *read.not_called.begin() ? "" : ", ") + name;
   }
   return text;
+}
+
+// Of published weights, named by a relative path: the downloaded file.
+std::filesystem::path file_of(const std::filesystem::path& weights, const Component& component) {
+  const auto* entry = weights.is_relative() ? find_entry(weights.string()) : nullptr;
+  if (entry && (entry->kind != component.kind || entry->type != component.name))
+    throw DataError(weights, "are weights of the " + entry->kind + " \"" + entry->type + "\", and the spec has the " +
+                                 component.kind + " \"" + component.name + "\"");
+  return entry ? weights_file(entry->name) : weights;
 }
 
 }  // namespace
@@ -126,11 +136,12 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
       const std::string pointer = kind == Kind<Model>::name ? "/model/weights" : "/model/backbone/weights";
       all.try_to(pointer, [&] {
         try {
-          const auto read = read_weights(options.weights, options.weights_key);
-          const auto started = start_from(module, read.state, {options.weights, name, options.weights_strict});
+          const auto file = file_of(options.weights, component);
+          const auto read = read_weights(file, options.weights_key);
+          const auto started = start_from(module, read.state, {file, name, options.weights_strict});
           notes.push_back(started.note + about(read));
           has_all_weights_ |= started.whole && kind == Kind<Model>::name;
-          if (!all_finite(state_dict(module))) throw DataError(options.weights, kNotFinite);
+          if (!all_finite(state_dict(module))) throw DataError(file, kNotFinite);
         } catch (const DataError& error) {
           throw DataError(pointer, error.what());
         }

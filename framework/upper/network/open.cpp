@@ -5,6 +5,7 @@
 
 #include "../../ground/named_pipe.h"
 #include "../../ground/spec/spec_text.h"
+#include "../../ground/weights/published_spec.h"
 #include "device.h"
 
 namespace sectile {
@@ -39,10 +40,14 @@ Network of_checkpoint(const fs::path& file, const OpenOptions& options, const No
   return Network::from_checkpoint(read(*text, options, note), checkpoint, file, open_device(options.device));
 }
 
+Network of_published(PipelineSpec spec, const OpenOptions& options) {
+  return Network::from_weights(std::move(spec), open_device(options.device));
+}
+
 Network of_spec(const fs::path& file, const OpenOptions& options, const Note& note) {
   auto spec = read(*open_spec(file, options.changes), options, note);
   const bool has_weights = !spec.model.common().weights.empty();
-  if (spec.output.empty() && has_weights) return Network::from_weights(std::move(spec), open_device(options.device));
+  if (spec.output.empty() && has_weights) return of_published(std::move(spec), options);
   if (spec.output.empty())
     throw SpecError("/output",
                     "is missing: name the run's folder there, or give its checkpoint instead of the spec; or name "
@@ -54,10 +59,17 @@ Network of_spec(const fs::path& file, const OpenOptions& options, const Note& no
   }
   if (!fs::exists(weights) && has_weights) {
     note(spec.output.string() + " has no run: using /model/weights as they are");
-    return Network::from_weights(std::move(spec), open_device(options.device));
+    return of_published(std::move(spec), options);
   }
   if (!fs::exists(weights)) throw DataError(spec.output, "has neither best.pth nor last.pth; train it first");
   return Network::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, open_device(options.device));
+}
+
+// A spec, or the name of published weights.
+std::shared_ptr<const SpecFile> text_of(const fs::path& file, const OpenOptions& options) {
+  const auto* entry = published_entry(file.string(), file);
+  return entry ? open_spec_text(published_spec(*entry), entry->name, options.changes)
+               : open_spec(file, options.changes);
 }
 
 // By its first characters: specs may have any suffix, and the suffix .json promises one.
@@ -72,8 +84,7 @@ bool is_spec(const fs::path& file) {
 }  // namespace
 
 Network open_published(const fs::path& file, const OpenOptions& options, const Note& note) {
-  auto network =
-      Network::from_weights(read(*open_spec(file, options.changes), options, note), open_device(options.device));
+  auto network = of_published(read(*text_of(file, options), options, note), options);
   if (options.fold) network.prepare_for_inference();
   for (const auto& text : network.notes) note(text);
   return network;
@@ -82,7 +93,10 @@ Network open_published(const fs::path& file, const OpenOptions& options, const N
 Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
   if (fs::is_directory(file)) throw DataError(file, "is a folder: name the checkpoint in it, such as best.pth");
   if (is_named_pipe(file)) throw DataError(file, "is a named pipe; expected a file");
-  auto network = is_spec(file) ? of_spec(file, options, note) : of_checkpoint(file, options, note);
+  auto network = published_entry(file.string(), file)
+                     ? of_published(read(*text_of(file, options), options, note), options)
+                 : is_spec(file) ? of_spec(file, options, note)
+                                 : of_checkpoint(file, options, note);
   if (options.fold) network.prepare_for_inference();
   for (const auto& text : network.notes) note(text);
   return network;

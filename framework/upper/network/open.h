@@ -1,4 +1,4 @@
-// A trained network from a file: a checkpoint, or the spec of a finished run.
+// A trained network: from a checkpoint, from the spec of a finished run, or by the name of published weights.
 #pragma once
 
 #include <filesystem>
@@ -21,13 +21,14 @@ struct OpenOptions {
 };
 
 // file: a checkpoint, or a spec, whose output folder holds best.pth or, without validation data, last.pth, or which
-// names published weights in /model/weights; told apart by their content. Of a checkpoint, only the plugins of the
-// network are needed, and those of the split's dataset and of the metrics if there is a split. note: called with notes
-// for the user, even if opening fails later. Throws SpecError, PluginError, DataError.
+// names weights in /model/weights, which are told apart by their content; or, if there is no such file, the name of
+// published weights, such as "torchvision/fcn_resnet50", whose spec is made from the catalogue. Of a checkpoint, only
+// the plugins of the network are needed, and those of the split's dataset and of the metrics if there is a split. note:
+// called with notes for the user, even if opening fails later. Throws SpecError, PluginError, DataError.
 Network open_network(const std::filesystem::path& file, const OpenOptions& options,
                      const std::function<void(const std::string&)>& note);
 
-// The network of a spec with the weights file that it names, whatever its output folder holds.
+// The network of a spec, or of a name, with the weights that the spec names, whatever its output folder holds.
 Network open_published(const std::filesystem::path& spec, const OpenOptions& options,
                        const std::function<void(const std::string&)>& note);
 

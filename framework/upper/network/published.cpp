@@ -4,6 +4,7 @@
 #include <sectile/data/class_table.h>
 #include <sectile/data/options_file.h>
 
+#include "../../ground/weights/catalogue.h"
 #include "../weights/weights.h"
 #include "network.h"
 
@@ -30,6 +31,15 @@ void Network::find_classes() {
   if (!data.classes_file.empty()) {
     const auto table = read_options<ClassTable>(data.classes_file);
     if (table.classes.empty()) throw DataError(data.classes_file, "names no classes");
+    context.labels = std::make_shared<LabelMap>(table.labels());
+    return;
+  }
+  const auto& weights = spec.model.common().weights;
+  const auto* entry = weights.is_relative() && !weights.empty() ? find_entry(weights.string()) : nullptr;
+  const bool has_data = spec.data.train || spec.data.val || spec.data.test;
+  if (entry && !entry->class_names.empty() && !has_data) {
+    ClassTable table;
+    for (const auto& name : entry->class_names) table.classes.emplace_back().name = name;
     context.labels = std::make_shared<LabelMap>(table.labels());
     return;
   }

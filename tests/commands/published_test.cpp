@@ -1,0 +1,166 @@
+// Published weights by their names: in `predict NAME`, in specs, and where files of weights are read.
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+#include "commands/trained_run.h"
+#include "support/http_server.h"
+#include "support/test.h"
+#include "support/weights_table.h"
+
+using namespace sectile;
+using sectile::test::HttpReply;
+using sectile::test::HttpRequest;
+using sectile::test::HttpServer;
+using sectile::test::image;
+using sectile::test::names_in;
+using sectile::test::run;
+using sectile::test::sectile_program;
+using sectile::test::WeightsTable;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// The weights of the trained run, published as test/net with the preprocessing of its spec.
+class PublishedNet {
+ public:
+  explicit PublishedNet(const std::string& options = R"({"widths": [4, 8]})", const std::string& type = "unet") {
+    const auto file = folder() / "net.pth";
+    converted = sectile_program("weights convert " + run().best() + " -o " + file.string() + " --overwrite");
+    body_ = text_of(file);
+    table.write_all(R"({"classes": {"shapes": ["background", "circle", "square", "triangle", "star"]},
+        "preprocessing": {"usual": {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}, "weights": [
+        {"name": "test/net", "component": {"kind": "model", "type": ")" +
+                    type + R"(", "options": )" + options + R"(}, "url": ")" + server_.url() +
+                    R"(/net.pth", "license": "MIT", "source": "https://example.org", "classes": "shapes",
+         "preprocessing": "usual"},
+        {"name": "test/trunk", "component": {"kind": "backbone", "type": "trunk"}, "url": ")" +
+                    server_.url() + R"(/trunk.pth", "license": "MIT", "source": "https://example.org"}]})");
+  }
+  const fs::path& folder() const { return table.folder().path(); }
+  std::size_t downloads() const { return server_.requests().size(); }
+  std::string spec_with(const std::string& model) const {
+    auto spec = nlohmann::json::parse(text_of(run().spec));
+    spec["model"] = nlohmann::json::parse(model);
+    return table.folder().write("spec.json", spec.dump()).string();
+  }
+
+  WeightsTable table;
+  sectile::test::Ended converted;
+
+ private:
+  std::string body_;
+  HttpServer server_{[this](const HttpRequest&) { return HttpReply{.body = body_}; }};
+};
+
+}  // namespace
+
+TEST_CASE("a name predicts: its file, classes and preprocessing are those of the catalogue") {
+  const PublishedNet net;
+  REQUIRE(net.converted.code == 0);
+  const auto photo = image("published.png", 40, 52).string();
+  const auto by_name = sectile_program("predict test/net " + photo + " -o " + (net.folder() / "a").string());
+  CAPTURE(by_name.text);
+  REQUIRE(by_name.code == 0);
+  CHECK(by_name.says("downloading test/net"));
+  const auto by_file = sectile_program("predict " + run().best() + " " + photo + " -o " + (net.folder() / "b").string());
+  REQUIRE(by_file.code == 0);
+  const auto a = read_raw_image(net.folder() / "a/published.png").pixels,
+             b = read_raw_image(net.folder() / "b/published.png").pixels;
+  CHECK(cv::norm(a, b, cv::NORM_INF) == 0);
+  const auto again = sectile_program("predict test/net " + photo + " -o " + (net.folder() / "c").string() + " --quiet");
+  CHECK(again.text.empty());
+  CHECK(net.downloads() == 1);
+}
+
+TEST_CASE("a name is evaluated on data that the command line gives") {
+  const PublishedNet net;
+  const auto data = std::string(R"( --set '/data/val={"type": "synthetic", "count": 2, "size": [48, 48], "seed": 2}')") +
+                    R"( --set '/metrics=[{"type": "iou"}, {"type": "pixel_accuracy"}]')";
+  const auto by_name = sectile_program("evaluate test/net" + data);
+  const auto by_file = sectile_program("evaluate " + run().best());
+  CAPTURE(by_name.text);
+  CHECK(by_name.code == 0);
+  CHECK(by_name.text.find(by_file.text.substr(by_file.text.find("iou"))) != std::string::npos);
+  const auto without = sectile_program("evaluate test/net");
+  CHECK(without.code == 2);
+  CHECK(without.says("/data/val"));
+}
+
+TEST_CASE("the weights of a spec may be a name, which its run keeps") {
+  const PublishedNet net;
+  const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/net"})");
+  const auto trained = sectile_program("train " + spec + " -o " + (net.folder() / "run").string());
+  CAPTURE(trained.text);
+  REQUIRE(trained.code == 0);
+  CHECK(trained.says("net.pth"));
+  const auto kept = nlohmann::json::parse(text_of(net.folder() / "run/spec.json"));
+  CHECK(kept["model"]["weights"] == "test/net");
+  const auto checked = sectile_program("check " + (net.folder() / "run/spec.json").string());
+  CHECK(checked.code == 0);
+  CHECK(net.downloads() == 1);
+}
+
+TEST_CASE("files of weights are read by their names, and become checkpoints") {
+  const PublishedNet net;
+  const auto shown = sectile_program("weights show test/net");
+  CHECK(shown.code == 0);
+  CHECK(shown.says("inc.double_conv.0.weight"));
+  CHECK(sectile_program("weights diff test/net " + run().best()).says("tensors are equal"));
+  const auto made = net.folder() / "made.pth";
+  const auto converted = sectile_program("weights convert test/net --spec test/net -o " + made.string());
+  CAPTURE(converted.text);
+  REQUIRE(converted.code == 0);
+  const auto photo = image("published.png", 40, 52).string();
+  CHECK(sectile_program("predict " + made.string() + " " + photo + " -o " + (net.folder() / "a").string()).code == 0);
+}
+
+TEST_CASE("names that do not fit are errors that say what does") {
+  const PublishedNet net;
+  const auto photo = image("published.png", 40, 52).string();
+  const auto misspelt = sectile_program("predict test/met " + photo);
+  CHECK(misspelt.code == 2);
+  CHECK(misspelt.says("test/met: is neither a file nor the name of published weights, did you mean \"test/net\"?"));
+  const auto in_spec = sectile_program("check " + net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/met"})"));
+  CHECK(in_spec.code == 2);
+  CHECK(in_spec.says("/model/weights: test/met: is neither a file"));
+  const auto trunk = sectile_program("predict test/trunk " + photo);
+  CHECK(trunk.code == 2);
+  CHECK(trunk.says("test/trunk: are weights of the backbone \"trunk\" alone, which segments nothing"));
+  const auto other = sectile_program("check " + net.spec_with(R"({"type": "fast_scnn", "weights": "test/net"})"));
+  CHECK(other.code == 2);
+  CHECK(other.says("are weights of the model \"unet\", and the spec has the model \"fast_scnn\""));
+  CHECK(net.downloads() == 0);
+  const PublishedNet of_missing_plugin("{}", "nowhere");
+  const auto missing = sectile_program("predict test/net " + photo);
+  CHECK(missing.code == 2);
+  CHECK(missing.says("nowhere"));
+}
+
+TEST_CASE("a file of the same path comes before a name") {
+  const PublishedNet net;
+  fs::create_directories(net.folder() / "test");
+  fs::copy_file(run().best(), net.folder() / "test/net");
+  const auto photo = image("published.png", 40, 52).string();
+  const auto ended = sectile_program("predict " + (net.folder() / "test/net").string() + " " + photo + " -o " +
+                                     (net.folder() / "a").string());
+  CHECK(ended.code == 0);
+  const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/net"})");
+  CHECK(sectile_program("check " + spec).code == 0);
+  CHECK(net.downloads() == 0);
+}
+
+TEST_CASE("offline, a name whose file is not in the cache is an error") {
+  const PublishedNet net;
+  net.table.set("SECTILE_OFFLINE", "1");
+  const auto ended = sectile_program("predict test/net " + image("published.png", 40, 52).string());
+  CHECK(ended.code == 2);
+  CHECK(ended.says("is not in the cache, and SECTILE_OFFLINE is set"));
+  CHECK(net.downloads() == 0);
+}
