@@ -79,8 +79,8 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return text;
 }
 
-void show(const std::string& name, const std::string& key, bool with_values) {
-  const auto file = weights_file(name);
+void show(const std::string& published_or_path, const std::string& key, bool with_values) {
+  const auto file = weights_file(published_or_path);
   const auto read = read_weights(file, key);
   std::cout << file.string() << ": " << read.format;
   if (!read.key.empty()) std::cout << ", \"" << read.key << "\"";
@@ -162,8 +162,8 @@ void make_checkpoint(const CommandLine& line, const fs::path& output) {
   save_checkpoint(output, network.checkpoint(resolved_text(network.spec)));
 }
 
-void convert(const std::string& name, const fs::path& output, const std::string& key) {
-  const auto read = read_weights(weights_file(name), key);
+void convert(const std::string& published_or_path, const fs::path& output, const std::string& key) {
+  const auto read = read_weights(weights_file(published_or_path), key);
   const auto suffix = output.extension();
   if (suffix == ".safetensors") {
     write_safetensors(output, read.state);

@@ -69,7 +69,8 @@ TEST_CASE("a name predicts: its file, classes and preprocessing are those of the
   CAPTURE(by_name.text);
   REQUIRE(by_name.code == 0);
   CHECK(by_name.says("downloading test/net"));
-  const auto by_file = sectile_program("predict " + run().best() + " " + photo + " -o " + (net.folder() / "b").string());
+  const auto by_file =
+      sectile_program("predict " + run().best() + " " + photo + " -o " + (net.folder() / "b").string());
   REQUIRE(by_file.code == 0);
   const auto a = read_raw_image(net.folder() / "a/published.png").pixels,
              b = read_raw_image(net.folder() / "b/published.png").pixels;
@@ -81,8 +82,9 @@ TEST_CASE("a name predicts: its file, classes and preprocessing are those of the
 
 TEST_CASE("a name is evaluated on data that the command line gives") {
   const PublishedNet net;
-  const auto data = std::string(R"( --set '/data/val={"type": "synthetic", "count": 2, "size": [48, 48], "seed": 2}')") +
-                    R"( --set '/metrics=[{"type": "iou"}, {"type": "pixel_accuracy"}]')";
+  const auto data =
+      std::string(R"( --set '/data/val={"type": "synthetic", "count": 2, "size": [48, 48], "seed": 2}')") +
+      R"( --set '/metrics=[{"type": "iou"}, {"type": "pixel_accuracy"}]')";
   const auto by_name = sectile_program("evaluate test/net" + data);
   const auto by_file = sectile_program("evaluate " + run().best());
   CAPTURE(by_name.text);
@@ -127,7 +129,8 @@ TEST_CASE("names that do not fit are errors that say what does") {
   const auto misspelt = sectile_program("predict test/met " + photo);
   CHECK(misspelt.code == 2);
   CHECK(misspelt.says("test/met: is neither a file nor the name of published weights, did you mean \"test/net\"?"));
-  const auto in_spec = sectile_program("check " + net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/met"})"));
+  const auto in_spec =
+      sectile_program("check " + net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/met"})"));
   CHECK(in_spec.code == 2);
   CHECK(in_spec.says("/model/weights: test/met: is neither a file"));
   const auto trunk = sectile_program("predict test/trunk " + photo);

@@ -115,7 +115,7 @@ TEST_CASE("weights get prints where the file is, and writes it to --output, but 
   table.write(server.url() + "/toy.pth");
   const auto got = sectile::test::sectile("weights get test/toy");
   CHECK(got.code == 0);
-  CHECK(got.output == table.cached().string() + "\n");
+  CHECK(got.output == "downloading test/toy\n" + table.cached().string() + "\n");
   const auto output = (table.folder() / "mine.pth").string();
   CHECK(sectile::test::sectile("weights get test/toy --output " + output).output == output + "\n");
   CHECK(contents(output) == "weights");
@@ -140,7 +140,7 @@ TEST_CASE("an installation that was moved finds its table and downloads") {
   const auto program = "'" + (moved / "bin/sectile").string() + "' weights ";
   CHECK(contains(run(program + "list resnet101 2>&1").output, "torchvision/deeplabv3_resnet101"));
   table.write(server.url() + "/toy.pth");
-  CHECK(run(program + "get test/toy 2>&1").output == table.cached().string() + "\n");
+  CHECK(run(program + "get test/toy --quiet 2>&1").output == table.cached().string() + "\n");
   fs::remove(moved / "lib/sectile/libsectile_download.so");
   fs::remove(table.cached());
   CHECK(contains(run(program + "get test/toy 2>&1").output, "libsectile_download.so: cannot be loaded: "));

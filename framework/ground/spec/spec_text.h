@@ -29,7 +29,7 @@ struct EmbeddedSpec {
 // The file, the files that it extends, and the changes. Throws SpecError.
 std::shared_ptr<const SpecFile> open_spec(const std::filesystem::path& file, const std::vector<std::string>& changes);
 
-// A spec that is no file, with paths relative to the current directory. name: for messages. Throws SpecError.
+// The text of a spec, with paths relative to the current directory. name: for messages. Throws SpecError.
 std::shared_ptr<const SpecFile> open_spec_text(const std::string& text, const std::string& name,
                                                const std::vector<std::string>& changes);
 
