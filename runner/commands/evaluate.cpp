@@ -48,7 +48,7 @@ void evaluate(int count, char** words) {
     throw po::error("--worst: " + std::to_string(worst) + " is not a number of images: use 1 or more");
   const auto report = report_file(line);
   const auto split = line.given["split"].as<std::string>();
-  const auto trained = open_trained(line.operands[0], line, split);
+  const auto trained = open_trained(line.operands[0], line, {.split = split});
   const auto source = trained.ensemble->first().source(split);
   if (!line.common.quiet)
     for (const auto& note : source.notes) std::cerr << "note: " << note << "\n";
