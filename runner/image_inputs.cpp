@@ -11,6 +11,8 @@
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
 
+#include "../framework/ground/component_call.h"
+
 namespace sectile {
 namespace {
 
@@ -35,6 +37,26 @@ fs::path real_path(const fs::path& file) {
   std::error_code broken_link;
   const auto real = fs::weakly_canonical(file, broken_link);
   return broken_link ? file : real;
+}
+
+// Whether this or a folder above it is among them.
+bool is_inside(fs::path file, const std::set<fs::path>& files) {
+  for (file = real_path(file); !files.count(file); file = file.parent_path())
+    if (file == file.parent_path()) return false;
+  return true;
+}
+
+// Of a sample's predictions, below the output folder.
+fs::path name_of(const std::string& id, const std::string& place) {
+  const fs::path path(id);
+  if (id.find('\0') != std::string::npos || !path.has_filename() || path.filename() == ".")
+    throw DataError(place,
+                    "has the id \"" + id + "\", which is not the name of a file, and its prediction is named by it");
+  if (path.is_absolute() || std::find(path.begin(), path.end(), "..") != path.end())
+    throw DataError(id,
+                    "is the id of a sample, and would name a prediction outside the output folder: ids of samples are "
+                    "relative paths without \"..\"");
+  return (is_image(path) ? path.parent_path() / path.stem() : path).lexically_normal();
 }
 
 // A damaged file counts as one page: reading it reports the error.
@@ -144,26 +166,42 @@ std::vector<ImageInput> find_images(const InputRequest& request, std::vector<std
   return Finder(request, notes).found;
 }
 
+std::vector<ImageInput> find_samples(const std::shared_ptr<const SampleSource>& data, bool skip_bad,
+                                     std::vector<std::string>& bad) {
+  std::vector<ImageInput> found;
+  for (std::size_t index = 0; index < data->data->size(); ++index) {
+    const auto place = "sample " + std::to_string(index);
+    const auto reason = reason_to_skip(skip_bad, [&] {
+      const auto id = call<DataError>(place_of(data->data), place, [&] { return data->data->id_of(index); });
+      const auto name = name_of(id, place);
+      found.push_back({{.file = id, .data = data, .index = index}, name});
+    });
+    if (!reason.empty()) bad.push_back(reason);
+  }
+  return found;
+}
+
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<fs::path>& other_inputs,
                     const std::vector<std::string>& endings, const fs::path& output, bool overwrite) {
   std::map<fs::path, const ImageSource*> writers;
   std::set<fs::path> read;
   for (const auto& input : other_inputs) read.insert(real_path(input));
   for (const auto& image : images) {
-    read.insert(real_path(image.source.file));
+    if (!image.source.data) read.insert(real_path(image.source.file));
     for (const auto& ending : endings) {
       const auto file = (output / image.name).string() + ending;
       const auto [other, is_new] = writers.emplace(file, &image.source);
       if (!is_new)
         throw DataError(image.source.place(), "and " + other->second->place() + " would both be written to " + file +
-                                                  "; predict them into different folders");
+                                                  (image.source.data ? "; samples need distinct ids"
+                                                                     : "; predict them into different folders"));
     }
   }
   std::vector<std::string> there;
   for (const auto& [file, source] : writers) {
     if (!fs::exists(fs::symlink_status(file))) continue;
-    if (read.count(real_path(file))) {
-      const bool own = real_path(file) == real_path(source->file);
+    if (is_inside(file, read)) {
+      const bool own = !source->data && real_path(file) == real_path(source->file);
       throw DataError(file.string(), "would be overwritten by " +
                                          (own ? "its own prediction" : "the prediction of " + source->place()) +
                                          "; choose another folder with --output DIR");

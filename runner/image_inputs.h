@@ -1,7 +1,8 @@
-// The input images of predict, and the names of their predictions.
+// The input images of predict: files or samples of a dataset, and the names of their predictions.
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,14 @@ struct InputRequest {
 // out. Throws DataError naming missing inputs.
 std::vector<ImageInput> find_images(const InputRequest& request, std::vector<std::string>& notes);
 
+// The samples of a dataset, named by their ids without the suffix of an image file: "town/street" for
+// "town/street.png". skip_bad: adds to `bad` why a sample has no such name, instead of throwing DataError.
+std::vector<ImageInput> find_samples(const std::shared_ptr<const SampleSource>& data, bool skip_bad,
+                                     std::vector<std::string>& bad);
+
 // Throws DataError if two predictions would be written to the same file, or one would replace an image or another
-// input, or, unless `overwrite`, any file. endings: of the files written per image, such as "_overlay.png".
+// input, such as a file in a folder among them, or, unless `overwrite`, any file. endings: of the files written per
+// image, such as "_overlay.png".
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::filesystem::path>& other_inputs,
                     const std::vector<std::string>& endings, const std::filesystem::path& output, bool overwrite);
 

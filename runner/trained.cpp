@@ -3,8 +3,6 @@
 #include <charconv>
 #include <iostream>
 
-#include "../framework/upper/network/open.h"
-
 namespace sectile {
 namespace {
 
@@ -48,15 +46,13 @@ void add_network_options(po::options_description& options) {
       "predict each image at these scales, such as 0.75,1,1.25, and join them (test-time augmentation)");
 }
 
-Trained open_trained(const std::string& operand, const CommandLine& line, const std::string& split) {
+Trained open_trained(const std::string& operand, const CommandLine& line, OpenOptions options) {
   const auto how = combination(line.given);
-  OpenOptions options;
   options.device = line.given["device"].as<std::string>();
   options.changes = line.common.changes;
   options.plugin_path = line.common.plugin_path;
   options.spec_plugins = !line.common.no_spec_plugins;
   options.plugin_option = "--plugin-path";
-  options.split = split;
   std::vector<std::string> files{operand};
   if (line.given.count("ensemble"))
     for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) files.push_back(more);
@@ -67,7 +63,7 @@ Trained open_trained(const std::string& operand, const CommandLine& line, const 
       if (!line.common.quiet) std::cerr << "note: " << note << "\n";
     })));
     networks.push_back(made.networks.back().get());
-    options.split.clear();  // an ensemble is evaluated with the first one's data and metrics
+    options.split.clear();  // an ensemble uses the first one's data and metrics
   }
   made.ensemble = std::make_unique<Ensemble>(std::move(networks), how);
   return made;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../framework/upper/inference/ensemble.h"
+#include "../framework/upper/network/open.h"
 #include "command_line.h"
 
 namespace sectile {
@@ -20,7 +21,8 @@ struct Trained {
 // --device, and options to combine several networks and views: common to all commands that use trained networks.
 void add_network_options(boost::program_options::options_description& options);
 
-// operand: a checkpoint or a spec, as in open_network. split: to evaluate on; empty: only to predict. Prints its notes.
-Trained open_trained(const std::string& operand, const CommandLine& line, const std::string& split = "");
+// operand: a checkpoint or a spec, as in open_network. options: the split, and whether metrics are needed; the others
+// are those of the command line. Prints its notes.
+Trained open_trained(const std::string& operand, const CommandLine& line, OpenOptions options);
 
 }  // namespace sectile

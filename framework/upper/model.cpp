@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "loading/batch.h"
+
 namespace sectile {
 
 Model::~Model() = default;
@@ -15,7 +17,8 @@ std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch
     if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);
     if (wanted.scores) prediction.scores = wanted.overlapping ? scores.sigmoid() : scores.softmax(0);
     for (const auto& name : wanted.named)
-      prediction.named[name] = restore(outputs.at(name)[static_cast<std::int64_t>(n)], batch, n);
+      prediction.named[name] =
+          name == kLogits ? scores : restore(outputs.at(name)[static_cast<std::int64_t>(n)], batch, n);
     predictions.push_back(std::move(prediction));
   }
   return predictions;

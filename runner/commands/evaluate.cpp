@@ -39,16 +39,18 @@ void evaluate(int count, char** words) {
       "write all results as JSON: values, per class, tables such as the confusion matrix, per image");
   add_network_options(own);
   const auto line = parse(
-      {words, words + count}, "evaluate CHECKPOINT|SPEC [--split NAME] [--set PTR=VALUE]...",
-      "Evaluates a trained model with the metrics of its spec. CHECKPOINT contains its spec; for a SPEC, best.pth in\n"
-      "its output folder is used.",
+      {words, words + count}, "evaluate CHECKPOINT|SPEC|WEIGHTS [--split NAME] [--set PTR=VALUE]...",
+      "Evaluates a trained model with the metrics of its spec. CHECKPOINT contains its spec; of a SPEC, the run in "
+      "its\n"
+      "output folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list), for\n"
+      "which --set gives /data/val and /metrics.",
       own, 1, 1);
   const int worst = line.given.count("worst") ? line.given["worst"].as<int>() : 0;
   if (line.given.count("worst") && worst < 1)
     throw po::error("--worst: " + std::to_string(worst) + " is not a number of images: use 1 or more");
   const auto report = report_file(line);
   const auto split = line.given["split"].as<std::string>();
-  const auto trained = open_trained(line.operands[0], line, split);
+  const auto trained = open_trained(line.operands[0], line, {.split = split});
   const auto source = trained.ensemble->first().source(split);
   if (!line.common.quiet)
     for (const auto& note : source.notes) std::cerr << "note: " << note << "\n";

@@ -1,4 +1,5 @@
 #include <iostream>
+#include <optional>
 
 #include <sectile/data/image_io.h>
 
@@ -15,20 +16,29 @@ namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
 constexpr const char* kSummary =
-    "Segments images of any size with a trained model. INPUT: image files (PNG, JPEG, TIFF, WebP, BMP, PNM),\n"
-    "folders of them, or quoted patterns such as \"photos/*.jpg\". For each image NAME.* it writes NAME.png, a\n"
-    "palette PNG of class numbers, and NAME_overlay.png, an overlay of the predicted classes on the image. In a TIFF\n"
-    "with several pages, each page is an image: NAME_p0001.png for the first, and so on.";
+    "Segments images of any size with a trained model. CHECKPOINT contains its spec; of a SPEC, the run in its output\n"
+    "folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list).\n\n"
+    "INPUT: image files (PNG, JPEG, TIFF, WebP, BMP, PNM), folders of them, or quoted patterns such as\n"
+    "\"photos/*.jpg\". For each image NAME.* it writes NAME.png, a palette PNG of class numbers, and "
+    "NAME_overlay.png,\n"
+    "an overlay of the predicted classes on the image. In a TIFF with several pages, each page is an image:\n"
+    "NAME_p0001.png for the first, and so on. With --split, the images are the samples of a dataset of the spec, and\n"
+    "NAME is a sample's id, with its folders.";
 
 po::options_description options() {
   po::options_description own("Options of predict");
-  own.add_options()("output,o", po::value<std::string>()->default_value("predictions")->value_name("DIR"),
-                    "output folder")(
+  own.add_options()("split", po::value<std::string>()->value_name("NAME"),
+                    "predict the samples of this dataset of the spec (train, val or test) instead of image files; "
+                    "their labels are not read. Ids that differ only in the suffix of an image file are an error")(
+      "output,o", po::value<std::string>()->default_value("predictions")->value_name("DIR"), "output folder")(
       "list", po::value<std::string>()->value_name("FILE"),
       "text file with more inputs, one per line, relative to the file; empty lines and lines starting with # are "
       "ignored")("recursive", "search folders recursively, and keep their structure in the output folder")(
       "scores",
       "also write NAME_scores.tif: class probabilities at the size of the image, 32-bit float, one channel per class")(
+      "raw",
+      "also write NAME_logits.tif: raw scores, before softmax or sigmoid, in the format of --scores; NaN where the "
+      "transforms cut off pixels. Not with --ensemble, --flip or --scales")(
       "no-overlay", "do not write NAME_overlay.png")("overwrite",
                                                      "replace files that exist already, but never an input")(
       "skip-bad", "skip images that cannot be read and list them at the end, instead of stopping at the first");
@@ -38,24 +48,43 @@ po::options_description options() {
 
 struct PredictRequest {
   InputRequest inputs;
+  std::optional<std::string> split;  // instead of inputs
   PredictOptions options;
   bool overlay = true;
+  bool overwrite = false;
 
   explicit PredictRequest(const CommandLine& line) {
     inputs.inputs.assign(line.operands.begin() + 1, line.operands.end());
     if (line.given.count("list")) inputs.list = line.given["list"].as<std::string>();
-    if (inputs.inputs.empty() && inputs.list.empty())
-      throw po::error("no input: give image files, folders or patterns, or a list with --list FILE");
     inputs.recursive = line.given.count("recursive") > 0;
+    const bool none = inputs.inputs.empty() && inputs.list.empty();
+    if (line.given.count("split")) {
+      split = line.given["split"].as<std::string>();
+      if (!none || inputs.recursive)
+        throw po::error(
+            "--split: cannot be combined with inputs, --list or --recursive: the images are the samples of "
+            "the spec's dataset");
+    } else if (none) {
+      throw po::error(
+          "no input: give image files, folders or patterns, a list with --list FILE, or a dataset of the spec with "
+          "--split NAME");
+    }
     inputs.output = line.given["output"].as<std::string>();
     options.scores = line.given.count("scores") > 0;
+    options.logits = line.given.count("raw") > 0;
     options.skip_bad = line.given.count("skip-bad") > 0;
     overlay = line.given.count("no-overlay") == 0;
+    overwrite = line.given.count("overwrite") > 0;
+    for (const char* joined : {"ensemble", "flip", "scales"})
+      if (options.logits && line.given.count(joined) && !line.given[joined].defaulted())
+        throw po::error(std::string("--raw: cannot be combined with --") + joined +
+                        ": probabilities of several predictions are joined, which have no logits");
   }
   std::vector<std::string> endings() const {
     std::vector<std::string> all = {".png"};
     if (overlay) all.push_back("_overlay.png");
     if (options.scores) all.push_back("_scores.tif");
+    if (options.logits) all.push_back("_logits.tif");
     return all;
   }
 };
@@ -66,6 +95,11 @@ void make_folder(const fs::path& folder) {
   if (failed)
     throw DataError(folder.string(),
                     "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
+}
+
+void tell_skipped(const std::vector<std::string>& reasons, std::size_t total) {
+  std::cerr << reasons.size() << " of " << total << " images could not be read, and were skipped:\n";
+  for (const auto& reason : reasons) std::cerr << "  " << reason << "\n";
 }
 
 // Images that were skipped may have predictions from before.
@@ -88,40 +122,71 @@ void write(const PredictedImage& image, const fs::path& name, const PredictReque
   write_labels(name.string() + ".png", image.labels, classes);
   if (request.overlay) write_overlay(name.string() + "_overlay.png", image, classes);
   if (request.options.scores) write_tiff(name.string() + "_scores.tif", image.scores);
+  if (request.options.logits) write_tiff(name.string() + "_logits.tif", image.logits);
+}
+
+void refuse_too_many_channels(const PredictOptions& options, std::size_t classes) {
+  if ((options.scores || options.logits) && classes > CV_CN_MAX)
+    throw po::error((options.scores ? "--scores" : "--raw") + std::string(": a TIFF holds up to ") +
+                    std::to_string(CV_CN_MAX) + " channels, and there are " + std::to_string(classes) + " classes");
+}
+
+void tell(const std::vector<std::string>& notes, const CommandLine& line) {
+  if (line.common.quiet) return;
+  for (const auto& note : notes) std::cerr << "note: " << note << "\n";
+}
+
+// Null if images are from files.
+std::shared_ptr<const SampleSource> open_split(const Network& network, const PredictRequest& request,
+                                               const CommandLine& line) {
+  if (!request.split) return nullptr;
+  constexpr Parts kImageOnly{.image = true, .labels = false, .objects = false};
+  const auto data = std::make_shared<SampleSource>(network.source(*request.split, kImageOnly));
+  tell(data->notes, line);
+  return data;
+}
+
+// What is read besides the images, which no prediction may replace. data: null without --split.
+std::vector<fs::path> other_inputs(const CommandLine& line, const PredictRequest& request, const SampleSource* data) {
+  std::vector<fs::path> files{line.operands[0]};
+  if (!request.inputs.list.empty()) files.push_back(request.inputs.list);
+  if (line.given.count("ensemble"))
+    for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) files.emplace_back(more);
+  if (data) files.insert(files.end(), data->paths.begin(), data->paths.end());
+  return files;
 }
 
 }  // namespace
 
 void predict(int count, char** words) {
-  const auto line = parse({words, words + count}, "predict CHECKPOINT INPUT... [-o DIR]", kSummary, options(), 1, -1);
+  const auto line = parse({words, words + count}, "predict CHECKPOINT|SPEC|WEIGHTS INPUT...|--split NAME [-o DIR]",
+                          kSummary, options(), 1, -1);
   const PredictRequest request(line);
   const auto& folder = request.inputs.output;
-  std::vector<std::string> notes;
-  const auto images = find_images(request.inputs, notes);
-  if (!line.common.quiet)
-    for (const auto& note : notes) std::cerr << "note: " << note << "\n";
-  const auto trained = open_trained(line.operands[0], line);
-  if (request.options.scores && static_cast<int>(trained.labels().classes.size()) > CV_CN_MAX)
-    throw po::error("--scores: a TIFF holds up to " + std::to_string(CV_CN_MAX) + " channels, and there are " +
-                    std::to_string(static_cast<int>(trained.labels().classes.size())) + " classes");
-  std::vector<fs::path> other_inputs{line.operands[0]};
-  if (!request.inputs.list.empty()) other_inputs.push_back(request.inputs.list);
-  if (line.given.count("ensemble"))
-    for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) other_inputs.emplace_back(more);
-  refuse_clashes(images, other_inputs, request.endings(), folder, line.given.count("overwrite") > 0);
+  std::vector<std::string> notes, bad;
+  std::vector<ImageInput> images;
+  if (!request.split) images = find_images(request.inputs, notes);
+  tell(notes, line);
+  const auto trained = open_trained(line.operands[0], line, {.split = request.split.value_or(""), .metrics = false});
+  refuse_too_many_channels(request.options, trained.labels().classes.size());
+  const auto data = open_split(trained.ensemble->first(), request, line);
+  if (data) images = find_samples(data, request.options.skip_bad, bad);
+  refuse_clashes(images, other_inputs(line, request, data.get()), request.endings(), folder, request.overwrite);
   make_folder(folder);
   std::vector<ImageSource> sources;
   for (const auto& image : images) sources.push_back(image.source);
+  const auto total = images.size() + bad.size();
   Progress progress(line.common.quiet);
   std::vector<bool> written(images.size());
   std::size_t done = 0, cut_off = 0;
-  const auto bad = predict(*trained.ensemble, sources, request.options, [&](const PredictedImage& image) {
+  const auto skipped = predict(*trained.ensemble, sources, request.options, [&](const PredictedImage& image) {
     cut_off += image.cut_off;
     write(image, folder / images[image.index].name, request, trained.labels());
     written[image.index] = true;
     progress.tell_file_notes();
     progress.show("predicted " + std::to_string(++done) + "/" + std::to_string(images.size()));
   });
+  bad.insert(bad.end(), skipped.begin(), skipped.end());
   progress.clear();
   if (done == 0) throw DataError("the images", "none of them can be read; the first error: " + bad.front());
   if (!line.common.quiet)
@@ -130,8 +195,7 @@ void predict(int count, char** words) {
     std::cerr << "note: the transforms (/transforms/val) cut off pixels of " << cut_off << " of " << done
               << " images, which have no class\n";
   if (bad.empty()) return;
-  std::cerr << bad.size() << " of " << images.size() << " images could not be read, and were skipped:\n";
-  for (const auto& reason : bad) std::cerr << "  " << reason << "\n";
+  tell_skipped(bad, total);
   tell_earlier_predictions(images, written, folder);
 }
 

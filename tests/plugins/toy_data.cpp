@@ -150,6 +150,38 @@ class Episodes final : public sectile::Dataset {
   sectile::LabelMap labels_;
 };
 
+struct RecordsOptions {
+  std::vector<std::string> ids;
+  int channels = 3;
+  void declare(sectile::Options& options) {
+    options.add("ids", &ids, "One image each; those with \"damaged\" in it cannot be read.").required();
+    options.add("channels", &channels, "Of each image.").at_least(1).at_most(512);
+  }
+};
+
+// 16-bit images that are in no file, with neither classes nor labels: those of a test set.
+class Records final : public sectile::Dataset {
+ public:
+  explicit Records(const RecordsOptions& options) : options_(options) {}
+  std::size_t size() const override { return options_.ids.size(); }
+  const sectile::LabelMap& labels() const override { return labels_; }
+  Sample read(std::size_t index, sectile::Parts wanted) const override {
+    Sample sample;
+    sample.id = options_.ids[index];
+    if (wanted.labels || wanted.objects) throw sectile::DataError(sample.id, "has no annotation");
+    if (!wanted.image) return sample;
+    if (sample.id.find("damaged") != std::string::npos) throw sectile::DataError(sample.id, "is damaged");
+    sample.image = cv::Mat(20 + static_cast<int>(index), 30, CV_16UC(options_.channels));
+    cv::RNG random(index + 1);
+    random.fill(sample.image, cv::RNG::UNIFORM, 0, 256);
+    return sample;
+  }
+
+ private:
+  RecordsOptions options_;
+  sectile::LabelMap labels_;
+};
+
 struct FlipOptions {
   enum class Axis { x, y, z };
   Axis axis = Axis::x;
@@ -296,6 +328,7 @@ class OfBatch final : public sectile::Transform {
 
 SECTILE_PLUGIN("1.0.0", sectile::dataset<Shapes, ShapesOptions>("toy_shapes", "Drawn boxes and discs."),
                sectile::dataset<Episodes, EpisodesOptions>("toy_episodes", "Few-shot episodes over another dataset."),
+               sectile::dataset<Records, RecordsOptions>("toy_records", "Images without files and annotation."),
                sectile::transform<Flip, FlipOptions>("toy_flip", "Mirrors along one axis."),
                sectile::transform<Resize, SizeOptions>("toy_resize", "To an exact size."),
                sectile::transform<Wobble>("toy_wobble", "A random displacement of every pixel."),

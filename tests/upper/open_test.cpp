@@ -104,6 +104,8 @@ TEST_CASE("a checkpoint needs the plugins of its model and of the transforms for
   CHECK(toy.opened({.plugin_path = {kToys}, .split = "val"}) ==
         Lines{"/data/val/type: this checkpoint's dataset" + missing,
               "/metrics/0/type: this checkpoint's metric" + missing});
+  CHECK(toy.opened({.plugin_path = {kToys}, .split = "val", .metrics = false}) ==
+        Lines{"/data/val/type: this checkpoint's dataset" + missing});
   toy.change([](Checkpoint&, Json& spec) { spec["transforms"]["val"] = {{{"type", "absent"}}}; });
   CHECK(toy.opened({.plugin_path = {kToys}}) ==
         Lines{"/transforms/val/0/type: this checkpoint's transform comes from plugin \"absent\"; name its folder with "

@@ -247,4 +247,42 @@ PlainValues plain_values(const AnyRef& component) {
   return values;
 }
 
+namespace {
+
+void add_paths(void* value, const ValueType& type, std::vector<std::filesystem::path>& paths) {
+  struct Into {
+    std::vector<std::filesystem::path>& paths;
+    const ValueType* element;
+  } into{paths, type.element};
+  if (type.shape == Shape::path) {
+    if (const auto path = std::get<std::string>(type.load(value)); !path.empty()) paths.emplace_back(path);
+  } else if (type.shape == Shape::component) {
+    const AnyRef& inner = type.reference(value);
+    if (!inner) return;
+    const auto more = paths_of(inner);
+    paths.insert(paths.end(), more.begin(), more.end());
+  } else if (type.declare) {
+    Options options;
+    type.declare(value, options);
+    for (const auto& option : options.all()) add_paths(option->value, *option->type, paths);
+  } else if (type.visit) {
+    type.visit(
+        value,
+        [](const std::string&, void* element, void* context) {
+          const auto& [all, element_type] = *static_cast<Into*>(context);
+          add_paths(element, *element_type, all);
+        },
+        &into);
+  }
+}
+
+}  // namespace
+
+std::vector<std::filesystem::path> paths_of(const AnyRef& component) {
+  const auto& recipe = dynamic_cast<const HostRecipe&>(component.recipe());
+  std::vector<std::filesystem::path> paths;
+  add_paths(recipe.options.get(), *recipe.component.options, paths);
+  return paths;
+}
+
 }  // namespace sectile

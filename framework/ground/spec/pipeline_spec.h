@@ -109,4 +109,7 @@ std::vector<std::string> training_differences(PipelineSpec spec, const std::stri
 using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;
 PlainValues plain_values(const AnyRef& component);
 
+// The files and folders that options of a component, and of those inside it, name.
+std::vector<std::filesystem::path> paths_of(const AnyRef& component);
+
 }  // namespace sectile

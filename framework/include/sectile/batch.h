@@ -44,7 +44,7 @@ struct SECTILE_EXPORT Outputs {
   std::map<std::string, at::Tensor> named{};
   double weight = 0.4;  // in the loss, as an auxiliary output; a spec's "auxiliary" takes precedence
 
-  const at::Tensor& at(const std::string& name) const;  // throws PluginError listing the existing names
+  const at::Tensor& at(const std::string& name) const;  // or "logits"; throws PluginError listing the existing names
 };
 
 // The decoded result for one image, in the coordinates of its file.
@@ -56,7 +56,7 @@ struct Prediction {
   std::vector<Instance> instances{};
   at::Tensor segment_ids{};  // int32 […], 0 = void
   std::vector<Segment> segments{};
-  std::map<std::string, at::Tensor> named{};  // float [C, …], as requested by Wanted::named
+  std::map<std::string, at::Tensor> named{};  // float [C, …], as requested by Wanted::named; cut off: logits of NaN
 };
 
 // What a decoder has to compute: the union of what metrics and writers need.
@@ -66,7 +66,7 @@ struct Wanted {
   bool instances = false;
   bool segments = false;
   bool overlapping = false;          // the label map's: sigmoid above 0.5 instead of argmax
-  std::vector<std::string> named{};  // maps of Outputs::named: a second head's, edges, centres
+  std::vector<std::string> named{};  // of Outputs::named: a second head's, edges, centres; or "logits"
 };
 
 // Scores over the whole padded image [C, …], at any resolution, resampled to the file's size: upsampled, padding

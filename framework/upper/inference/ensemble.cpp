@@ -33,6 +33,8 @@ void clear(Prediction& prediction, const at::Tensor& where) {
   if (auto& labels = prediction.labels; labels.defined())
     labels = labels.masked_fill(where.to(labels.device()), labels.scalar_type() == at::kBool ? 0 : kIgnore);
   if (auto& scores = prediction.scores; scores.defined()) scores = scores.masked_fill(where.to(scores.device()), 0);
+  if (const auto logits = prediction.named.find(kLogits); logits != prediction.named.end())
+    logits->second = logits->second.masked_fill(where.to(logits->second.device()), std::nan(""));
 }
 
 }  // namespace

@@ -31,8 +31,8 @@ class Ensemble {
   // none.
   static at::Tensor cut_off(const std::vector<Batch>& batches);
 
-  // batches: from prepare(). Pixels that are cut off get no class: kIgnore, and scores of 0. Called from several
-  // threads at once. Throws PluginError if class scores are needed and a network has none.
+  // batches: from prepare(). Pixels that are cut off get no class: kIgnore, scores of 0, and logits of NaN. Called from
+  // several threads at once. Throws PluginError if class scores are needed and a network has none.
   Prediction predict(std::vector<Batch> batches, const Wanted& wanted) const;
 
  private:

@@ -47,11 +47,7 @@ Item item(const Ensemble& ensemble, const SampleSource& source, std::size_t inde
   const bool at_input = first.spec.evaluate_at == PipelineSpec::EvaluateAt::input;
   if (!at_input) made.truth.sample = read;
   made.batches = ensemble.prepare([&](const Network& network) {
-    auto sample = read;
-    sample.image = with_channels(read.image, network.context.channels, read.id);
-    sample.labels = read.labels.clone();  // a transform may modify it in place
-    const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse, {}};
-    sample = own.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
+    auto sample = transformed_for(network, source, index, read);
     if (at_input) {
       sample.geometry = {};
       sample.geometry.original = extent(sample.image);

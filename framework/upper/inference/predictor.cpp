@@ -6,11 +6,13 @@
 #include <ATen/TensorOperators.h>
 #include <c10/core/InferenceMode.h>
 #include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 
 #include <sectile/data/image_io.h>
 
 #include "../../ground/component_call.h"
 #include "../../ground/data/overlay.h"
+#include "../loading/batch.h"
 #include "../loading/loader.h"
 
 namespace sectile {
@@ -27,7 +29,28 @@ struct Read {
   std::string bad;  // why it could not be read
 };
 
+Read read_sample(const Ensemble& ensemble, const SampleSource& source, std::size_t index) {
+  const c10::InferenceMode no_gradients;
+  auto all = source.read(index);
+  if (all.image.dims != 2)
+    throw DataError(all.id, "is a volume, and masks are written of images of 2 dimensions: [height, width]");
+  Sample sample;  // without annotation, which a dataset may return unasked
+  sample.id = std::move(all.id);
+  sample.image = all.image;
+  sample.support = std::move(all.support);
+  sample.geometry = all.geometry;
+  Read made;
+  made.batches =
+      ensemble.prepare([&](const Network& network) { return transformed_for(network, source, index, sample); });
+  // Predictions are of the original size, which a dataset may have reduced.
+  const cv::Size original(sample.geometry.original.width, sample.geometry.original.height);
+  made.image = sample.image;
+  if (made.image.size() != original) cv::resize(sample.image, made.image, original, 0, 0, cv::INTER_NEAREST);
+  return made;
+}
+
 Read read(const Ensemble& ensemble, const ImageSource& source) {
+  if (source.data) return read_sample(ensemble, *source.data, source.index);
   const auto place = source.place();
   Read made;
   const int channels = ensemble.first().context.channels;
@@ -51,10 +74,23 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
   image.image = one.image;
   image.labels = label_map(prediction.labels);
   if (wanted.scores) image.scores = score_map(prediction.scores);
+  if (wanted.named.empty()) return image;
+  const auto logits = prediction.named.find(kLogits);
+  if (logits == prediction.named.end())
+    throw PluginError("logits", "the model decodes its outputs in its own way, and returns none");
+  image.logits = score_map(logits->second);
   return image;
 }
 
 }  // namespace
+
+Sample transformed_for(const Network& network, const SampleSource& source, std::size_t index, const Sample& read) {
+  auto sample = read;
+  sample.image = with_channels(read.image, network.context.channels, read.id);
+  sample.labels = read.labels.clone();  // a transform may modify it in place
+  const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse, {}};
+  return own.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
+}
 
 std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const std::string& place) {
   const c10::InferenceMode no_gradients;
@@ -103,6 +139,7 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
   Wanted wanted;
   wanted.labels = true;
   wanted.scores = options.scores;
+  if (options.logits) wanted.named = {kLogits};
   wanted.overlapping = ensemble.first().context.labels->overlapping;
   const int threads = std::clamp(static_cast<int>(sources.size()) - 1, 0, ensemble.first().spec.train.workers);
   Loader<Read, Read> loader(

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,14 +11,19 @@
 
 namespace sectile {
 
-// One image: a file, or one page of a TIFF stack.
+// One image: a file, one page of a TIFF stack, or a sample of a dataset.
 struct ImageSource {
-  std::filesystem::path file;
-  int page = 0;   // from 0
-  int pages = 1;  // in the file; more than one only in TIFF
+  std::filesystem::path file;                  // of a sample, its id
+  int page = 0;                                // from 0
+  int pages = 1;                               // in the file; more than one only in TIFF
+  std::shared_ptr<const SampleSource> data{};  // of a sample; null: a file
+  std::size_t index = 0;                       // of the sample in its dataset
 
   std::string place() const;  // "stack.tif, page 3" (from 1), or only the file if it has one page; for messages
 };
+
+// Sample `index` of a source, as read, after the evaluation transforms of this network, which may not be the source's.
+Sample transformed_for(const Network& network, const SampleSource& source, std::size_t index, const Sample& read);
 
 // The batches of one image that is not from a dataset; `place` names it in messages. Called from several threads at
 // once. Throws DataError.
@@ -29,22 +35,25 @@ cv::Mat score_map(const at::Tensor& scores);  // 32F, one channel per class. Thr
 
 struct PredictedImage {
   std::size_t index = 0;  // in the list of sources
-  cv::Mat image;          // as read, with the channels that the network needs
+  cv::Mat image;          // of a file, with the channels that the network needs; of a sample, as its dataset gives it
   cv::Mat labels;  // 16S class numbers, of the file's size; of overlapping classes the last one present, or kIgnore
   cv::Mat scores;  // 32F, one channel per class, of the file's size: probabilities that sum to 1, or each 0 to 1 if
                    // classes overlap. Empty unless requested
+  cv::Mat logits;  // 32F, as the scores, before softmax or sigmoid; NaN where the transforms cut off pixels. Empty
+                   // unless requested
   bool cut_off = false;  // the transforms cut off pixels, which have no class
 };
 
 struct PredictOptions {
   bool scores = false;
+  bool logits = false;    // of one network and one view alone
   bool skip_bad = false;  // skip images that cannot be read, instead of ending the run
 };
 
 // Uses the spec's number of loader threads and passes on one image after the other, in order. Memory use: one image per
-// thread, and the current one. Grayscale is converted to RGB, and the reverse, if the network needs it. Returns the
-// errors of skipped images. Throws DataError naming the file; PluginError if scores are requested and the model has
-// none.
+// thread, and the current one. Grayscale is converted to RGB, and the reverse, if the network needs it. Samples are
+// predicted as evaluate() predicts them, without reading their annotation. Returns the errors of skipped images. Throws
+// DataError naming the file; PluginError if scores or logits are requested and the model has none.
 std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<ImageSource>& sources,
                                  const PredictOptions& options, const std::function<void(const PredictedImage&)>& use);
 

@@ -196,6 +196,7 @@ void add_own_targets(Batch& batch, const std::vector<Sample>& samples, const Ext
 }  // namespace
 
 const at::Tensor& Outputs::at(const std::string& name) const {
+  if (name == kLogits && logits.defined()) return logits;
   const auto found = named.find(name);
   if (found != named.end()) return found->second;
   std::string there;

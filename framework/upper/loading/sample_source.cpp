@@ -113,7 +113,8 @@ Sample apply(const SampleSource& source, Sample sample, std::size_t count, const
 }  // namespace
 
 Sample SampleSource::read(std::size_t index) const {
-  auto sample = call<DataError>(place_of(data), "sample " + std::to_string(index), [&] { return data->read(index); });
+  auto sample =
+      call<DataError>(place_of(data), "sample " + std::to_string(index), [&] { return data->read(index, parts); });
   if (sample.image.empty()) throw DataError(sample.id, "has no image");
   set_original_size(sample);
   if (channels > 0) {
@@ -130,7 +131,7 @@ Sample SampleSource::transformed(Sample sample, const Occasion& when) const {
 }
 
 std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
-                                            const std::string& pointer, std::vector<std::string>& notes) {
+                                            const std::string& pointer, std::vector<std::string>& notes, Parts wanted) {
   context.after_build = [&notes](const Component& component, void* made, const void*) {
     if (component.kind != std::string(Kind<Dataset>::name)) return;
     const auto* role = dynamic_cast<const Notes*>(static_cast<Dataset*>(made));
@@ -142,6 +143,7 @@ std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildCon
   call<DataError>(place_of(data), "", [&] {
     if (data->size() == 0) throw DataError(pointer, "has no samples");
     if (data->size() > kMostSamples) throw DataError(pointer, "has " + std::to_string(data->size()) + " samples");
+    if (!wanted.labels) return;
     const auto classes = data->labels().classes.size();
     if (classes == 0) throw DataError(pointer, "has no classes");
     if (classes > kMostClasses)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,9 +26,11 @@ struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
   std::uint64_t seed = 0;
-  bool fuse = false;                 // consecutive warps are applied as one
-  int channels = 0;                  // of the images that the transforms get; 0: those of the files
-  std::vector<std::string> notes{};  // of the dataset, for the user
+  bool fuse = false;                           // consecutive warps are applied as one
+  int channels = 0;                            // of the images that the transforms get; 0: those of the files
+  std::vector<std::string> notes{};            // of the dataset, for the user
+  Parts parts{};                               // that are read
+  std::vector<std::filesystem::path> paths{};  // files and folders that the dataset's options name
 
   // The sample as stored in the file, with Geometry::original filled in, and grayscale converted to RGB or the reverse.
   Sample read(std::size_t index) const;
@@ -36,10 +39,11 @@ struct SampleSource {
   Sample transformed(Sample sample, const Occasion& when) const;
 };
 
-// A spec's dataset, which must have samples and classes; otherwise throws DataError at this pointer. notes: gets those
-// of the dataset and of the datasets inside it, for the user.
+// A spec's dataset, which must have samples and, if its labels are requested, classes; otherwise throws DataError at
+// this pointer. notes: gets those of the dataset and of the datasets inside it, for the user.
 std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
-                                            const std::string& pointer, std::vector<std::string>& notes);
+                                            const std::string& pointer, std::vector<std::string>& notes,
+                                            Parts wanted = {});
 
 // Converts an image to these channels: grayscale to RGB or the reverse. Throws DataError naming the place for others.
 cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place);

@@ -222,7 +222,7 @@ void Network::check_model() const {
   if (!problems.empty()) throw SpecError(std::move(problems));
 }
 
-SampleSource Network::source(const std::string& split) const {
+SampleSource Network::source(const std::string& split, Parts wanted) const {
   const Ref<Dataset>* recipe = split == "train"  ? &spec.data.train
                                : split == "val"  ? &spec.data.val
                                : split == "test" ? &spec.data.test
@@ -232,12 +232,14 @@ SampleSource Network::source(const std::string& split) const {
   BuildContext before_labels;
   before_labels.task = spec.task;
   std::vector<std::string> told;
-  const auto data = open_dataset(*recipe, before_labels, "/data/" + split, told);
-  if (const auto found = data->labels().difference(*context.labels); !found.empty())
+  const auto data = open_dataset(*recipe, before_labels, "/data/" + split, told, wanted);
+  if (const auto found = data->labels().difference(*context.labels); wanted.labels && !found.empty())
     throw DataError("/data/" + split, "has the classes " + data->labels().text() + ", and the network " +
                                           context.labels->text() + ": " + found);
   SampleSource from{data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse};
   from.notes = std::move(told);
+  from.parts = wanted;
+  from.paths = paths_of(*recipe);
   return from;
 }
 

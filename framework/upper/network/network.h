@@ -45,8 +45,8 @@ class Network {
   void prepare_for_inference();
 
   // "train", "val" or "test", with the evaluation transforms. Throws SpecError if the spec has no such dataset, and
-  // DataError if its classes differ from those of the network.
-  SampleSource source(const std::string& split) const;
+  // DataError if its labels are requested and its classes differ from those of the network.
+  SampleSource source(const std::string& split, Parts wanted = {}) const;
 
   // training: with the model's own targets. Called from several threads at once.
   Batch collate(std::vector<Sample> samples, bool training = false) const;

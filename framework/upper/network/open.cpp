@@ -22,6 +22,7 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
     auto spec = read_spec(PluginIndex(plugin_folders(options.plugin_path, options.spec_plugins ? &text : nullptr)),
                           text, SpecUse::network);
     tell();
+    if (!options.metrics) spec.metrics.clear();
     return spec;
   } catch (...) {
     tell();  // a dropped option may explain the error
@@ -32,10 +33,8 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
 Network of_checkpoint(const fs::path& file, const OpenOptions& options, const Note& note) {
   const auto checkpoint = load_checkpoint(file);
   EmbeddedSpec about{file, checkpoint.plugins, network_parts(), options.plugin_option};
-  if (!options.split.empty()) {
-    about.parts.push_back("/data/" + options.split);
-    about.parts.emplace_back("/metrics");
-  }
+  if (!options.split.empty()) about.parts.push_back("/data/" + options.split);
+  if (!options.split.empty() && options.metrics) about.parts.emplace_back("/metrics");
   const auto text = open_embedded(checkpoint.spec, std::move(about), options.changes);
   return Network::from_checkpoint(read(*text, options, note), checkpoint, file, open_device(options.device));
 }

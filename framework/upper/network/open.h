@@ -16,15 +16,17 @@ struct OpenOptions {
   std::vector<std::filesystem::path> plugin_path{};  // searched first
   bool spec_plugins = true;                          // also search a spec's own plugin_path; a checkpoint's never is
   std::string plugin_option = "\"plugin_path\"";     // how messages call plugin_path
-  std::string split{};                               // to evaluate on; empty: only to predict
+  std::string split{};                               // whose dataset is needed; empty: none
+  bool metrics = true;                               // needed to evaluate on the split; without, to predict it
   bool fold = true;                                  // convert layers to their faster form, which has no gradients
 };
 
 // file: a checkpoint, or a spec, whose output folder holds best.pth or, without validation data, last.pth, or which
 // names weights in /model/weights, which are told apart by their content; or, if there is no such file, the name of
 // published weights, such as "torchvision/fcn_resnet50", whose spec is made from the catalogue. Of a checkpoint, only
-// the plugins of the network are needed, and those of the split's dataset and of the metrics if there is a split. note:
-// called with notes for the user, even if opening fails later. Throws SpecError, PluginError, DataError.
+// the plugins of the network are needed, and, if there is a split, those of its dataset and of the metrics; a spec's
+// metrics are built if they are needed. note: called with notes for the user, even if opening fails later. Throws
+// SpecError, PluginError, DataError.
 Network open_network(const std::filesystem::path& file, const OpenOptions& options,
                      const std::function<void(const std::string&)>& note);
 

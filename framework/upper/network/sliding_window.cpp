@@ -138,7 +138,7 @@ void infer_bands(Model& model, const Batch& batch, const Window& window, const P
   const auto weight = weights(size, inference.weighting, at::TensorOptions(batch.images.device()).dtype(at::kFloat));
   auto shape = whole.vec();
   shape[0] = std::min(size[0], whole[0]);
-  std::map<std::string, BandSum> sums;  // the logits have no name
+  std::map<std::string, BandSum> sums;
   BandSum total(shape);
   const auto add_window = [&](const Window& begin) {  // its first `axes` numbers
     Window corner{0, 0, 0};
@@ -155,8 +155,9 @@ void infer_bands(Model& model, const Batch& batch, const Window& window, const P
           .first->second.add(inside_window(at_size(scores, size), at, whole), in_band, size,
                              inside_window(weight, at, whole));
     };
-    add("", outputs.logits);
-    for (const auto& name : named) add(name, outputs.at(name));
+    add(kLogits, outputs.logits);
+    for (const auto& name : named)
+      if (name != kLogits) add(name, outputs.at(name));
     total.add(inside_window(weight, at, whole), in_band, size);
   };
   for (std::size_t i = 0; i < positions[0].size(); ++i) {
@@ -165,7 +166,7 @@ void infer_bands(Model& model, const Batch& batch, const Window& window, const P
       for (const auto third : positions[2]) add_window({first, second, third});
     const auto done = (i + 1 < positions[0].size() ? positions[0][i + 1] : whole[0]) - first;
     Outputs band;
-    for (auto& [name, sum] : sums) (name.empty() ? band.logits : band.named[name]) = sum.mean(total, done);
+    for (auto& [name, sum] : sums) (name == kLogits ? band.logits : band.named[name]) = sum.mean(total, done);
     use(std::move(band), first);
     if (first + done == whole[0]) return;
     for (auto& [name, sum] : sums) sum.advance(done);
