@@ -21,6 +21,19 @@ void declare_weights(Options& options, Common& common) {
               "Require the weights file to match: every parameter must be in the file, and nothing else, except what "
               "the network allows, such as a head for other classes. With false, missing parameters keep their initial "
               "values, unknown ones are ignored, and a note lists both.");
+  options
+      .add(
+          "weights_channels", &common.weights_channels,
+          "Order of the channels of the images that the weights were trained on. With \"bgr\", as of Caffe and OpenCV, "
+          "the input channels of the first convolution are reversed while loading, and the images stay RGB: give "
+          "\"normalize\" its mean and standard deviation in the order R, G, B.")
+      .one_of({"rgb", "bgr"});
+}
+
+template <class Common>
+void check_weights(const Common& common, Problems& problems) {
+  if (common.weights_channels == WeightsChannels::bgr && common.weights.empty())
+    problems.add("weights_channels", "is \"bgr\", and there are no \"weights\" to load; remove it");
 }
 
 }  // namespace
@@ -30,6 +43,8 @@ Schedule::~Schedule() = default;
 Transform::~Transform() = default;
 
 void Kind<Model>::Common::declare(Options& options) { declare_weights(options, *this); }
+void Kind<Model>::Common::check(Problems& problems) const { check_weights(*this, problems); }
+void Kind<Backbone>::Common::check(Problems& problems) const { check_weights(*this, problems); }
 void Kind<Backbone>::Common::declare(Options& options) {
   declare_weights(options, *this);
   options

@@ -84,6 +84,7 @@ void show(const fs::path& file, const std::string& key, bool with_values) {
     if (other != read.key) others.push_back(other);
   if (!others.empty()) std::cout << "; --key chooses another dictionary: " << quoted_list(others);
   std::cout << "\n";
+  for (const auto& name : read.not_tensors) std::cout << "not a tensor, and ignored: " << name << "\n";
   for (const auto& name : read.not_called) std::cout << "kept as a plain value, and never called: " << name << "\n";
   std::size_t width = 4;
   for (const auto& item : read.state) width = std::max(width, item.first.size());

@@ -67,9 +67,7 @@ class AttentionBackbone final : public sectile::Backbone, public sectile::Weight
                file.drop("fc.*");
              }}};
   }
-  at::Tensor adapt(const std::string& name, const at::Tensor& tensor, at::IntArrayRef wanted) const override {
-    return name == "stem.weight" ? sectile::adapt_input_channels(tensor, wanted[1]) : at::Tensor();
-  }
+  std::vector<std::string> image_convs() const override { return {"stem.weight"}; }
 
  private:
   torch::nn::Conv2d stem_;

@@ -118,6 +118,15 @@ inline std::map<std::string, std::string> hostile_files() {
                 small_integer(kLong) + "tQ";
   }
   const auto tensor = tensor_value(storage_value(1), "", "");
+  std::string doubled = "}(" + text_value("w") + tensor + "u" + put_memo(100);  // 2^40 names of one tensor
+  for (std::size_t i = 100; i < 140; ++i)
+    doubled += "0}(" + text_value("a") + get_memo(i) + text_value("b") + get_memo(i) + "u" + put_memo(i + 1);
+  std::string wide = "}" + put_memo(0);  // 300^4 paths to a dict of nothing
+  for (std::size_t level = 0; level < 4; ++level) {
+    wide += "0}(";
+    for (std::size_t i = 0; i < 300; ++i) wide += text_value(std::to_string(i)) + get_memo(level);
+    wide += "u" + put_memo(level + 1);
+  }
   std::string shared_tensor = "ctorch._utils\n_rebuild_tensor_v2\nq\1(";
   shared_tensor += storage_value(1);
   shared_tensor += std::string("K\0))\x89}tq\2R", 10);
@@ -133,6 +142,8 @@ inline std::map<std::string, std::string> hostile_files() {
        torch_file("(c" + std::string(kLong, 'x') + "\nX\nq\1" + repeated("h\1", kCopies) + "l")},
       {"many lists", torch_file("(" + std::string(kMany, ']') + "l")},
       {"many memo entries", torch_file("N" + std::string(kMany, '\x94'))},
+      {"dicts in dicts, twice each", torch_file(doubled, {one_float})},
+      {"dicts in dicts, 300 times each", torch_file(wide)},
       {"many tensors", torch_file("(" + shared_tensor + repeated("h\1h\2R", kMany / 5) + "l", {one_float})},
       {"a tensor of many dimensions",
        torch_file(tensor_value(storage_value(1), repeated("K\1", kDeep), repeated("K\1", kDeep)), {one_float})},

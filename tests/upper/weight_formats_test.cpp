@@ -5,14 +5,17 @@
 #include <fstream>
 
 #include <ATen/ATen.h>
+#include <torch/nn/module.h>
 #include <nlohmann/json.hpp>
 
 #include "support/hostile.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "upper/weights/checkpoint.h"
 #include "upper/weights/files/safetensors.h"
 #include "upper/weights/files/torch/torch_file.h"
 #include "upper/weights/files/weights_file.h"
+#include "upper/weights/loading.h"
 #include "upper/weights/wrapped_names.h"
 
 using namespace sectile;
@@ -76,6 +79,71 @@ TEST_CASE(
   CHECK(read_file("plain.safetensors").format == "safetensors");
 }
 
+namespace {
+
+// The network that make.py saves.
+struct SavedNet : torch::nn::Module, WeightRules {
+  SavedNet() {
+    auto& conv = part("conv");
+    conv.register_parameter("weight", at::zeros({3, 2, 3, 3}));
+    conv.register_parameter("bias", at::zeros({3}));
+    auto& norm = part("bn");
+    for (const char* name : {"weight", "bias"}) norm.register_parameter(name, at::zeros({3}));
+    for (const char* name : {"running_mean", "running_var"}) norm.register_buffer(name, at::zeros({3}));
+    norm.register_buffer("num_batches_tracked", at::zeros({}, at::kLong));
+    auto& head = part("head");
+    head.register_parameter("weight", at::zeros({2, 3}));
+    head.register_parameter("bias", at::zeros({2}));
+    register_buffer("grid", at::arange(3.0));
+  }
+  std::vector<std::string> transient_buffers() const override { return {"grid"}; }
+
+ private:
+  torch::nn::Module& part(const char* name) {
+    return *register_module(name, std::make_shared<torch::nn::Module>("Part"));
+  }
+};
+
+struct TiedNet : torch::nn::Module {
+  TiedNet() {
+    const auto weight = at::zeros({2, 3});
+    for (const char* name : {"emb", "out"})
+      register_module(name, std::make_shared<torch::nn::Module>("Part"))->register_parameter("weight", weight);
+    register_parameter("part", at::zeros({3}));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("checkpoints of every kind that Python saved start a network with nothing missing") {
+  const test::Scratch scratch;
+  for (const char* name :
+       {"zip.pth", "protocol4.pth", "legacy.pth", "half.pth", "bfloat16.pth", "nested.pth", "prefixed.pth",
+        "module.pth", "module_legacy.pth", "script.pt", "sharded", "code.pth", "arguments.pth"}) {
+    CAPTURE(name);
+    SavedNet net;
+    const auto read = read_file(name).state;
+    const auto started = start_from(net, read, {name, "model"});
+    CHECK(started.whole);
+    CHECK(started.note.find("9 tensors loaded into model") != std::string::npos);
+    CHECK(started.note.find("missing") == std::string::npos);
+    const bool prefixed = read.count("module.conv.weight");
+    for (const auto& [tensor, ours] : state_dict(net)) {
+      CAPTURE(tensor);
+      CHECK(at::equal(ours, read.at((prefixed ? "module." : "") + tensor).to(ours.scalar_type())));
+    }
+    CHECK(state_dict(net).at("bn.running_mean")[0].item<double>() == 0.5);
+  }
+  for (const char* name : {"tied.pth", "tied_legacy.pth"}) {
+    CAPTURE(name);
+    TiedNet net;
+    const auto read = read_file(name).state;
+    CHECK(start_from(net, read, {name, "model"}).whole);
+    CHECK(net.named_parameters()["emb.weight"].is_same(net.named_parameters()["out.weight"]));
+    for (const auto& [tensor, ours] : state_dict(net)) CHECK(at::equal(ours, read.at(tensor)));
+  }
+}
+
 TEST_CASE("the dictionary with the weights is found by its usual name, or named") {
   const auto read = read_file("nested.pth");
   CHECK(read.key == "model_state");
@@ -111,6 +179,16 @@ TEST_CASE("a file that asks to run code is read, nothing runs, and what it asked
   CHECK(read_file("arguments.pth").not_called == std::set<std::string>{"argparse.Namespace"});
   CHECK(read_file("zip.pth").not_called.empty());
   CHECK(!fs::exists("pwned"));
+}
+
+TEST_CASE("dictionaries that are in one another many times are refused before their names fill the memory") {
+  const test::Scratch scratch;
+  const auto hostile = test::hostile_files();
+  for (const char* what : {"dicts in dicts, twice each", "dicts in dicts, 300 times each"}) {
+    CAPTURE(what);
+    CHECK(refusal_of(scratch.write("hostile.pth", hostile.at(what))).find("has the same dictionaries in one another") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("numbers, texts and attributes of unknown classes are kept") {
@@ -163,6 +241,81 @@ TEST_CASE("what is written as safetensors or by torch.save comes back, and Pytho
       "assert torch.equal(a['view'], p['conv.weight'].permute(1, 0, 2, 3)) and a['none'].shape == (0, 3)";
   CHECK(std::system((std::string(python) + " -c \"" + program + "\" " + file.string() + " " + torch_file.string() +
                      " " + (kFiles / "plain.safetensors").string())
+                        .c_str()) == 0);
+}
+
+TEST_CASE("a name that safetensors left out for a shared tensor has the values of its twin, which the metadata names") {
+  const test::Scratch scratch;
+  const auto with = [&](const std::string& metadata) {
+    const std::string header = "{\"__metadata__\": " + metadata +
+                               R"(, "emb.weight": {"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8]}})";
+    return scratch.write("tied.safetensors",
+                         test::little_endian(header.size(), 8) + header + std::string("\0\0\x80?\0\0\0@", 8));
+  };
+  const auto alias = read_weights(with(R"({"head.weight": "emb.weight", "format": "pt"})")).state;
+  REQUIRE(alias.size() == 2);
+  CHECK(at::equal(alias.at("head.weight"), at::tensor({1.0F, 2.0F}).view({1, 2})));
+  CHECK(alias.at("head.weight").is_alias_of(alias.at("emb.weight")));
+  CHECK(read_weights(with(R"({"format": "pt"})")).state.size() == 1);
+}
+
+TEST_CASE(
+    "every type and shape of safetensors has its values: the top half of a float, whole numbers, one value, none") {
+  const test::Scratch scratch;
+  const std::string header = R"({"i": {"dtype": "I64", "shape": [2], "data_offsets": [0, 16]},)"
+                             R"( "none": {"dtype": "F32", "shape": [0, 3], "data_offsets": [16, 16]},)"
+                             R"( "one": {"dtype": "F32", "shape": [], "data_offsets": [16, 20]},)"
+                             R"( "b": {"dtype": "BF16", "shape": [2], "data_offsets": [20, 24]},)"
+                             R"( "h": {"dtype": "F16", "shape": [1, 2], "data_offsets": [24, 28]},)"
+                             R"( "t": {"dtype": "BOOL", "shape": [3], "data_offsets": [28, 31]}}    )";
+  const auto file = scratch.write(
+      "t.safetensors", test::little_endian(header.size(), 8) + header + test::little_endian(1ull << 40, 8) +
+                           test::little_endian(~0ull, 8) + test::little_endian(0x40f00000, 4) +  // 7.5
+                           test::little_endian(0x4049, 2) + test::little_endian(0x0da2, 2) +     // 3.140625, 1e-30
+                           test::little_endian(0x7bff, 2) + test::little_endian(0x2e66, 2) + std::string("\1\0\1", 3));
+  const auto read = read_weights(file).state;
+  CHECK(at::equal(read.at("i"), at::tensor({std::int64_t{1} << 40, std::int64_t{-1}})));
+  CHECK(read.at("none").sizes() == at::IntArrayRef({0, 3}));
+  CHECK(read.at("one").dim() == 0);
+  CHECK(read.at("one").item<double>() == 7.5);
+  CHECK((read.at("b").scalar_type() == at::kBFloat16));
+  CHECK(read.at("b")[0].item<double>() == 3.140625);
+  CHECK(read.at("b")[1].item<double>() == doctest::Approx(0x1.44p-100));
+  CHECK(read.at("h")[0][0].item<double>() == 65504);
+  CHECK(read.at("h")[0][1].item<double>() == 0.0999755859375);
+  CHECK(at::equal(read.at("t"), at::tensor({1, 0, 1}).to(at::kBool)));
+}
+
+TEST_CASE("a parameter with the name of a usual dictionary is a parameter") {
+  const test::Scratch scratch;
+  write_torch_file(scratch / "w.pth", PythonDict{{"params", at::ones({2})}, {"bias", at::ones({1})}});
+  const auto read = read_weights(scratch / "w.pth").state;
+  CHECK(read.count("params") == 1);
+  CHECK(read.count("bias") == 1);
+}
+
+TEST_CASE("the weights of a network that started from a file of Python are the same bits in Python when it is saved") {
+  const char* python = std::getenv("SECTILE_PYTHON");
+  if (!python) {
+    MESSAGE("skipped: set SECTILE_PYTHON to a Python that has torch and safetensors");
+    return;
+  }
+  const test::Scratch scratch;
+  SavedNet net;
+  start_from(net, read_file("zip.pth").state, {"zip.pth", "model"});
+  Checkpoint checkpoint;
+  checkpoint.labels.classes.resize(1);
+  checkpoint.model = state_dict(net);
+  save_checkpoint(scratch / "last.pth", checkpoint);
+  write_safetensors(scratch / "net.safetensors", checkpoint.model);
+  const std::string program =
+      "import sys, torch; from safetensors.torch import load_file; p = torch.load(sys.argv[1]); "
+      "bits = lambda t: t.reshape(-1).view(torch.uint8); "
+      "same = lambda s: s.keys() == p.keys() and all(s[k].dtype == p[k].dtype and s[k].shape == p[k].shape and "
+      "torch.equal(bits(s[k]), bits(p[k])) for k in p); "
+      "assert same(torch.load(sys.argv[2], weights_only=True)['model']) and same(load_file(sys.argv[3]))";
+  CHECK(std::system((std::string(python) + " -c \"" + program + "\" " + (kFiles / "zip.pth").string() + " " +
+                     (scratch / "last.pth").string() + " " + (scratch / "net.safetensors").string())
                         .c_str()) == 0);
 }
 

@@ -13,6 +13,7 @@
 namespace sectile {
 
 class Options;
+class Problems;
 class SECTILE_EXPORT Backbone;
 class SECTILE_EXPORT Dataset;
 class SECTILE_EXPORT Loss;
@@ -27,6 +28,8 @@ class SECTILE_EXPORT Transform;
 struct NoOptions {
   void declare(Options&) {}
 };
+
+enum class WeightsChannels { rgb, bgr };  // of the images that weights were trained on
 
 template <class Interface>
 struct Kind;
@@ -48,7 +51,9 @@ struct Kind<Model> {
     std::filesystem::path weights;
     std::string weights_key;
     bool weights_strict = true;
+    WeightsChannels weights_channels = WeightsChannels::rgb;
     void declare(Options& options);
+    void check(Problems& problems) const;
   };
 };
 template <>
@@ -58,8 +63,10 @@ struct Kind<Backbone> {
     std::filesystem::path weights;
     std::string weights_key;
     bool weights_strict = true;
+    WeightsChannels weights_channels = WeightsChannels::rgb;
     int freeze = 0;  // how many stages, by WeightRules::depth
     void declare(Options& options);
+    void check(Problems& problems) const;
   };
 };
 template <>

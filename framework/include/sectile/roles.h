@@ -53,11 +53,17 @@ class SECTILE_EXPORT WeightRules {
   // Prefixes of the layers with one output channel per class. They keep their initial weights if the file's tensors
   // differ in the first dimension only: a layer's weight and bias together.
   virtual std::vector<std::string> head() const { return {}; }
+  // Prefixes of layers that are used in training alone, such as an auxiliary head. A file may lack them, and they keep
+  // their initial weights; it may have them where this network, built without, has none, and they are ignored.
+  virtual std::vector<std::string> optional_layers() const { return {}; }
+  // Weights [O, C, …] of the convolutions of the image: C are its channels. A file's weights are adapted to another
+  // number of channels (adapt_input_channels), and reversed if they were trained on BGR images.
+  virtual std::vector<std::string> image_convs() const { return {}; }
   virtual std::vector<std::string> transient_buffers() const { return {}; }     // not saved, not expected in a file
   virtual int depth(const std::string& /*parameter*/) const { return -1; }      // 0 = stem, 1, …; -1: no stage
   virtual bool decays(const std::string& /*parameter*/) const { return true; }  // norms and biases never do
-  // Converts a file's tensor to the expected shape, called only if the shapes differ: a stem for another number of
-  // channels, position embeddings of another size. Undefined, or of a third shape: there is no such rule.
+  // Converts a file's tensor to the expected shape, called only if the shapes differ: position embeddings of another
+  // size. Undefined, or of a third shape: there is no such rule.
   virtual at::Tensor adapt(const std::string& /*name*/, const at::Tensor& /*tensor*/,
                            at::IntArrayRef /*wanted*/) const {
     return {};

@@ -56,10 +56,13 @@ std::string about(const WeightsContent& read) {
     text += "; these are its moving average (EMA), which its metrics are of";
   else if (!read.key.empty() && !read.checkpoint)
     text += "; from its \"" + read.key + "\"";
-  if (!read.not_called.empty()) {
-    text += "; kept as plain values, and never called: ";
-    for (const auto& name : read.not_called) text += (name == *read.not_called.begin() ? "" : ", ") + name;
-  }
+  const auto add = [&](const char* what, const auto& names) {
+    if (names.empty()) return;
+    text += what;
+    for (const auto& name : names) text += (&name == &*names.begin() ? " " : ", ") + name;
+  };
+  add("; not tensors, ignored:", read.not_tensors);
+  add("; kept as plain values, and never called:", read.not_called);
   return text;
 }
 
@@ -127,7 +130,8 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
       all.try_to(pointer, [&] {
         try {
           const auto read = read_weights(options.weights, options.weights_key);
-          const auto started = start_from(module, read.state, {options.weights, name, options.weights_strict});
+          const auto started =
+              start_from(module, read.state, {options.weights, name, options.weights_strict, options.weights_channels});
           notes.push_back(started.note + about(read));
           has_all_weights_ |= started.whole && kind == Kind<Model>::name;
           if (!all_finite(state_dict(module))) throw DataError(options.weights, kNotFinite);

@@ -12,9 +12,9 @@
 
 #include <sectile/error.h>
 
-#include "../../ground/spec/suggestion.h"
 #include "each_role.h"
 #include "files/mapped_file.h"
+#include "loading_messages.h"
 #include "wrapped_names.h"
 
 namespace sectile {
@@ -31,6 +31,9 @@ class Network {
     each<WeightRules>(module, [&](const std::string& prefix, WeightRules& rules) {
       rules_.emplace_back(prefix, &rules);
       for (const auto& name : rules.head()) heads_.push_back(prefix + name);
+      for (const auto& name : rules.optional_layers()) optional_.push_back(prefix + name);
+      for (const auto& name : rules.image_convs()) image_convs.push_back(prefix + name);
+      for (const auto& name : rules.transient_buffers()) transient_.insert(prefix + name);
     });
     // Rules of inner modules take precedence.
     std::stable_sort(rules_.begin(), rules_.end(),
@@ -41,6 +44,10 @@ class Network {
   at::Tensor adapted(const std::string& name, const at::Tensor& theirs) const {
     const auto wanted = tensors.at(name).sizes();
     if (name.ends_with(kCounter) && theirs.numel() == 1) return theirs.reshape({});  // some tools save [1]
+    if (is_image_conv(name) && theirs.dim() == tensors.at(name).dim()) {
+      const auto made = adapt_input_channels(theirs, wanted[1]);
+      if (made.defined() && made.sizes() == wanted) return made;
+    }
     for (const auto& [prefix, rules] : rules_) {
       if (!name.starts_with(prefix)) continue;
       const auto made = rules->adapt(name.substr(prefix.size()), theirs, wanted);
@@ -48,8 +55,11 @@ class Network {
     }
     return {};
   }
-  bool is_head(const std::string& name) const {
-    return std::any_of(heads_.begin(), heads_.end(), [&](const auto& head) { return name.starts_with(head); });
+  bool is_head(const std::string& name) const { return is_of(heads_, name); }
+  bool is_optional(const std::string& name) const { return is_of(optional_, name); }
+  bool is_unneeded(const std::string& name) const { return is_optional(name) || transient_.count(name); }
+  bool is_image_conv(const std::string& name) const {
+    return std::find(image_convs.begin(), image_convs.end(), name) != image_convs.end();
   }
   // A head's tensor that differs only in the number of classes.
   bool of_other_classes(const std::string& name, const at::Tensor& theirs) const {
@@ -77,10 +87,16 @@ class Network {
   }
 
   const StateDict tensors;
+  Names image_convs;
 
  private:
+  static bool is_of(const Names& layers, const std::string& name) {
+    return std::any_of(layers.begin(), layers.end(), [&](const auto& layer) { return name.starts_with(layer); });
+  }
+
   std::vector<std::pair<std::string, const WeightRules*>> rules_;
-  Names heads_;
+  Names heads_, optional_;
+  std::set<std::string> transient_;
 };
 
 // How well a translation matches a file; greater is better.
@@ -185,6 +201,7 @@ std::string usual_prefix(const StateDict& file) {
 struct Plan {
   LoadReport report;
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // to, from
+  Names image_convs;
 };
 
 std::string layer_of(const std::string& name) { return name.substr(0, name.find_last_of('.') + 1); }
@@ -211,7 +228,10 @@ void sort_out(Plan& plan, const Network& network, StateDict file) {
   for (const auto& [name, ours] : network.tensors) {
     const auto found = file.find(name);
     if (found == file.end()) {
-      (!counts && name.ends_with(kCounter) ? report.uncounted : report.missing).push_back(name);
+      (network.is_optional(name)             ? report.without
+       : !counts && name.ends_with(kCounter) ? report.uncounted
+                                             : report.missing)
+          .push_back(name);
       continue;
     }
     const auto theirs = std::move(found->second);
@@ -228,10 +248,35 @@ void sort_out(Plan& plan, const Network& network, StateDict file) {
       report.adapted.push_back(name);
     }
   }
-  for (const auto& item : file) report.unexpected.push_back(item.first);
+  std::erase_if(report.missing, [&](const std::string& name) {  // one of two names of the same weights
+    const bool shared = std::any_of(plan.copies.begin(), plan.copies.end(),
+                                    [&](const auto& copy) { return copy.first.is_same(network.tensors.at(name)); });
+    if (shared) report.tied.push_back(name);
+    return shared;
+  });
+  for (const auto& [name, unused] : file)
+    (network.is_unneeded(name) ? report.ignored : report.unexpected).push_back(name);
 }
 
-Plan plan_for(torch::nn::Module& module, StateDict file) {
+// Of the convolutions of the image, for images with their channels in the opposite order.
+void reverse_channels(StateDict& file, const Network& network, LoadReport& report) {
+  for (const auto& name : network.image_convs) {
+    const auto found = file.find(name);
+    if (found == file.end() || found->second.dim() < 2 || found->second.size(1) != 3) continue;
+    found->second = found->second.flip(1);
+    report.reversed.push_back(name);
+  }
+}
+
+void refuse_unreversed(const Plan& plan, const WeightsFile& file) {
+  if (file.channels == WeightsChannels::rgb || !plan.report.reversed.empty()) return;
+  throw DataError(file.path, "has no input channels to reverse for \"weights_channels\": \"bgr\": " +
+                                 (plan.image_convs.empty()
+                                      ? file.network + " does not name its first convolution (WeightRules::image_convs)"
+                                      : "no " + plan.image_convs.front() + " with 3 input channels"));
+}
+
+Plan plan_for(torch::nn::Module& module, StateDict file, WeightsChannels channels = WeightsChannels::rgb) {
   const c10::AutoGradMode no_grad(false);
   const Network network(module);
   const Translator translator(module, network);
@@ -253,6 +298,8 @@ Plan plan_for(torch::nn::Module& module, StateDict file) {
       best = std::move(other), plan.report.prefix = prefix;
   }
   plan.report.translations = std::move(best.translations);
+  plan.image_convs = network.image_convs;
+  if (channels == WeightsChannels::bgr) reverse_channels(best.tensors, network, plan.report);
   sort_out(plan, network, std::move(best.tensors));
   return plan;
 }
@@ -279,81 +326,6 @@ void write(const Plan& plan) {
   for (const auto& [to, from] : plan.copies) copy_values(to, from);
 }
 
-std::string text_of(const LoadReport::Misfit& misfit) {
-  return misfit.name + " is " + misfit.file + " in the file and " + misfit.network + " in the network";
-}
-
-// "a, b, c and 4 more"
-template <class Item, class Text>
-std::string first_few(const std::vector<Item>& items, Text text) {
-  constexpr std::size_t kShown = 3;
-  std::string list;
-  for (std::size_t i = 0; i < items.size() && i < kShown; ++i) list += (i ? ", " : "") + text(items[i]);
-  return items.size() > kShown ? list + " and " + std::to_string(items.size() - kShown) + " more" : list;
-}
-
-std::string first_few(const Names& names) {
-  return first_few(names, [](const std::string& name) { return name; });
-}
-
-// With a suggested name, which only the other side has.
-std::string first_few(const Names& names, const char* other, const Names& others) {
-  return first_few(names, [&](const std::string& name) {
-    const auto near = nearest(name, others);
-    return near ? name + " (" + other + " has " + *near + ")" : name;
-  });
-}
-
-// How the file was read: "without the prefix "module." of its names, by the dialect "timm" of backbone".
-std::string reading(const LoadReport& report) {
-  std::string text = report.compiled ? "without the \"_orig_mod.\" of torch.compile in its names" : "";
-  if (!report.prefix.empty())
-    text += (text.empty() ? "" : ", ") + ("without the prefix \"" + report.prefix + "\" of its names");
-  std::map<std::string, Names> modules;  // by dialect
-  for (const auto& [module, dialect] : report.translations)
-    modules[dialect].push_back(module.empty() ? "the network itself" : module);
-  for (const auto& [dialect, of] : modules)
-    text += (text.empty() ? "" : ", ") + ("by the dialect \"" + dialect + "\" of ") + first_few(of);
-  return text;
-}
-
-std::string told(const LoadReport& report, const WeightsFile& file) {
-  std::string text =
-      file.path.string() + ": " + std::to_string(report.loaded.size()) + " tensors loaded into " + file.network;
-  if (const auto how = reading(report); !how.empty()) text += "; read " + how;
-  const auto add = [&](const Names& names, const char* what) {
-    if (!names.empty()) text += "; " + std::to_string(names.size()) + " " + what + " (" + first_few(names) + ")";
-  };
-  add(report.weight_norms, "computed from the two parts of a weight norm");
-  add(report.adapted, "adapted to the network's shape");
-  add(report.reinitialized, "in the head, which has a different number of classes, initial values kept");
-  add(report.missing, "missing in the file, initial values kept");
-  add(report.uncounted, "batch counters left at 0, which this file is too old to have");
-  add(report.unexpected, "unknown to the network, ignored");
-  return text;
-}
-
-void refuse(const LoadReport& report, const WeightsFile& file) {
-  const bool nothing = report.loaded.empty() && report.adapted.empty() && report.misfits.empty();
-  const bool differs = !report.missing.empty() || !report.unexpected.empty();
-  if (!nothing && report.misfits.empty() && !(file.strict && differs)) return;
-  std::string text = nothing ? "has no weights for " + file.network : "does not fit " + file.network;
-  if (const auto how = reading(report); !how.empty()) text += ", read " + how;
-  const auto line = [&](std::size_t count, const char* what, const std::string& list) {
-    if (count > 0) text += std::string("\n  ") + what + " (" + std::to_string(count) + "): " + list;
-  };
-  line(report.misfits.size(), "of another shape or type", first_few(report.misfits, text_of));
-  line(report.missing.size(), "missing in the file", first_few(report.missing, "the file", report.unexpected));
-  line(report.unexpected.size(), "unknown to the network", first_few(report.unexpected, "the network", report.missing));
-  if (nothing)
-    text += "\nis it a file of a different network?";
-  else if (!report.misfits.empty())
-    text += "\nuse the model options that the file was made with";
-  else
-    text += "\n\"weights_strict\": false loads what matches, and keeps the initial values of the rest";
-  throw DataError(file.path, text);
-}
-
 }  // namespace
 
 LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
@@ -368,8 +340,9 @@ LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
 }
 
 Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
-  const auto plan = plan_for(module, weights);
+  const auto plan = plan_for(module, weights, file.channels);
   refuse(plan.report, file);
+  refuse_unreversed(plan, file);
   write(plan);
   return {told(plan.report, file), plan.report.missing.empty() && plan.report.reinitialized.empty()};
 }

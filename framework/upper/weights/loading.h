@@ -23,9 +23,13 @@ struct LoadReport {
   std::vector<Translation> translations;  // modules whose own names matched less
   // Names of the network, but `unexpected`: the file's, as they are after prefix and translations.
   std::vector<std::string> loaded;
-  std::vector<std::string> adapted;        // to another shape, by WeightRules::adapt
+  std::vector<std::string> adapted;        // to another shape, by WeightRules::adapt or image_convs
   std::vector<std::string> reinitialized;  // initial weights kept for another number of classes, by WeightRules::head
   std::vector<std::string> missing, unexpected;
+  std::vector<std::string> without;       // missing, of WeightRules::optional_layers
+  std::vector<std::string> ignored;       // of optional layers that this network does not have, and transient buffers
+  std::vector<std::string> reversed;      // input channels, because they are of BGR images
+  std::vector<std::string> tied;          // missing in the file, with values of another name: the network shares them
   std::vector<std::string> weight_norms;  // the file's, computed from their direction and length
   std::vector<std::string> uncounted;     // batch counters missing in the file: PyTorch 0.4.1 added them
   std::vector<Misfit> misfits;            // of another shape or type, without a rule for it
@@ -38,13 +42,15 @@ struct WeightsFile {
   std::filesystem::path path;
   std::string network;  // its name in messages: "model \"unet\""
   bool strict = true;
+  WeightsChannels channels = WeightsChannels::rgb;
 };
 struct Started {
   std::string note;    // for the user
-  bool whole = false;  // no parameter keeps its initial values
+  bool whole = false;  // no parameter keeps its initial values, besides those of optional layers
 };
 // Initializes a network from a weights file. Throws DataError, before anything is written, for a wrong shape or type,
-// for a file without any weights for the network, and, if strict, for missing and unexpected names.
+// for a file without any weights for the network, for one of BGR images without the weights of a convolution of
+// 3-channel images, and, if strict, for missing and unexpected names.
 Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
 
 }  // namespace sectile

@@ -214,10 +214,8 @@ class FastScnn : public torch::nn::Module, public sectile::WeightRules {
   std::vector<std::string> head() const override {
     return {"decode_head.conv_seg.", "auxiliary_head.0.conv_seg.", "auxiliary_head.1.conv_seg."};
   }
-  at::Tensor adapt(const std::string& name, const at::Tensor& tensor, at::IntArrayRef wanted) const override {
-    return name == "backbone.learning_to_downsample.conv.conv.weight" ? sectile::adapt_input_channels(tensor, wanted[1])
-                                                                      : at::Tensor();
-  }
+  std::vector<std::string> optional_layers() const override { return {"auxiliary_head."}; }
+  std::vector<std::string> image_convs() const override { return {"backbone.learning_to_downsample.conv.conv.weight"}; }
 
  private:
   static MainHead main_head(torch::nn::Module& level, const FastScnnOptions& options, int classes) {

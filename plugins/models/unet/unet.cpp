@@ -112,9 +112,7 @@ class UNet : public torch::nn::Module, public sectile::WeightRules {
   }
 
   std::vector<std::string> head() const override { return {"outc.conv."}; }
-  at::Tensor adapt(const std::string& name, const at::Tensor& tensor, at::IntArrayRef wanted) const override {
-    return name == "inc.double_conv.0.weight" ? sectile::adapt_input_channels(tensor, wanted[1]) : at::Tensor();
-  }
+  std::vector<std::string> image_convs() const override { return {"inc.double_conv.0.weight"}; }
   // Stages of the encoder: "inc", "down1", "down2", …; the decoder has the full learning rate.
   int depth(const std::string& parameter) const override {
     if (parameter.rfind("inc.", 0) == 0) return 0;

@@ -23,8 +23,7 @@ Safetensors read_safetensors(const std::filesystem::path& file);
 // file without a tensor that the index says it has.
 std::map<std::string, at::Tensor> read_indexed(const std::filesystem::path& index);
 
-// Writes a temporary file and renames it. Tensors that share their values are written once, and the metadata names the
-// others. Throws DataError.
+// Writes a temporary file and renames it. Tensors that share their values are written one by one. Throws DataError.
 void write_safetensors(const std::filesystem::path& file, const std::map<std::string, at::Tensor>& tensors);
 
 }  // namespace sectile

@@ -1,6 +1,7 @@
 #include "weights_file.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include <sectile/error.h>
@@ -25,13 +26,36 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
 
+// Dictionaries may be shared: with few bytes, a file may have any number of paths to the same tensor. This limits their
+// names to some of its size.
+class NameBudget {
+ public:
+  explicit NameBudget(const fs::path& file) : file_(file), left_(kLeast + kShare * fs::file_size(file)) {}
+
+  void spend(const std::string& name) {
+    constexpr std::uint64_t kEntry = 128;  // of a map
+    const auto cost = kEntry + name.size();
+    if (cost > left_)
+      throw DataError(file_, "has the same dictionaries in one another so many times that its names do not end");
+    left_ -= cost;
+  }
+
+ private:
+  static constexpr std::uint64_t kLeast = 64 << 20, kShare = 16;
+  fs::path file_;
+  std::uint64_t left_;
+};
+
 // The names of a module's attributes in an object: a module that was saved as a whole keeps them in three dictionaries,
 // a script as attributes.
 class Collector {
  public:
+  explicit Collector(NameBudget& budget) : budget_(budget) {}
+
   State state;
 
   void value(const PythonValue& value, const std::string& name) {
+    budget_.spend(name);
     if (const auto* tensor = value.as<at::Tensor>()) {
       state.emplace(name, *tensor);
     } else if (value.find("_parameters") && value.find("_modules")) {
@@ -63,33 +87,49 @@ class Collector {
           this->value(item, joined(prefix, *name));
     }
   }
+
+  NameBudget& budget_;
 };
 
-State collected(const PythonValue& value) {
-  Collector collector;
+bool has_tensor(const PythonDict& dict) {
+  return std::any_of(dict.begin(), dict.end(), [](const auto& item) { return item.second.template as<at::Tensor>(); });
+}
+
+State collected(const PythonValue& value, NameBudget& budget) {
+  Collector collector(budget);
   collector.value(value, "");
   return std::move(collector.state);
+}
+
+// Plain values of a state dict, beside its tensors: counters, class values.
+std::vector<std::string> not_tensors(const PythonValue& value) {
+  std::vector<std::string> names;
+  const auto* dict = value.dict();
+  if (!dict || !has_tensor(*dict)) return names;
+  for (const auto& [key, item] : *dict)
+    if (const auto* name = key.as<std::string>(); name && !item.as<at::Tensor>() && !item.dict() && !item.object())
+      names.push_back(*name);
+  return names;
 }
 
 bool is_module(const PythonValue& value) { return value.object() || value.find("_parameters"); }
 
 // All dictionaries and objects with tensors of their own, or of their modules, by their path.
-void find_dictionaries(const PythonValue& value, const std::string& path, int depth,
+void find_dictionaries(const PythonValue& value, const std::string& path, int depth, NameBudget& budget,
                        std::vector<std::pair<std::string, const PythonValue*>>& found) {
   constexpr int kDeepest = 3;
+  budget.spend(path);
   if (is_module(value)) {
-    if (!collected(value).empty()) found.emplace_back(path, &value);
+    if (!collected(value, budget).empty()) found.emplace_back(path, &value);
     return;
   }
   const auto* dict = value.dict();
   if (!dict) return;
-  if (std::any_of(dict->begin(), dict->end(),
-                  [](const auto& item) { return item.second.template as<at::Tensor>() != nullptr; }))
-    found.emplace_back(path, &value);
+  if (has_tensor(*dict)) found.emplace_back(path, &value);
   if (depth == kDeepest) return;
   for (const auto& [key, item] : *dict)
     if (const auto* name = key.as<std::string>())
-      find_dictionaries(item, path.empty() ? *name : path + "/" + *name, depth + 1, found);
+      find_dictionaries(item, path.empty() ? *name : path + "/" + *name, depth + 1, budget, found);
 }
 
 // The dictionary that is asked for; a dictionary of dictionaries is one of parts: {"encoder": …, "decoder": …}.
@@ -112,35 +152,32 @@ std::string listed(const std::vector<std::string>& names) {
 
 void choose(WeightsContent& content, const PythonValue& root, const std::string& key, const fs::path& file) {
   std::vector<std::pair<std::string, const PythonValue*>> found;
-  find_dictionaries(root, "", 0, found);
+  NameBudget budget(file);
+  find_dictionaries(root, "", 0, budget, found);
   for (const auto& [path, value] : found)
     if (!path.empty()) content.keys.push_back(path);
+  const auto take = [&](const PythonValue* value, const std::string& name) {
+    if (value && !value->as<at::Tensor>()) content.state = collected(*value, budget);
+    if (content.state.empty()) return false;
+    content.not_tensors = not_tensors(*value);
+    content.key = name;
+    return true;
+  };
   if (!key.empty()) {
-    const auto* value = at_path(root, key);
-    if (value) content.state = collected(*value);
-    if (content.state.empty())
+    if (!take(at_path(root, key), key))
       throw DataError(
           file, "has no tensors under \"" + key + "\"" +
                     (content.keys.empty() ? "; leave out the key" : "; it has some under " + listed(content.keys)));
-    content.key = key;
     return;
   }
   const auto* format = root.find("format") ? root.find("format")->as<std::string>() : nullptr;
   content.checkpoint = format && format->starts_with("sectile-");
-  if (const auto* ema = root.find("ema"); ema && content.checkpoint)
-    if (content.state = collected(*ema); !content.state.empty()) {
-      content.key = "ema";
-      content.averaged = true;
-      return;
-    }
+  content.averaged = content.checkpoint && take(root.find("ema"), "ema");
+  if (content.averaged) return;
   // A dictionary of a usual name takes precedence over single tensors next to it, such as a best score.
   for (const auto& usual : kUsual)
-    if (const auto* value = root.dict() ? root.find(usual) : nullptr)
-      if (content.state = collected(*value); !content.state.empty()) {
-        content.key = usual;
-        return;
-      }
-  content.state = collected(root);
+    if (root.dict() && take(root.find(usual), usual)) return;
+  take(&root, "");
 }
 
 }  // namespace

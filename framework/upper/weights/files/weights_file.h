@@ -14,11 +14,12 @@ namespace sectile {
 struct WeightsContent {
   std::string format;  // "torch.save", "torch.save before PyTorch 1.6", "TorchScript", "safetensors"
   std::map<std::string, at::Tensor> state;
-  std::string key;                   // of the dictionary that they are from: "state_dict"; empty: the top level
-  std::vector<std::string> keys;     // of all dictionaries with tensors, which may be asked for
-  std::set<std::string> not_called;  // as in TorchFile
-  bool checkpoint = false;           // Sectile's own
-  bool averaged = false;             // a Sectile checkpoint's moving average, which its metrics are of
+  std::string key;                       // of the dictionary that they are from: "state_dict"; empty: the top level
+  std::vector<std::string> keys;         // of all dictionaries with tensors, which may be asked for
+  std::vector<std::string> not_tensors;  // other entries of the dictionary, such as a counter: they are left out
+  std::set<std::string> not_called;      // as in TorchFile
+  bool checkpoint = false;               // Sectile's own
+  bool averaged = false;                 // a Sectile checkpoint's moving average, which its metrics are of
 };
 
 // key: of the dictionary with the weights, such as "state_dict", or "model/ema" of one in another; empty: the usual
