@@ -8,7 +8,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SECTILE = os.path.join(ROOT, "build/release/bin/sectile")
-DATA = os.environ["SECTILE_DATA"]
+DATA = os.environ.get("SECTILE_DATA", "")
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", 5))
 THREADS = int(os.environ.get("BENCH_THREADS", 2))
 

@@ -3,10 +3,11 @@
 #
 #   {"name": "BENCH/CASE/PRECISION/PEER", "value", "unit", "peer_value", "ratio", "peak_mib", "peer_peak_mib"}
 #
-# ratio > 1: Sectile is better. Memory is the proportional set size of the whole process tree, at its largest.
+# ratio > 1: Sectile is better. Memory is the proportional set size of the whole process tree, at its largest; of
+# load_weights, the network and what is resident beside it.
 #
-#   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet
-#   SECTILE_DATA=DIR                where camvid/ lies
+#   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, load_weights
+#   SECTILE_DATA=DIR                where camvid/ lies, which load_weights does not need
 #   SECTILE_PYTHON=FILE             a Python that has the peers; otherwise one is installed into .deps/peers (5 GB)
 #   BENCH_ROUNDS=N                  how often each program runs; the median counts (5)
 #   BENCH_THREADS=N                 OpenMP threads of each (2)
@@ -18,12 +19,13 @@ source scripts/common.sh
 name=${1:-}
 [[ -n $name && -f benchmarks/$name.py && $name != harness ]] ||
   fail "usage: benchmarks/run.sh NAME" "known: $(cd benchmarks && ls ./*.py | sed 's|./||; s|\.py||' | grep -v harness | xargs)"
-[[ -n ${SECTILE_DATA:-} && -d $SECTILE_DATA/camvid ]] || fail "SECTILE_DATA must name a folder with camvid/ in it"
+! grep -q 'harness\.DATA' "benchmarks/$name.py" || [[ -n ${SECTILE_DATA:-} && -d $SECTILE_DATA/camvid ]] ||
+  fail "SECTILE_DATA must name a folder with camvid/ in it"
 
 scripts/setup.sh
 cmake --preset release >/dev/null
 # shellcheck disable=SC2046
-ninja -C build/release sectile_program sectile-compute $(sed -n 's/^# plugins: //p' "benchmarks/$name.py") >&2
+ninja -C build/release sectile_program sectile-compute $(sed -n 's/^# targets: //p' "benchmarks/$name.py") >&2
 
 python=${SECTILE_PYTHON:-.deps/peers/bin/python}
 if [[ ! -x $python ]]; then

@@ -1,5 +1,5 @@
 """Training speed: U-Net 32..512 on CamVid, batches of 4 crops of 256 x 256, AdamW, against plain PyTorch."""
-# plugins: sectile_dataset_image_folder sectile_model_unet sectile_loss_cross_entropy sectile_metric_iou sectile_optimizer_adamw sectile_schedule_constant sectile_sampler_shuffle sectile_transform_random_scale sectile_transform_pad sectile_transform_random_crop sectile_transform_horizontal_flip sectile_transform_brightness_contrast sectile_transform_normalize
+# targets: sectile_dataset_image_folder sectile_model_unet sectile_loss_cross_entropy sectile_metric_iou sectile_optimizer_adamw sectile_schedule_constant sectile_sampler_shuffle sectile_transform_random_scale sectile_transform_pad sectile_transform_random_crop sectile_transform_horizontal_flip sectile_transform_brightness_contrast sectile_transform_normalize
 import json
 import os
 import statistics
