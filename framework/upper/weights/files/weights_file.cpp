@@ -41,7 +41,7 @@ class NameBudget {
   }
 
  private:
-  static constexpr std::uint64_t kLeast = 64 << 20, kShare = 16;
+  static constexpr std::uint64_t kLeast = 16 << 20, kShare = 16;
   fs::path file_;
   std::uint64_t left_;
 };
