@@ -114,8 +114,9 @@ TEST_CASE("a run of an earlier API is refused by its number, and its weights sti
       trained(folder / "on", R"({"train": {"epochs": 1}})", -1, folder / "old.pth"),
       ((folder / "old.pth").string() +
        ": was saved by a version of Sectile with API 2, which uses random numbers differently from this "
-       "version (API 4): finish the run with that version, or start a new one from its weights "
-       "(/model/weights)")
+       "version (API " SECTILE_STRINGIFY(
+           SECTILE_API_VERSION) "): finish the run with that version, or start a new one from its weights "
+                                "(/model/weights)")
           .c_str(),
       DataError);
   CHECK_NOTHROW(Pipeline::from_checkpoint(spec(), load_checkpoint(folder / "old.pth"), "old.pth", at::kCPU));
