@@ -90,6 +90,14 @@ TEST_CASE("a name is evaluated on data that the command line gives") {
   CAPTURE(by_name.text);
   CHECK(by_name.code == 0);
   CHECK(by_name.text.find(by_file.text.substr(by_file.text.find("iou"))) != std::string::npos);
+  CHECK(!by_name.says("does not have the classes"));
+  const auto table = (net.folder() / "classes.json").string();
+  std::ofstream(table) << R"({"classes": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d"}, {"name": "e"}]})";
+  const auto photo = image("published.png", 40, 52).string();
+  CHECK(
+      sectile_program("predict test/net " + photo + " -o " + (net.folder() / "a").string() + " --set /data/channels=3" +
+                      " --set /data/classes_file=" + table)
+          .says("does not have the classes of test/net in their order: its class 0 is \"a\", and not \"background\""));
   const auto without = sectile_program("evaluate test/net");
   CHECK(without.code == 2);
   CHECK(without.says("/data/val"));

@@ -20,6 +20,8 @@
 
 namespace sectile {
 
+struct CatalogueEntry;
+
 // What to do if a training step, or a prediction, needs more memory than there is.
 constexpr const char* kBatchHint = "a smaller /train/batch_size or smaller crops need less";
 constexpr const char* kWindowHint = "/inference/window, such as [512, 512], predicts large images in parts";
@@ -78,6 +80,8 @@ class Network {
 
  private:
   void find_classes();
+  void find_classes_of_data();
+  void note_other_classes(const CatalogueEntry& entry);
   void find_channels();
   void check_model() const;
   void check_outputs(const Outputs& outputs, const Batch& batch) const;

@@ -1,4 +1,5 @@
 // Networks whose weights come from a file of another tool.
+#include <algorithm>
 #include <optional>
 
 #include <sectile/data/class_table.h>
@@ -9,6 +10,21 @@
 #include "network.h"
 
 namespace sectile {
+namespace {
+
+// The catalogue's, if the weights of the model are named by a relative path; else null.
+const CatalogueEntry* entry_of(const PipelineSpec& spec) {
+  const auto& weights = spec.model.common().weights;
+  return weights.is_relative() && !weights.empty() ? find_entry(weights.string()) : nullptr;
+}
+
+LabelMap classes_of(const CatalogueEntry& entry) {
+  ClassTable table;
+  for (const auto& name : entry.class_names) table.classes.emplace_back().name = name;
+  return table.labels();
+}
+
+}  // namespace
 
 Network Network::from_weights(PipelineSpec plan, const at::Device& device) {
   Network network(std::move(plan), device);
@@ -28,24 +44,36 @@ Network Network::from_weights(PipelineSpec plan, const at::Device& device) {
 
 void Network::find_classes() {
   const auto& data = spec.data;
+  const auto* entry = entry_of(spec);
   if (!data.classes_file.empty()) {
     const auto table = read_options<ClassTable>(data.classes_file);
     if (table.classes.empty()) throw DataError(data.classes_file, "names no classes");
     context.labels = std::make_shared<LabelMap>(table.labels());
-    return;
+  } else if (data.train || data.val || data.test) {
+    find_classes_of_data();
+  } else if (entry && !entry->class_names.empty()) {
+    context.labels = std::make_shared<LabelMap>(classes_of(*entry));
+  } else {
+    throw SpecError("/data", "says no classes: name a dataset, or \"classes_file\" and \"channels\"");
   }
-  const auto& weights = spec.model.common().weights;
-  const auto* entry = weights.is_relative() && !weights.empty() ? find_entry(weights.string()) : nullptr;
-  const bool has_data = spec.data.train || spec.data.val || spec.data.test;
-  if (entry && !entry->class_names.empty() && !has_data) {
-    ClassTable table;
-    for (const auto& name : entry->class_names) table.classes.emplace_back().name = name;
-    context.labels = std::make_shared<LabelMap>(table.labels());
-    return;
-  }
+  if (entry && !entry->class_names.empty()) note_other_classes(*entry);
+}
+
+// Their order counts, and names may be spelled in another way.
+void Network::note_other_classes(const CatalogueEntry& entry) {
+  const auto& ours = *context.labels;
+  auto theirs = classes_of(entry);
+  theirs.overlapping = ours.overlapping;
+  for (std::size_t i = 0; i < std::min(ours.classes.size(), theirs.classes.size()); ++i)
+    theirs.classes[i].thing = ours.classes[i].thing;
+  if (const auto found = ours.difference(theirs); !found.empty())
+    notes.push_back("the spec does not have the classes of " + entry.name + " in their order: " + found);
+}
+
+void Network::find_classes_of_data() {
   AllProblems all;
   for (const auto& [pointer, recipe] :
-       {std::pair{"/data/train", &data.train}, {"/data/val", &data.val}, {"/data/test", &data.test}}) {
+       {std::pair{"/data/train", &spec.data.train}, {"/data/val", &spec.data.val}, {"/data/test", &spec.data.test}}) {
     if (!*recipe) continue;
     all.try_to(pointer, [&] {
       std::vector<std::string> untold;
@@ -55,7 +83,6 @@ void Network::find_classes() {
     if (context.labels) return;
   }
   all.report();
-  throw SpecError("/data", "says no classes: name a dataset, or \"classes_file\" and \"channels\"");
 }
 
 void Network::find_channels() {
