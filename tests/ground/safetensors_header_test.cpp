@@ -32,14 +32,24 @@ std::string entry(const std::string& name, const std::string& shape, const std::
   return "\"" + name + "\": {\"dtype\": \"" + type + "\", \"shape\": " + shape + ", \"data_offsets\": " + offsets + "}";
 }
 
+std::string object(const std::vector<std::string>& members, const std::string& padding = "") {
+  std::string text = "{";
+  for (const auto& member : members) {
+    if (text.size() > 1) text += ", ";
+    text += member;
+  }
+  text += "}";
+  return text + padding;
+}
+
 }  // namespace
 
 TEST_CASE("a header of safetensors says where each tensor lies, in the order of their bytes") {
-  const auto read = read_safetensors_header(
-      safetensors("{" + entry("b", "[2]", "[8, 16]") + ", \"__metadata__\": {\"format\": \"pt\"}, " +
-                      entry("a", "[1, 2]", "[0, 8]") + ", " + entry("none", "[0, 3]", "[16, 16]") + ", " +
-                      entry("one", "[]", "[16, 18]", "BF16") + "}   ",
-                  18));
+  const auto read = read_safetensors_header(safetensors(
+      object({entry("b", "[2]", "[8, 16]"), R"("__metadata__": {"format": "pt"})", entry("a", "[1, 2]", "[0, 8]"),
+              entry("none", "[0, 3]", "[16, 16]"), entry("one", "[]", "[16, 18]", "BF16")},
+             "   "),
+      18));
   REQUIRE(read.tensors.size() == 4);
   CHECK(read.tensors[0].name == "a");
   CHECK(read.tensors[1].shape == std::vector<std::int64_t>{2});
@@ -61,7 +71,7 @@ TEST_CASE("a header is written as it is read") {
 TEST_CASE(
     "safetensors whose header lies are refused: bytes shared, left over or beyond the end, other sizes, no JSON") {
   const auto two = [](const std::string& a, const std::string& b, std::size_t values = 16) {
-    return refusal(safetensors("{" + entry("a", "[2]", a) + ", " + entry("b", "[2]", b) + "}", values));
+    return refusal(safetensors(object({entry("a", "[2]", a), entry("b", "[2]", b)}), values));
   };
   CHECK(two("[0, 8]", "[8, 16]") == "read");
   for (const auto& [a, b] :
@@ -74,7 +84,7 @@ TEST_CASE(
   CHECK(two("[0, 8]", "[18446744073709551608, 18446744073709551615]").find("has 8 bytes of values for b") == 0);
   CHECK(two("[0, 8]", "[8.0, 16]").find("has a header with the number 8.0 for b") == 0);
   const auto one = [](const std::string& text, std::size_t values = 8) {
-    return refusal(safetensors("{" + text + "}", values));
+    return refusal(safetensors(object({text}), values));
   };
   CHECK(one(entry("a", "[4611686018427387904, 4]", "[0, 8]")).find("has a shape that is too large for a") == 0);
   CHECK(one(entry("a", "[3]", "[0, 8]")).find("has 12 bytes of values for a by its shape") == 0);
