@@ -115,7 +115,7 @@ TEST_CASE("weights get prints where the file is, and writes it to --output, but 
   table.write(server.url() + "/toy.pth");
   const auto got = sectile::test::sectile("weights get test/toy");
   CHECK(got.code == 0);
-  CHECK(got.output == "downloading test/toy\n" + table.cached().string() + "\n");
+  CHECK(contains(got.output, table.cached().string()));
   const auto output = (table.folder() / "mine.pth").string();
   CHECK(sectile::test::sectile("weights get test/toy --output " + output).output == output + "\n");
   CHECK(contents(output) == "weights");
@@ -137,7 +137,7 @@ TEST_CASE("an installation that was moved finds its table and downloads") {
     fs::create_directories((moved / file).parent_path());
     fs::copy_file(build / file, moved / file);
   }
-  const auto program = "'" + (moved / "bin/sectile").string() + "' weights ";
+  const auto program = (moved / "bin/sectile").string() + " weights ";
   CHECK(contains(run(program + "list resnet101 2>&1").output, "torchvision/deeplabv3_resnet101"));
   table.write(server.url() + "/toy.pth");
   CHECK(run(program + "get test/toy --quiet 2>&1").output == table.cached().string() + "\n");
