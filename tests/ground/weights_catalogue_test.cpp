@@ -137,7 +137,8 @@ TEST_CASE("an installation that was moved finds its table and downloads") {
     fs::create_directories((moved / file).parent_path());
     fs::copy_file(build / file, moved / file);
   }
-  const auto program = (moved / "bin/sectile").string() + " weights ";
+  std::string program = "'";
+  program += (moved / "bin/sectile").string() + "' weights ";
   CHECK(contains(run(program + "list resnet101 2>&1").output, "torchvision/deeplabv3_resnet101"));
   table.write(server.url() + "/toy.pth");
   CHECK(run(program + "get test/toy --quiet 2>&1").output == table.cached().string() + "\n");
