@@ -39,13 +39,6 @@ fs::path real_path(const fs::path& file) {
   return broken_link ? file : real;
 }
 
-// Whether this or a folder above it is among them.
-bool is_inside(fs::path file, const std::set<fs::path>& files) {
-  for (file = real_path(file); !files.count(file); file = file.parent_path())
-    if (file == file.parent_path()) return false;
-  return true;
-}
-
 // Of a sample's predictions, below the output folder.
 fs::path name_of(const std::string& id, const std::string& place) {
   const fs::path path(id);
@@ -200,7 +193,7 @@ void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<fs:
   std::vector<std::string> there;
   for (const auto& [file, source] : writers) {
     if (!fs::exists(fs::symlink_status(file))) continue;
-    if (is_inside(file, read)) {
+    if (read.count(real_path(file))) {
       const bool own = !source->data && real_path(file) == real_path(source->file);
       throw DataError(file.string(), "would be overwritten by " +
                                          (own ? "its own prediction" : "the prediction of " + source->place()) +

@@ -33,8 +33,7 @@ std::vector<ImageInput> find_samples(const std::shared_ptr<const SampleSource>& 
                                      std::vector<std::string>& bad);
 
 // Throws DataError if two predictions would be written to the same file, or one would replace an image or another
-// input, such as a file in a folder among them, or, unless `overwrite`, any file. endings: of the files written per
-// image, such as "_overlay.png".
+// input, or, unless `overwrite`, any file. endings: of the files written per image, such as "_overlay.png".
 void refuse_clashes(const std::vector<ImageInput>& images, const std::vector<std::filesystem::path>& other_inputs,
                     const std::vector<std::string>& endings, const std::filesystem::path& output, bool overwrite);
 

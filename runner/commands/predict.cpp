@@ -60,6 +60,10 @@ struct PredictRequest {
     const bool none = inputs.inputs.empty() && inputs.list.empty();
     if (line.given.count("split")) {
       split = line.given["split"].as<std::string>();
+      if (line.given.count("overwrite"))
+        throw po::error(
+            "--split: cannot be combined with --overwrite, which could replace files of the dataset; choose another "
+            "folder with --output DIR, or remove the earlier predictions");
       if (!none || inputs.recursive)
         throw po::error(
             "--split: cannot be combined with inputs, --list or --recursive: the images are the samples of "
@@ -146,13 +150,12 @@ std::shared_ptr<const SampleSource> open_split(const Network& network, const Pre
   return data;
 }
 
-// What is read besides the images, which no prediction may replace. data: null without --split.
-std::vector<fs::path> other_inputs(const CommandLine& line, const PredictRequest& request, const SampleSource* data) {
+// What is read besides the images, which no prediction may replace.
+std::vector<fs::path> other_inputs(const CommandLine& line, const PredictRequest& request) {
   std::vector<fs::path> files{line.operands[0]};
   if (!request.inputs.list.empty()) files.push_back(request.inputs.list);
   if (line.given.count("ensemble"))
     for (const auto& more : line.given["ensemble"].as<std::vector<std::string>>()) files.emplace_back(more);
-  if (data) files.insert(files.end(), data->paths.begin(), data->paths.end());
   return files;
 }
 
@@ -161,7 +164,7 @@ std::vector<fs::path> other_inputs(const CommandLine& line, const PredictRequest
 void predict(int count, char** words) {
   const auto line = parse({words, words + count}, "predict CHECKPOINT|SPEC|WEIGHTS INPUT...|--split NAME [-o DIR]",
                           kSummary, options(), 1, -1);
-  const PredictRequest request(line);
+  PredictRequest request(line);
   const auto& folder = request.inputs.output;
   std::vector<std::string> notes, bad;
   std::vector<ImageInput> images;
@@ -170,8 +173,12 @@ void predict(int count, char** words) {
   const auto trained = open_trained(line.operands[0], line, {.split = request.split.value_or(""), .metrics = false});
   refuse_too_many_channels(request.options, trained.labels().classes.size());
   const auto data = open_split(trained.ensemble->first(), request, line);
-  if (data) images = find_samples(data, request.options.skip_bad, bad);
-  refuse_clashes(images, other_inputs(line, request, data.get()), request.endings(), folder, request.overwrite);
+  if (data) {
+    const auto& spec = trained.ensemble->first().spec;
+    request.options.skip_bad |= spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
+    images = find_samples(data, request.options.skip_bad, bad);
+  }
+  refuse_clashes(images, other_inputs(line, request), request.endings(), folder, request.overwrite);
   make_folder(folder);
   std::vector<ImageSource> sources;
   for (const auto& image : images) sources.push_back(image.source);

@@ -11,6 +11,7 @@
 
 #include "../../framework/ground/weights/weights_cache.h"
 #include "../../framework/upper/network/open.h"
+#include "../../framework/upper/weights/files/file_format.h"
 #include "../../framework/upper/weights/files/mapped_file.h"
 #include "../../framework/upper/weights/files/safetensors.h"
 #include "../../framework/upper/weights/files/torch/torch_file.h"
@@ -145,22 +146,60 @@ bool diff(const std::string& first, const std::string& second, const std::string
   return differ;
 }
 
+// The text that names the weights in the spec: not a file beside the spec that has the name of published ones.
+std::string weights_of_spec(const std::string& weights, const fs::path& spec) {
+  if (!published_entry(weights, weights)) return fs::absolute(weights).string();
+  const auto beside = fs::absolute(spec).parent_path() / weights;
+  if (fs::exists(beside)) throw DataError(weights, "is the name of published weights, and also " + beside.string());
+  return weights;
+}
+
 // A checkpoint that predicts without the spec.
 void make_checkpoint(const CommandLine& line, const fs::path& output) {
   OpenOptions options;
   options.changes = line.common.changes;
-  const auto& weights = line.operands[1];
-  options.changes.push_back("/model/weights=" +
-                            (published_entry(weights, weights) ? weights : fs::absolute(weights).string()));
+  for (const auto& change : options.changes)
+    if (change.starts_with("/model/weights=") || change.starts_with("/model/weights_key="))
+      throw po::error("--set " + change + ": FILE and --key say that");
+  const auto spec = line.given["spec"].as<std::string>();
+  options.changes.push_back("/model/weights=" + weights_of_spec(line.operands[1], spec));
   if (line.given.count("key")) options.changes.push_back("/model/weights_key=" + line.given["key"].as<std::string>());
   options.plugin_path = line.common.plugin_path;
   options.spec_plugins = !line.common.no_spec_plugins;
   options.plugin_option = "--plugin-path";
   options.fold = false;
-  const auto network = open_published(line.given["spec"].as<std::string>(), options, [&](const std::string& note) {
+  const auto network = open_published(spec, options, [&](const std::string& note) {
     if (!line.common.quiet) std::cerr << "note: " << note << "\n";
   });
   save_checkpoint(output, network.checkpoint(resolved_text(network.spec)));
+}
+
+// Refuses a suffix of another format, and to lose what is read or is not weights.
+void check_output(const fs::path& output, const std::string& input, bool checkpoint, bool overwrite) {
+  const auto suffix = output.extension();
+  const bool torch = suffix == ".pth" || suffix == ".pt" || suffix == ".bin";
+  if (checkpoint && !torch)
+    throw po::error("--output " + output.string() + ": a checkpoint is a file of torch.save: .pth, .pt or .bin");
+  if (!torch && suffix != ".safetensors")
+    throw po::error("--output " + output.string() + ": the suffix says the format: .safetensors, or .pth, .pt or .bin");
+  std::error_code unknown;
+  if (!fs::exists(output, unknown)) return;
+  if (fs::equivalent(weights_file(input), output, unknown)) throw po::error("--output names the file that is read");
+  if (!overwrite) throw DataError(output, "exists already; replace it with --overwrite");
+  try {
+    format_of(output);
+  } catch (const DataError&) {
+    throw DataError(output, "is not a file of weights, and is not replaced; choose another name");
+  }
+}
+
+// Options that an action does not take are errors: they would have no effect.
+void refuse_others(const CommandLine& line, const std::string& action, const std::vector<std::string>& taken) {
+  for (const char* name : {"key", "values", "output", "spec", "overwrite"})
+    if (line.given.count(name) && std::find(taken.begin(), taken.end(), name) == taken.end())
+      throw po::error("weights " + action + " does not take --" + name);
+  if (!line.common.changes.empty() && !line.given.count("spec"))
+    throw po::error("--set changes a spec, and there is none: add --spec SPEC");
 }
 
 void convert(const std::string& published_or_path, const fs::path& output, const std::string& key) {
@@ -192,19 +231,22 @@ void weights(int count, char** words) {
   const auto& action = line.operands[0];
   const auto key = line.given.count("key") ? line.given["key"].as<std::string>() : "";
   const auto files = line.operands.size() - 1;
-  if (action == "show" && files == 1) return show(line.operands[1], key, line.given.count("values") > 0);
+  const bool of_spec = line.given.count("spec") > 0;
+  if (action == "show" && files == 1) {
+    refuse_others(line, action, {"key", "values"});
+    return show(line.operands[1], key, line.given.count("values") > 0);
+  }
   if (action == "diff" && files == 2) {
+    refuse_others(line, action, {"key"});
     if (diff(line.operands[1], line.operands[2], key)) throw std::runtime_error("the files differ");
     return;
   }
   if (action == "convert" && files == 1) {
+    refuse_others(line, action, {"key", "output", "spec", "overwrite"});
     if (!line.given.count("output")) throw po::error("weights convert needs --output FILE");
     const fs::path output = line.given["output"].as<std::string>();
-    std::error_code unknown;
-    if (fs::equivalent(line.operands[1], output, unknown)) throw po::error("--output names the file that is read");
-    if (fs::exists(output, unknown) && !line.given.count("overwrite"))
-      throw DataError(output, "exists already; replace it with --overwrite");
-    return line.given.count("spec") ? make_checkpoint(line, output) : convert(line.operands[1], output, key);
+    check_output(output, line.operands[1], of_spec, line.given.count("overwrite") > 0);
+    return of_spec ? make_checkpoint(line, output) : convert(line.operands[1], output, key);
   }
   throw po::error("weights takes show FILE, diff FILE FILE, convert FILE --output FILE, list [FILTER], or get NAME");
 }

@@ -56,8 +56,8 @@ TEST_CASE("the labels that are written of a split are those that an evaluation c
       " --split val --set '/data/val/count=3' "
       "--set '/transforms/val=[{\"type\": \"resize\", \"size\": [40, 24]}, {\"type\": \"normalize\"}]' ";
   for (const auto& joined : {std::string(), "--flip --scales 1,1.5 --ensemble " + varied()}) {
-    const auto ended =
-        sectile_program("predict " + varied() + how + joined + " --scores --overwrite -o " + out.string());
+    fs::remove_all(out);
+    const auto ended = sectile_program("predict " + varied() + how + joined + " --scores -o " + out.string());
     REQUIRE_MESSAGE(ended.code == 0, ended.text);
     CHECK(ended.says("3 images predicted"));
     const auto measured = sectile_program("evaluate " + varied() + how + joined + " --report " + report.string());
@@ -127,7 +127,7 @@ TEST_CASE("a split that cannot be predicted is refused") {
   refused("--split val --list names.txt", beside);
   refused("--split val --recursive", beside);
   refused("", "a dataset of the spec with --split NAME");
-  const std::string ids = "--split test --overwrite";
+  const std::string ids = "--split test";
   refused(ids + records(R"("a.png", "a.jpg")"), "a.jpg: and a.png would both be written to");
   refused(ids + records(R"("a.png", "a.jpg")"), "samples need distinct ids");
   refused(ids + records(R"("a", "./a")"), "would both be written to");
@@ -150,18 +150,21 @@ TEST_CASE("bad samples are left out on demand, and named at the end") {
   CHECK(ended.says("  ../b: is the id of a sample"));
 }
 
-TEST_CASE("files in the folders of the dataset are never replaced") {
+TEST_CASE("files of the dataset are never replaced") {
   const auto folder = run().folder / "with truth";
   image("with truth/images/a.png", 20, 20);
   const auto truth = image("with truth/masks/a.png", 20, 20, CV_8UC1);
   const auto before = test::contents(truth);
-  const auto words = "predict " + run().best() + " --split test --overwrite --no-overlay --set '/data/test=" +
-                     R"({"type": "repeat", "times": 1, "dataset": {"type": "image_folder", "root": ")" +
-                     folder.string() + R"(/", "images": "images"}}' -o ')";
+  const auto words = "predict " + run().best() +
+                     " --split test --no-overlay --set '/data/test=" + R"({"type": "image_folder", "root": ")" +
+                     folder.string() + R"(", "images": "images"}' -o ')";
   const auto refused = sectile_program(words + (folder / "masks").string() + "'");
   CHECK(refused.code == 2);
-  CHECK_MESSAGE(refused.says("masks/a.png: would be overwritten by the prediction of a; choose another folder"),
-                refused.text);
+  CHECK_MESSAGE(refused.says("masks/a.png: exists already; choose another folder with --output DIR"), refused.text);
+  CHECK(test::contents(truth) == before);
+  const auto forced = sectile_program(words + (folder / "masks").string() + "' --overwrite");
+  CHECK(forced.code == 2);
+  CHECK_MESSAGE(forced.says("--split: cannot be combined with --overwrite"), forced.text);
   CHECK(test::contents(truth) == before);
   const auto elsewhere = sectile_program(words + (folder / "predictions").string() + "'");
   CHECK_MESSAGE(elsewhere.code == 0, elsewhere.text);

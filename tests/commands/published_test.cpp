@@ -90,14 +90,12 @@ TEST_CASE("a name is evaluated on data that the command line gives") {
   CAPTURE(by_name.text);
   CHECK(by_name.code == 0);
   CHECK(by_name.text.find(by_file.text.substr(by_file.text.find("iou"))) != std::string::npos);
-  CHECK(!by_name.says("does not have the classes"));
-  const auto table = (net.folder() / "classes.json").string();
-  std::ofstream(table) << R"({"classes": [{"name": "a"}, {"name": "b"}, {"name": "c"}, {"name": "d"}, {"name": "e"}]})";
-  const auto photo = image("published.png", 40, 52).string();
-  CHECK(
-      sectile_program("predict test/net " + photo + " -o " + (net.folder() / "a").string() + " --set /data/channels=3" +
-                      " --set /data/classes_file=" + table)
-          .says("does not have the classes of test/net in their order: its class 0 is \"a\", and not \"background\""));
+  CHECK(!by_name.says("note: /transforms/val"));
+  const auto other =
+      sectile_program("evaluate test/net" + data + R"( --set '/data/classes=[{"name": "background"}, )" +
+                      R"({"name": "square"}, {"name": "circle"}, {"name": "star"}, {"name": "triangle"}]')");
+  CHECK(other.code == 2);
+  CHECK(other.says("its class 1 is \"circle\", and not \"square\""));
   const auto without = sectile_program("evaluate test/net");
   CHECK(without.code == 2);
   CHECK(without.says("/data/val"));
@@ -154,17 +152,115 @@ TEST_CASE("names that do not fit are errors that say what does") {
   CHECK(missing.says("nowhere"));
 }
 
-TEST_CASE("a file of the same path comes before a name") {
+TEST_CASE("a name in a spec is a file beside the spec, or else the published weights, wherever the program runs") {
   const PublishedNet net;
+  const auto photo = image("published.png", 40, 52).string();
+  const auto other = (net.folder() / "elsewhere").string();
+  fs::create_directories(other + "/test");
+  std::ofstream(other + "/test/net") << "not weights";
+  const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/net"})");
+  const auto in = [](const std::string& folder, const std::string& words) {
+    const auto ran = sectile::test::run("cd '" + folder + "' && " SECTILE_BUILD_DIR "/bin/sectile " + words + " 2>&1");
+    return sectile::test::Ended{ran.code, ran.output};
+  };
+  const auto checked = in(other, "check " + spec);
+  CHECK_MESSAGE(checked.code == 0, checked.text);
+  CHECK(net.downloads() == 1);
+  CHECK(in(other, "predict test/net " + photo + " -o a").says("test/net"));
   fs::create_directories(net.folder() / "test");
   fs::copy_file(run().best(), net.folder() / "test/net");
+  CHECK(sectile_program("check " + spec).says((net.folder() / "test/net").string() + ": "));
+  const auto both =
+      sectile_program("weights convert test/net --spec " + spec + " -o " + (net.folder() / "c.pth").string());
+  CHECK(both.code == 2);
+  CHECK(both.says("test/net: is the name of published weights, and also " + (net.folder() / "test/net").string()));
+}
+
+TEST_CASE("published weights on images that are prepared in another way are told") {
+  const PublishedNet net;
   const auto photo = image("published.png", 40, 52).string();
-  const auto ended = sectile_program("predict " + (net.folder() / "test/net").string() + " " + photo + " -o " +
-                                     (net.folder() / "a").string());
-  CHECK(ended.code == 0);
+  const auto told = [&](const std::string& transforms, const std::string& part) {
+    const auto ended = sectile_program("predict test/net " + photo + " -o " + (net.folder() / "a").string() +
+                                       " --overwrite --set '/transforms/val=" + transforms + "'");
+    CHECK_MESSAGE(ended.code == 0, ended.text);
+    CHECK_MESSAGE(ended.says(part), ended.text);
+  };
+  told("[]", "note: /transforms/val: images are not normalized");
+  told(R"([{"type": "normalize", "mean": [0], "deviation": [1]}])",
+       "normalized with other values than test/net was trained with, which are the mean [0.485, 0.456, 0.406] and the "
+       "deviation [0.229, 0.224, 0.225]");
   const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/net"})");
-  CHECK(sectile_program("check " + spec).code == 0);
+  const auto other = R"([{"type": "normalize", "mean": [0.5]}])";
+  const auto checked = sectile_program("check " + spec + " --set '/transforms/val=" + other +
+                                       "' --set '/transforms/train=" + other + "'");
+  CHECK_MESSAGE(checked.says("normalized with other values than test/net"), checked.text);
+}
+
+TEST_CASE("weights that a command would not use are an error or a note") {
+  const PublishedNet net;
+  const auto photo = image("published.png", 40, 52).string(), out = (net.folder() / "a").string();
+  const auto on_checkpoint =
+      sectile_program("predict " + run().best() + " " + photo + " --set /model/weights=test/net");
+  CHECK(on_checkpoint.code == 2);
+  CHECK(on_checkpoint.says("/model/weights: has no effect on " + run().best() + ", which has its own weights"));
+  const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8], "weights": "test/net"})");
+  const auto own_run = sectile_program("predict " + spec + " " + photo + " -o " + out +
+                                       " --set /output=" + (run().folder / "run").string());
+  CHECK_MESSAGE(own_run.code == 0, own_run.text);
+  CHECK(own_run.says("best.pth, and not /model/weights, which that run started from"));
+  const auto twice = sectile_program("weights convert " + run().best() + " --spec test/net -o " + out +
+                                     ".pth --set /model/weights=test/net");
+  CHECK(twice.code == 2);
+  CHECK(twice.says("FILE and --key say that"));
+}
+
+TEST_CASE("another file of weights for the network of a name, and a dataset without classes") {
+  const PublishedNet net;
+  const auto photo = image("published/a.png", 40, 52).string(), out = (net.folder() / "a").string();
+  image("published/grey.png", 24, 32, CV_8UC1);
+  const auto other =
+      sectile_program("predict test/net " + photo + " -o " + out + " --set /model/weights=" + run().best());
+  CHECK_MESSAGE(other.code == 0, other.text);
   CHECK(net.downloads() == 0);
+  const auto made = sectile_program("weights convert " + run().best() + " --spec test/net -o " + out + ".pth");
+  CHECK_MESSAGE(made.code == 0, made.text);
+  const auto split = sectile_program("predict test/net --split val -o " + out +
+                                     R"(2 --set '/data/val={"type": "image_folder", "root": ")" +
+                                     (run().folder / "published").string() + R"(", "images": "."}')");
+  CHECK_MESSAGE(split.code == 0, split.text);
+  CHECK(names_in(out + "2").size() == 4);
+}
+
+TEST_CASE("convert replaces no file that is not weights, and writes no checkpoint under another suffix") {
+  const PublishedNet net;
+  const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8]})");
+  const auto before = text_of(spec);
+  const auto convert = "weights convert " + run().best() + " --spec test/net --overwrite -o ";
+  const auto named_pth = (net.folder() / "spec.pth").string();
+  fs::copy_file(spec, named_pth);
+  CHECK(sectile_program(convert + named_pth).says("spec.pth: is not a file of weights, and is not replaced"));
+  CHECK(text_of(named_pth) == before);
+  CHECK(sectile_program(convert + spec).says("a checkpoint is a file of torch.save"));
+  CHECK(sectile_program(convert + (net.folder() / "a.safetensors").string()).says("a checkpoint is a file"));
+  CHECK(text_of(spec) == before);
+  CHECK(sectile_program("weights get test/net").code == 0);
+  const auto cached = net.folder() / "cache/weights/test/net/net.pth";
+  REQUIRE(fs::exists(cached));
+  CHECK(sectile_program("weights convert test/net --overwrite -o " + cached.string())
+            .says("names the file that is read"));
+  CHECK(sectile_program("weights show test/net -o x").says("weights show does not take --output"));
+  CHECK(sectile_program("weights diff test/net test/net --values").says("weights diff does not take --values"));
+  CHECK(sectile_program("weights convert test/net -o x.pth --set /a=1").says("--set changes a spec"));
+}
+
+TEST_CASE("the catalogue of the installation is found by both programs") {
+  unsetenv("SECTILE_WEIGHTS_TABLE");
+  const sectile::test::Scratch cache;
+  setenv("SECTILE_CACHE", cache.path().c_str(), 1);
+  setenv("SECTILE_OFFLINE", "1", 1);
+  const auto ended = sectile_program("weights show milesial/unet_carvana_scale1.0");
+  CHECK_MESSAGE(ended.says("is not in the cache, and SECTILE_OFFLINE is set"), ended.text);
+  unsetenv("SECTILE_CACHE"), unsetenv("SECTILE_OFFLINE");
 }
 
 TEST_CASE("offline, a name whose file is not in the cache is an error") {

@@ -25,7 +25,7 @@ void ClassEntry::declare(Options& options) {
   options
       .add("color", &color,
            "[red, green, blue], 0 to 255: color of the class in color masks and in written images. Default: chosen "
-           "automatically; black for a class named background or __background__.")
+           "automatically; black for a class named background.")
       .at_least(0)
       .at_most(255);
 }
@@ -72,7 +72,7 @@ LabelMap ClassTable::labels() const {
     if (const auto& color = classes[i].color)
       std::transform(color->begin(), color->end(), made.color.begin(),
                      [](int level) { return static_cast<std::uint8_t>(level); });
-    else if (made.name != "background" && made.name != "__background__")
+    else if (made.name != "background")
       made.color = distinct_color(static_cast<int>(i));
     map.classes.push_back(made);
   }

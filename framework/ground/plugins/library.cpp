@@ -111,6 +111,11 @@ const Component& load_component(const fs::path& library, const Stamp& stamp) {
                     "its stamp names the " + kind + " \"" + name + "\", which its table does not have; rebuild it");
 }
 
-fs::path own_folder() { return fs::path(dll::this_line_location().string()).parent_path(); }
+fs::path own_folder() {
+  const auto folder = fs::path(dll::this_line_location().string()).parent_path();
+  std::error_code unknown;
+  const auto real = fs::canonical(folder, unknown);  // of "lib/sectile/..", as programs below it load this library
+  return unknown ? folder : real;
+}
 
 }  // namespace sectile

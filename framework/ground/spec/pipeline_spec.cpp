@@ -33,14 +33,14 @@ void PipelineSpec::Data::declare(Options& options) {
   options.add("train", &train, "Training data, required to train. Defines the classes.");
   options.add("val", &val, "Validation data, evaluated during training to select best.pth. Default: no evaluation.");
   options.add("test", &test, "Test data, for evaluating with the split \"test\".");
-  options.add(
-      "classes_file", &classes_file,
-      "For published weights without a dataset: JSON file with \"classes\", a list of {\"name\", \"color\"} in the "
-      "order of the network's outputs.");
+  options.add("classes", &classes,
+              "For published weights: the classes in the order of the network's outputs, each {\"name\", \"color\"}. "
+              "Default: those of the catalogue, if the weights are named by it, or those of the dataset.");
+  options.add("classes_file", &classes_file, "The same in a JSON file: {\"classes\": [...]}.");
   options
       .add("channels", &channels,
-           "For published weights without a dataset: image channels that the network takes. Default: 3, or those of "
-           "the dataset.")
+           "For published weights: image channels that the network takes. Default: those of the catalogue or of the "
+           "dataset, or 3.")
       .at_least(1)
       .at_most(512);
   options
@@ -50,6 +50,13 @@ void PipelineSpec::Data::declare(Options& options) {
           "a skipped sample with the next one; evaluation leaves it out. Skipped samples are logged and reported, each "
           "once.")
       .one_of({"stop", "skip"});
+}
+void PipelineSpec::Data::check(Problems& problems) const {
+  if (!classes.empty() && !classes_file.empty())
+    problems.add("classes_file", "has no effect with \"classes\": remove one of the two");
+  ClassTable table;
+  table.classes = classes;
+  table.check(problems);
 }
 void PipelineSpec::Transforms::declare(Options& options) {
   options.add("train", &train, "Transforms of training samples, applied in order.");
@@ -245,44 +252,6 @@ PlainValues plain_values(const AnyRef& component) {
     values[option->name] = std::move(into.list);
   }
   return values;
-}
-
-namespace {
-
-void add_paths(void* value, const ValueType& type, std::vector<std::filesystem::path>& paths) {
-  struct Into {
-    std::vector<std::filesystem::path>& paths;
-    const ValueType* element;
-  } into{paths, type.element};
-  if (type.shape == Shape::path) {
-    if (const auto path = std::get<std::string>(type.load(value)); !path.empty()) paths.emplace_back(path);
-  } else if (type.shape == Shape::component) {
-    const AnyRef& inner = type.reference(value);
-    if (!inner) return;
-    const auto more = paths_of(inner);
-    paths.insert(paths.end(), more.begin(), more.end());
-  } else if (type.declare) {
-    Options options;
-    type.declare(value, options);
-    for (const auto& option : options.all()) add_paths(option->value, *option->type, paths);
-  } else if (type.visit) {
-    type.visit(
-        value,
-        [](const std::string&, void* element, void* context) {
-          const auto& [all, element_type] = *static_cast<Into*>(context);
-          add_paths(element, *element_type, all);
-        },
-        &into);
-  }
-}
-
-}  // namespace
-
-std::vector<std::filesystem::path> paths_of(const AnyRef& component) {
-  const auto& recipe = dynamic_cast<const HostRecipe&>(component.recipe());
-  std::vector<std::filesystem::path> paths;
-  add_paths(recipe.options.get(), *recipe.component.options, paths);
-  return paths;
 }
 
 }  // namespace sectile

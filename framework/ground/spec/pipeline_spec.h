@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sectile/context.h>
+#include <sectile/data/class_table.h>
 
 #include "../plugins/plugin_index.h"
 #include "spec_text.h"
@@ -22,10 +23,12 @@ struct PipelineSpec {
   enum class Best { max, min };
   struct Data {
     Ref<Dataset> train, val, test;
-    std::filesystem::path classes_file;  // of published weights
+    std::vector<ClassEntry> classes;  // of published weights, here or in a file
+    std::filesystem::path classes_file;
     std::optional<int> channels;
     BadSample on_bad_sample = BadSample::stop;
     void declare(Options& options);
+    void check(Problems& problems) const;
   };
   struct Transforms {
     std::vector<Ref<Transform>> train, val;
@@ -108,8 +111,5 @@ std::vector<std::string> training_differences(PipelineSpec spec, const std::stri
 // The values of a component's own options that are numbers, booleans, strings, or lists of those, by name.
 using PlainValues = std::map<std::string, std::variant<Scalar, std::vector<Scalar>>>;
 PlainValues plain_values(const AnyRef& component);
-
-// The files and folders that options of a component, and of those inside it, name.
-std::vector<std::filesystem::path> paths_of(const AnyRef& component);
 
 }  // namespace sectile

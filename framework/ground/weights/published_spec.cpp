@@ -34,6 +34,9 @@ std::string published_spec(const CatalogueEntry& entry) {
   }
   Json spec;
   spec["model"] = model;
+  for (const auto& name : entry.class_names) spec["data"]["classes"].push_back({{"name", name}});
+  if (entry.preprocessing && !entry.preprocessing->mean.empty())
+    spec["data"]["channels"] = entry.preprocessing->mean.size();
   spec["transforms"]["val"] = transforms;
   return spec.dump();
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,11 +25,10 @@ struct SampleSource {
   std::shared_ptr<const Dataset> data;
   TransformChain transforms;
   std::uint64_t seed = 0;
-  bool fuse = false;                           // consecutive warps are applied as one
-  int channels = 0;                            // of the images that the transforms get; 0: those of the files
-  std::vector<std::string> notes{};            // of the dataset, for the user
-  Parts parts{};                               // that are read
-  std::vector<std::filesystem::path> paths{};  // files and folders that the dataset's options name
+  bool fuse = false;                 // consecutive warps are applied as one
+  int channels = 0;                  // of the images that the transforms get; 0: those of the files
+  std::vector<std::string> notes{};  // of the dataset, for the user
+  Parts parts{};                     // that are read
 
   // The sample as stored in the file, with Geometry::original filled in, and grayscale converted to RGB or the reverse.
   Sample read(std::size_t index) const;

@@ -73,7 +73,7 @@ std::filesystem::path file_of(const std::filesystem::path& weights, const Compon
   if (entry && (entry->kind != component.kind || entry->type != component.name))
     throw DataError(weights, "are weights of the " + entry->kind + " \"" + entry->type + "\", and the spec has the " +
                                  component.kind + " \"" + component.name + "\"");
-  return entry ? weights_file(entry->name) : weights;
+  return entry ? weights_file(*entry) : weights;
 }
 
 }  // namespace
@@ -237,13 +237,16 @@ SampleSource Network::source(const std::string& split, Parts wanted) const {
   before_labels.task = spec.task;
   std::vector<std::string> told;
   const auto data = open_dataset(*recipe, before_labels, "/data/" + split, told, wanted);
-  if (const auto found = data->labels().difference(*context.labels); wanted.labels && !found.empty())
-    throw DataError("/data/" + split, "has the classes " + data->labels().text() + ", and the network " +
-                                          context.labels->text() + ": " + found);
+  auto labels = data->labels();
+  if (spec.task == Task::semantic)  // to which things and stuff are the same
+    for (std::size_t i = 0; i < std::min(labels.classes.size(), context.labels->classes.size()); ++i)
+      labels.classes[i].thing = context.labels->classes[i].thing;
+  if (const auto found = labels.difference(*context.labels); wanted.labels && !found.empty())
+    throw DataError("/data/" + split,
+                    "has the classes " + labels.text() + ", and the network " + context.labels->text() + ": " + found);
   SampleSource from{data, evaluation_transforms, static_cast<std::uint64_t>(spec.train.seed), spec.transforms.fuse};
   from.notes = std::move(told);
   from.parts = wanted;
-  from.paths = paths_of(*recipe);
   return from;
 }
 

@@ -20,8 +20,6 @@
 
 namespace sectile {
 
-struct CatalogueEntry;
-
 // What to do if a training step, or a prediction, needs more memory than there is.
 constexpr const char* kBatchHint = "a smaller /train/batch_size or smaller crops need less";
 constexpr const char* kWindowHint = "/inference/window, such as [512, 512], predicts large images in parts";
@@ -72,6 +70,9 @@ class Network {
 
  protected:
   Network(PipelineSpec spec, const at::Device& device);
+  // Of published weights on images that are prepared in another way.
+  void note_other_preprocessing();
+  bool has_published_weights() const;  // named as in the catalogue
   // From the context, which is complete except for the model. load_weights_files: those that the spec names.
   // Weights that cannot be loaded, and checks of the model that fail, are added to `all`.
   void build_model(bool load_weights_files, AllProblems& all);
@@ -81,7 +82,6 @@ class Network {
  private:
   void find_classes();
   void find_classes_of_data();
-  void note_other_classes(const CatalogueEntry& entry);
   void find_channels();
   void check_model() const;
   void check_outputs(const Outputs& outputs, const Batch& batch) const;

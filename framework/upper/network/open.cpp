@@ -31,6 +31,9 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
 }
 
 Network of_checkpoint(const fs::path& file, const OpenOptions& options, const Note& note) {
+  for (const auto& change : options.changes)
+    if (const auto pointer = change.substr(0, change.find('=')); pointer.find("/weights") != std::string::npos)
+      throw SpecError(pointer, "has no effect on " + file.string() + ", which has its own weights: remove the change");
   const auto checkpoint = load_checkpoint(file);
   EmbeddedSpec about{file, checkpoint.plugins, network_parts(), options.plugin_option};
   if (!options.split.empty()) about.parts.push_back("/data/" + options.split);
@@ -56,6 +59,10 @@ Network of_spec(const fs::path& file, const OpenOptions& options, const Note& no
     weights = spec.output / "last.pth";
     if (fs::exists(weights)) note(spec.output.string() + " has no best.pth: using last.pth");
   }
+  if (fs::exists(weights) && has_weights)
+    note("using " + weights.string() +
+         ", and not /model/weights, which that run started from; remove /output to use "
+         "those");
   if (!fs::exists(weights) && has_weights) {
     note(spec.output.string() + " has no run: using /model/weights as they are");
     return of_published(std::move(spec), options);

@@ -1,6 +1,10 @@
 // Networks whose weights come from a file of another tool.
 #include <algorithm>
+#include <cmath>
 #include <optional>
+#include <sstream>
+
+#include <opencv2/core.hpp>
 
 #include <sectile/data/class_table.h>
 #include <sectile/data/options_file.h>
@@ -12,16 +16,25 @@
 namespace sectile {
 namespace {
 
+constexpr int kSide = 256;  // of an example image, in pixels
+
 // The catalogue's, if the weights of the model are named by a relative path; else null.
 const CatalogueEntry* entry_of(const PipelineSpec& spec) {
   const auto& weights = spec.model.common().weights;
   return weights.is_relative() && !weights.empty() ? find_entry(weights.string()) : nullptr;
 }
 
-LabelMap classes_of(const CatalogueEntry& entry) {
-  ClassTable table;
-  for (const auto& name : entry.class_names) table.classes.emplace_back().name = name;
-  return table.labels();
+std::string text_of(const std::vector<double>& values) {
+  std::ostringstream text;
+  for (const auto value : values) text << (text.tellp() > 0 ? ", " : "[") << value;
+  return text.str() + "]";
+}
+
+// Whether values of 8-bit pixels are these fractions.
+bool are(const std::vector<float>& pixels, const std::vector<double>& fractions) {
+  constexpr double kRounding = 1e-3;
+  return std::equal(pixels.begin(), pixels.end(), fractions.begin(), fractions.end(),
+                    [](float pixel, double fraction) { return std::abs(pixel - 255 * fraction) <= kRounding * 255; });
 }
 
 }  // namespace
@@ -38,6 +51,7 @@ Network Network::from_weights(PipelineSpec plan, const at::Device& device) {
   if (!network.has_all_weights_)
     throw DataError("/model/weights", file.string() + " does not have all weights of the network: " +
                                           (network.notes.empty() ? "" : network.notes.back()));
+  network.note_other_preprocessing();
   set_training(network.model->module(), false);
   return network;
 }
@@ -45,29 +59,21 @@ Network Network::from_weights(PipelineSpec plan, const at::Device& device) {
 void Network::find_classes() {
   const auto& data = spec.data;
   const auto* entry = entry_of(spec);
+  ClassTable table;
   if (!data.classes_file.empty()) {
-    const auto table = read_options<ClassTable>(data.classes_file);
+    table = read_options<ClassTable>(data.classes_file);
     if (table.classes.empty()) throw DataError(data.classes_file, "names no classes");
-    context.labels = std::make_shared<LabelMap>(table.labels());
-  } else if (data.train || data.val || data.test) {
-    find_classes_of_data();
+  } else if (!data.classes.empty()) {
+    table.classes = data.classes;
   } else if (entry && !entry->class_names.empty()) {
-    context.labels = std::make_shared<LabelMap>(classes_of(*entry));
+    for (const auto& name : entry->class_names) table.classes.emplace_back().name = name;
+  } else if (data.train || data.val || data.test) {
+    return find_classes_of_data();
   } else {
-    throw SpecError("/data", "says no classes: name a dataset, or \"classes_file\" and \"channels\"");
+    throw SpecError("/data",
+                    "says no classes: name a dataset, or give \"classes\" or \"classes_file\", and \"channels\"");
   }
-  if (entry && !entry->class_names.empty()) note_other_classes(*entry);
-}
-
-// Their order counts, and names may be spelled in another way.
-void Network::note_other_classes(const CatalogueEntry& entry) {
-  const auto& ours = *context.labels;
-  auto theirs = classes_of(entry);
-  theirs.overlapping = ours.overlapping;
-  for (std::size_t i = 0; i < std::min(ours.classes.size(), theirs.classes.size()); ++i)
-    theirs.classes[i].thing = ours.classes[i].thing;
-  if (const auto found = ours.difference(theirs); !found.empty())
-    notes.push_back("the spec does not have the classes of " + entry.name + " in their order: " + found);
+  context.labels = std::make_shared<LabelMap>(table.labels());
 }
 
 void Network::find_classes_of_data() {
@@ -86,8 +92,11 @@ void Network::find_classes_of_data() {
 }
 
 void Network::find_channels() {
+  const auto* entry = entry_of(spec);
   if (spec.data.channels) {
     context.channels = *spec.data.channels;
+  } else if (entry && entry->preprocessing && !entry->preprocessing->mean.empty()) {
+    context.channels = static_cast<int>(entry->preprocessing->mean.size());
   } else if (context.data) {
     const SampleSource source{context.data, evaluation_transforms, 0, spec.transforms.fuse};
     const auto first = source.prepare({});
@@ -95,6 +104,26 @@ void Network::find_channels() {
     context.dimensions = first.image.dims;
   }
   context.data = nullptr;  // which is training data elsewhere
+}
+
+bool Network::has_published_weights() const { return entry_of(spec) != nullptr; }
+
+void Network::note_other_preprocessing() {
+  const auto* entry = entry_of(spec);
+  if (context.dimensions != 2) return;
+  Sample sample;
+  sample.image = cv::Mat(kSide, kSide, CV_8UC(context.channels), cv::Scalar::all(0));
+  AllProblems untold;  // such as a transform that needs larger images
+  if (!untold.try_to("", [&] { sample = transformed_alone(std::move(sample), evaluation_transforms); })) return;
+  if (sample.mean.empty())
+    notes.emplace_back(
+        "/transforms/val: images are not normalized, so the network gets pixel values such as 0 to 255; published "
+        "networks expect a \"normalize\" with the values of their training");
+  else if (entry && entry->preprocessing && !entry->preprocessing->mean.empty() &&
+           !(are(sample.mean, entry->preprocessing->mean) && are(sample.deviation, entry->preprocessing->std)))
+    notes.push_back("/transforms/val: images are normalized with other values than " + entry->name +
+                    " was trained with, which are the mean " + text_of(entry->preprocessing->mean) +
+                    " and the deviation " + text_of(entry->preprocessing->std));
 }
 
 }  // namespace sectile

@@ -90,6 +90,7 @@ Pipeline Pipeline::as_far_as_possible(const PluginIndex& index, PipelineSpec pla
   // With other channels than those of the images, weights would not fit.
   if (initial_weights && !measured) all.try_to("/model/weights", [&] { pipeline.refuse_missing_weights(); });
   all.try_to("/model", [&] { pipeline.build_model(initial_weights && measured, all); });
+  if (initial_weights && pipeline.model && pipeline.has_published_weights()) pipeline.note_other_preprocessing();
   pipeline.build_losses(index, all);
   return pipeline;
 }

@@ -28,7 +28,7 @@ struct SECTILE_EXPORT ClassTable {
   void check(Problems& problems) const;  // names, values and colors are of one class each
 
   int value_of(std::size_t number) const;
-  // Classes without a color get a distinct one, and the background is black.
+  // Classes without a color get a distinct one, and one named background is black.
   LabelMap labels() const;
 };
 
