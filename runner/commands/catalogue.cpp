@@ -38,10 +38,11 @@ void get(const CommandLine& line, const std::string& name) {
   std::error_code unknown;
   if (!output.empty() && fs::exists(output, unknown) && !line.given.count("overwrite"))
     throw DataError(output, "exists already; replace it with --overwrite");
-  if (!find_entry(name)) throw DataError(name, "is not the name of published weights" + entry_suggestion(name));
+  const auto* entry = find_entry(name);
+  if (!entry) throw DataError(name, "is not the name of published weights" + entry_suggestion(name));
   auto how = told_downloads(line.common.quiet);
   how.check_contents = true;
-  const auto file = weights_file(name, how);
+  const auto file = weights_file(*entry, how);
   if (!line.common.quiet)
     for (const auto& note : take_file_notes()) std::cerr << "note: " << note << "\n";
   if (!output.empty()) write_copy(file, output);

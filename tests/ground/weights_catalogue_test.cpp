@@ -14,6 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
+const std::string kWeights("\x80\x02}.", 4);  // a pickle of an empty dictionary
+
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 std::string table_problem(const std::string& json) {
@@ -110,7 +112,7 @@ TEST_CASE("the listing says what is downloaded, and which components are missing
 }
 
 TEST_CASE("weights get prints where the file is, and writes it to --output, but over nothing") {
-  const HttpServer server([](const HttpRequest& request) { return part_of("weights", request); });
+  const HttpServer server([](const HttpRequest& request) { return part_of(kWeights, request); });
   WeightsTable table;
   table.write(server.url() + "/toy.pth");
   const auto got = sectile::test::sectile("weights get test/toy");
@@ -118,7 +120,7 @@ TEST_CASE("weights get prints where the file is, and writes it to --output, but 
   CHECK(contains(got.output, table.cached().string()));
   const auto output = (table.folder() / "mine.pth").string();
   CHECK(sectile::test::sectile("weights get test/toy --output " + output).output == output + "\n");
-  CHECK(contents(output) == "weights");
+  CHECK(contents(output) == kWeights);
   const auto again = sectile::test::sectile("weights get test/toy --output " + output);
   CHECK(again.code == 2);
   CHECK(contains(again.output, output + ": exists already; replace it with --overwrite"));
@@ -127,8 +129,19 @@ TEST_CASE("weights get prints where the file is, and writes it to --output, but 
   CHECK(contains(sectile::test::sectile("weights get").output, "weights get needs NAME"));
 }
 
+TEST_CASE("weights get downloads, also where a folder of the name is in the current one") {
+  const HttpServer server([](const HttpRequest& request) { return part_of(kWeights, request); });
+  WeightsTable table;
+  table.write(server.url() + "/toy.pth");
+  fs::create_directories(table.folder() / "test/toy");
+  const auto got = run("cd '" + table.folder().path().string() +
+                       "' && " SECTILE_BUILD_DIR "/bin/sectile weights get test/toy --quiet");
+  CHECK(got.output == table.cached().string() + "\n");
+  CHECK(contents(table.cached()) == kWeights);
+}
+
 TEST_CASE("an installation that was moved finds its table and downloads") {
-  const HttpServer server([](const HttpRequest& request) { return part_of("weights", request); });
+  const HttpServer server([](const HttpRequest& request) { return part_of(kWeights, request); });
   WeightsTable table;
   const fs::path build = SECTILE_BUILD_DIR;
   const auto moved = table.folder() / "moved here";

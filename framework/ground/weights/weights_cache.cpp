@@ -227,20 +227,15 @@ fs::path cached_file(const CatalogueEntry& entry) {
   return cache_folder() / entry.name / entry.url.substr(entry.url.rfind('/') + 1);
 }
 
-fs::path weights_file(const std::string& name_or_path, const DownloadOptions& options) {
+fs::path weights_file(const CatalogueEntry& entry, const DownloadOptions& options) {
   std::error_code unknown;
-  if (fs::exists(name_or_path, unknown)) return name_or_path;
-  const auto* entry = find_entry(name_or_path);
-  if (!entry)
-    throw DataError(name_or_path,
-                    "is neither a file nor the name of published weights" + entry_suggestion(name_or_path));
-  const auto file = cached_file(*entry);
+  const auto file = cached_file(entry);
   std::string problem;
-  auto state = look(*entry, file, options.check_contents, problem);
+  auto state = look(entry, file, options.check_contents, problem);
   if (state == State::usable) return file;
   if (is_offline())
     throw DataError(file, (state == State::missing ? "is not in the cache" : problem) +
-                              ", and SECTILE_OFFLINE is set; download " + entry->name +
+                              ", and SECTILE_OFFLINE is set; download " + entry.name +
                               " with \"sectile weights get\" where there is a network, or put the file there");
   fs::create_directories(file.parent_path(), unknown);
   if (unknown)
@@ -248,16 +243,28 @@ fs::path weights_file(const std::string& name_or_path, const DownloadOptions& op
                     "cannot be created: " + unknown.message() + "; name another folder in SECTILE_CACHE");
   const Descriptor lock(beside(file, ".lock"));  // never removed: another process may wait for it
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK && options.waits) options.waits(*entry);
+    if (errno == EWOULDBLOCK && options.waits) options.waits(entry);
     while (flock(lock, LOCK_EX) != 0)
       if (errno != EINTR) throw DataError(file, std::string("cannot be locked: ") + std::strerror(errno));
   }
-  state = look(*entry, file, options.check_contents, problem);  // another process may have downloaded it meanwhile
+  state = look(entry, file, options.check_contents, problem);  // another process may have downloaded it meanwhile
   if (state == State::usable) return file;
   if (state == State::changed) note_file(file, problem + ": it was changed, and is downloaded again");
   const AtEnd end{options.ended};
-  download(*entry, file, options);
+  download(entry, file, options);
   return file;
+}
+
+fs::path weights_file(const CatalogueEntry& entry) { return weights_file(entry, download_options()); }
+
+fs::path weights_file(const std::string& name_or_path, const DownloadOptions& options) {
+  std::error_code unknown;
+  if (fs::exists(name_or_path, unknown)) return name_or_path;
+  const auto* entry = find_entry(name_or_path);
+  if (!entry)
+    throw DataError(name_or_path,
+                    "is neither a file nor the name of published weights" + entry_suggestion(name_or_path));
+  return weights_file(*entry, options);
 }
 
 fs::path weights_file(const std::string& name_or_path) { return weights_file(name_or_path, download_options()); }

@@ -27,9 +27,13 @@ struct DownloadOptions {
   long stall_seconds = 60;      // without any byte, a connection counts as cut
 };
 
-// An existing file or folder stays what it is; a name of the catalogue becomes its file in the cache, downloaded where
-// it is not there yet. Throws DataError for anything else, and where the file cannot be had as it was published; notes
-// (note_file) a cached file that was changed and is downloaded again.
+// The entry's file in the cache, downloaded where it is not there yet. Throws DataError where it cannot be had as it
+// was published; notes (note_file) a cached file that was changed and is downloaded again.
+SECTILE_EXPORT std::filesystem::path weights_file(const CatalogueEntry& entry, const DownloadOptions& options);
+SECTILE_EXPORT std::filesystem::path weights_file(const CatalogueEntry& entry);
+
+// An existing file or folder stays what it is; a name of the catalogue becomes its file, as above. Throws DataError for
+// anything else.
 SECTILE_EXPORT std::filesystem::path weights_file(const std::string& name_or_path, const DownloadOptions& options);
 SECTILE_EXPORT std::filesystem::path weights_file(const std::string& name_or_path);
 
