@@ -186,11 +186,12 @@ void check_output(const fs::path& output, const std::string& input, bool checkpo
   if (!fs::exists(output, unknown)) return;
   if (fs::equivalent(weights_file(input), output, unknown)) throw po::error("--output names the file that is read");
   if (!overwrite) throw DataError(output, "exists already; replace it with --overwrite");
+  bool weights = false;
   try {
-    format_of(output);
+    weights = format_of(output) != WeightsFormat::index;  // which any JSON looks like
   } catch (const DataError&) {
-    throw DataError(output, "is not a file of weights, and is not replaced; choose another name");
   }
+  if (!weights) throw DataError(output, "is not a file of weights, and is not replaced; choose another name");
 }
 
 // Options that an action does not take are errors: they would have no effect.
