@@ -231,6 +231,15 @@ TEST_CASE("another file of weights for the network of a name, and a dataset with
   CHECK(names_in(out + "2").size() == 4);
 }
 
+TEST_CASE("a file of classes that is not valid is named once, with the place") {
+  const PublishedNet net;
+  const auto file = net.table.folder().write("classes.json", "[1,2").string();
+  const auto ended = sectile_program("predict test/net " + image("published.png", 40, 52).string() +
+                                     " --set /data/classes=null --set /data/classes_file=" + file);
+  CHECK(ended.code == 2);
+  CHECK_MESSAGE(ended.says("error: " + file + ":1:5: is not valid JSON"), ended.text);
+}
+
 TEST_CASE("convert replaces no file that is not weights, and writes no checkpoint under another suffix") {
   const PublishedNet net;
   const auto spec = net.spec_with(R"({"type": "unet", "widths": [4, 8]})");
