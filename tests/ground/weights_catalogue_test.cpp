@@ -3,7 +3,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ground/file_notes.h"
 #include "ground/weights/catalogue.h"
 #include "ground/weights/catalogue_listing.h"
 #include "ground/weights/weights_cache.h"
@@ -94,15 +93,12 @@ TEST_CASE("a folder as the table is an error with its path") {
   CHECK_THROWS_WITH_AS(catalogue(), doctest::Contains((table.folder().path().string() + ": ").c_str()), DataError);
 }
 
-TEST_CASE("a text is a path where the table cannot be read, which is noted") {
+TEST_CASE("where the table cannot be read, a file of weights that is gone stays a path, and a name is an error") {
   WeightsTable table;
   table.write_all("{");
-  take_file_notes();
   CHECK(published_entry("runs/gone.pth", table.folder() / "runs/gone.pth") == nullptr);
-  const auto notes = take_file_notes();
-  REQUIRE(notes.size() == 1);
-  CHECK(contains(notes[0], ".json:1:2: "));
-  CHECK(contains(notes[0], "runs/gone.pth"));
+  CHECK_THROWS_WITH_AS(published_entry("test/toy", table.folder() / "test/toy"), doctest::Contains(".json:1:2: "),
+                       DataError);
 }
 
 TEST_CASE("an unknown name suggests the nearest one, also without its publisher") {

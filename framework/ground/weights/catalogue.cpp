@@ -11,7 +11,6 @@
 
 #include <sectile/error.h>
 
-#include "../file_notes.h"
 #include "../plugins/library.h"
 #include "../spec/json_text.h"
 #include "../spec/suggestion.h"
@@ -177,12 +176,17 @@ fs::path table_file() {
   return own_folder().parent_path() / "share/sectile/weights.json";
 }
 
-std::string table_problem() {
+bool has_suffix_of_weights(const std::string& text) {
+  const auto suffixes = {".pth", ".pt", ".bin", ".ckpt", ".safetensors"};
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* suffix) { return text.ends_with(suffix); });
+}
+
+bool is_readable_catalogue() {
   try {
     catalogue();
-    return "";
-  } catch (const DataError& error) {
-    return error.what();
+    return true;
+  } catch (const DataError&) {
+    return false;
   }
 }
 
@@ -208,10 +212,8 @@ const CatalogueEntry* find_entry(const std::string& name) {
 const CatalogueEntry* published_entry(const std::string& text, const fs::path& as_path) {
   std::error_code unknown;
   if (text.find('/') == std::string::npos || !names_a_folder(text) || fs::exists(as_path, unknown)) return nullptr;
-  if (const auto problem = table_problem(); !problem.empty()) {
-    note_file(text, "is taken as a path: " + problem);
-    return nullptr;
-  }
+  // A spec may name a file that is gone and that nobody reads, as when a training is resumed: it needs no table.
+  if (has_suffix_of_weights(text) && !is_readable_catalogue()) return nullptr;
   if (const auto* entry = find_entry(text)) return entry;
   const auto publisher = text.substr(0, text.find('/') + 1);
   const auto& entries = catalogue();

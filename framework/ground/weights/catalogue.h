@@ -43,9 +43,9 @@ SECTILE_EXPORT const std::vector<CatalogueEntry>& catalogue();
 // Null if there is no such name.
 SECTILE_EXPORT const CatalogueEntry* find_entry(const std::string& name);
 
-// The entry that a text names which may be a path: null if there is such a file, or no such name; also, with a note
-// (note_file), where the table cannot be read: whoever only describes weights, and does not read them, needs none.
-// Throws DataError for another name of a publisher of the catalogue, "torchvision/…", with the nearest one.
+// The entry that a text names which may be a path: null if there is such a file, or no such name. Throws DataError for
+// another name of a publisher of the catalogue, "torchvision/…", with the nearest one; and where the table cannot be
+// read, unless the text has the suffix of a file of weights, ".pth": then it is a path.
 SECTILE_EXPORT const CatalogueEntry* published_entry(const std::string& text, const std::filesystem::path& as_path);
 
 // ", did you mean "torchvision/fcn_resnet50"?", also for a name without its publisher; or where all names are.

@@ -100,7 +100,7 @@ std::string difference(const FileFacts& found, const FileFacts& expected) {
     return "has " + std::to_string(*found.size) + " bytes, expected " + std::to_string(*expected.size);
   if (!found.sha256.starts_with(expected.sha256))
     return "has the SHA-256 " + found.sha256 + ", expected " + expected.sha256 +
-           (expected.sha256.size() < 64 ? "…" : "");
+           (expected.sha256.size() < kHashDigits ? "…" : "");
   return "";
 }
 
@@ -131,7 +131,7 @@ Wanted wanted(const CatalogueEntry& entry, const fs::path& file) {
 enum class State { missing, usable, changed };
 
 // Whether the cached file can be used; if it was changed, `problem` says how. A file that someone put there is taken
-// where it is what was published.
+// where a download of it would be.
 State look(const CatalogueEntry& entry, const fs::path& file, bool check_contents, std::string& problem) {
   const auto modified = time_of(file);
   std::error_code unknown;
