@@ -1,6 +1,6 @@
 // Files of weights whose hash was not published: what is no whole file of weights is neither kept nor recorded.
-#include <chrono>
-#include <thread>
+
+#include <sectile/error.h>
 
 #include "ground/file_notes.h"
 #include "ground/weights/safetensors_header.h"
