@@ -61,9 +61,12 @@ bool begin(Transfer& transfer) {
     download.no_such_range = true;
     return false;
   }
-  if (ftruncate(download.file, static_cast<off_t>(transfer.position)) == 0) return true;
-  download.write_error = errno;
-  return false;
+  if (ftruncate(download.file, static_cast<off_t>(transfer.position)) != 0) {
+    download.write_error = errno;
+    return false;
+  }
+  if (download.began) download.began(download.etag);
+  return true;
 }
 
 std::size_t take_bytes(char* bytes, std::size_t, std::size_t count, void* user) {

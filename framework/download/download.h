@@ -16,6 +16,8 @@ struct Download {
   std::uint64_t most = 0;   // bytes that the file may have; 0: any number
   long stall_seconds = 60;  // without any byte, the connection counts as cut
   std::function<void(std::uint64_t done, std::uint64_t total)> progress{};  // bytes; total 0: unknown; may be empty
+  // Called once the file holds no byte of another one, before the first that comes; with the new `etag`. May be empty.
+  std::function<void(const std::string& etag)> began{};
 
   std::string problem{};       // what went wrong, to follow the URL; empty: the server sent all that it has
   bool cut = false;            // the connection was; what came is in the file and can be resumed

@@ -20,7 +20,7 @@ namespace po = boost::program_options;
 
 constexpr const char* kSummary =
     "Published weights: those of the catalogue, and downloads of them, which are checked and kept in a cache.\n\n"
-    "  list [FILTER]  list the names that contain FILTER, and what this installation lacks to use them\n"
+    "  list [FILTER]  list the names that contain FILTER, in any case, and what this installation lacks to use them\n"
     "  get NAME       download them, unless they are in the cache, and print the file's path\n\n"
     "More: docs/published-weights.md; the other actions: sectile weights show --help.";
 
@@ -33,13 +33,23 @@ void write_copy(const fs::path& from, const fs::path& to) {
   out.commit(true);
 }
 
+// Only a regular file is replaced: a link or a pipe would become one, and what it led to get nothing.
+void check_output(const fs::path& output, const fs::path& cached, bool overwrite) {
+  std::error_code unknown;
+  if (fs::weakly_canonical(output, unknown) == fs::weakly_canonical(cached, unknown))
+    throw DataError(output, "is the file in the cache itself; name another one");
+  const auto type = fs::symlink_status(output, unknown).type();
+  if (type == fs::file_type::not_found) return;
+  if (type != fs::file_type::regular)
+    throw DataError(output, "is not a regular file, and is not replaced; name another one");
+  if (!overwrite) throw DataError(output, "exists already; replace it with --overwrite");
+}
+
 void get(const CommandLine& line, const std::string& name) {
   const auto output = line.given.count("output") ? line.given["output"].as<std::string>() : "";
-  std::error_code unknown;
-  if (!output.empty() && fs::exists(output, unknown) && !line.given.count("overwrite"))
-    throw DataError(output, "exists already; replace it with --overwrite");
   const auto* entry = find_entry(name);
   if (!entry) throw DataError(name, "is not the name of published weights" + entry_suggestion(name));
+  if (!output.empty()) check_output(output, cached_file(*entry), line.given.count("overwrite") > 0);
   auto how = told_downloads(line.common.quiet);
   how.check_contents = true;
   const auto file = weights_file(*entry, how);
@@ -47,6 +57,14 @@ void get(const CommandLine& line, const std::string& name) {
     for (const auto& note : take_file_notes()) std::cerr << "note: " << note << "\n";
   if (!output.empty()) write_copy(file, output);
   std::cout << (output.empty() ? file.string() : output) << "\n";
+}
+
+void refuse_unused(const CommandLine& line, bool gets) {
+  using Options = std::vector<const char*>;
+  for (const char* option : gets ? Options{"json"} : Options{"output", "overwrite"})
+    if (line.given.count(option))
+      throw po::error(std::string(gets ? "weights get" : "weights list") + " takes no --" + option);
+  if (line.given.count("overwrite") && !line.given.count("output")) throw po::error("--overwrite needs --output");
 }
 
 }  // namespace
@@ -58,7 +76,9 @@ void weights_catalogue(int count, char** words) {
       "overwrite", "get: replace a file that exists already");
   const auto line = parse({words, words + count}, "weights list|get [NAME] [OPTION]...", kSummary, own, 1, 2);
   const auto name = line.operands.size() > 1 ? line.operands[1] : "";
-  if (line.operands[0] == "get") {
+  const bool gets = line.operands[0] == "get";
+  refuse_unused(line, gets);
+  if (gets) {
     if (name.empty()) throw po::error("weights get needs NAME\nMore: sectile weights list");
     return get(line, name);
   }

@@ -1,4 +1,6 @@
 // The catalogue of published weights: the table itself, names, listings, and the commands.
+#include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 
 #include "ground/weights/catalogue.h"
@@ -25,7 +27,7 @@ std::string table_problem(const std::string& json) {
     catalogue();
   } catch (const DataError& error) {
     const std::string what = error.what();
-    return what.substr(what.find(".json: ") + 7);
+    return what.substr(what.find_first_not_of(' ', what.find(".json:") + 6));
   }
   return "";
 }
@@ -73,7 +75,30 @@ TEST_CASE("mistakes in a table are errors with their place") {
   CHECK(contains(table_problem(entry_with("0123456789abcdef", "0123456789ABCDEF")), "/weights/0/sha256: is "));
   CHECK(contains(table_problem(entry_with("https://example.org/toy.pth", "file:///toy.pth")), "/weights/0/url: is "));
   CHECK(contains(table_problem(entry_with("test/toy", "../toy")), "/weights/0/name: "));
-  CHECK(contains(table_problem("{"), "1:2: "));
+  CHECK(contains(table_problem(entry_with("test/toy", "toy")),
+                 "/weights/0/name: is \"toy\"; expected \"publisher/name\""));
+  for (const char* size : {"-1", "0", "1.5", "true", "\"3\""}) {
+    CAPTURE(size);
+    CHECK(table_problem(entry_with("\"license\"", std::string("\"size\": ") + size + ", \"license\"")) ==
+          std::string("/weights/0/size: is ") + size + "; expected the file's bytes, 1 or more");
+  }
+  CHECK(contains(table_problem(entry_with("[520]", "[520.5]")), "/preprocessing/one/resize: is "));
+  CHECK(table_problem("{").starts_with("1:2: "));
+  CHECK(table_problem("[]") == "is not an object");
+}
+
+TEST_CASE("a folder as the table is an error with its path") {
+  WeightsTable table;
+  table.set("SECTILE_WEIGHTS_TABLE", table.folder().path().string());
+  CHECK_THROWS_WITH_AS(catalogue(), doctest::Contains((table.folder().path().string() + ": ").c_str()), DataError);
+}
+
+TEST_CASE("where the table cannot be read, a file of weights that is gone stays a path, and a name is an error") {
+  WeightsTable table;
+  table.write_all("{");
+  CHECK(published_entry("runs/gone.pth", table.folder() / "runs/gone.pth") == nullptr);
+  CHECK_THROWS_WITH_AS(published_entry("test/toy", table.folder() / "test/toy"), doctest::Contains(".json:1:2: "),
+                       DataError);
 }
 
 TEST_CASE("an unknown name suggests the nearest one, also without its publisher") {
@@ -99,8 +124,8 @@ TEST_CASE("the listing says what is downloaded, and which components are missing
   table.write_all(replaced(entry_with("\"options\": {}", "\"options\": {\"backbone\": {\"type\": \"small\"}}"),
                            "\"license\"", "\"size\": 1500000, \"license\""));
   CHECK(catalogue_text(index, "") ==
-        "name      size  license  status\n"
-        "test/toy  2 MB  MIT      needs model toy and backbone small, which are not installed\n");
+        "name      size    license  status\n"
+        "test/toy  1.5 MB  MIT      needs model toy and backbone small, which are not installed\n");
   table.folder().write("cache/weights/test/toy/toy.pth", "");
   CHECK(contains(catalogue_text(index, "toy"), "downloaded; needs model toy and backbone small"));
   const auto json = nlohmann::json::parse(catalogue_json(index, "toy"));
@@ -109,6 +134,80 @@ TEST_CASE("the listing says what is downloaded, and which components are missing
   CHECK(json[0]["classes"] == nlohmann::json({"a", "b"}));
   CHECK_THROWS_WITH_AS(catalogue_text(index, "tou"),
                        "\"tou\": no name of published weights contains this, did you mean \"test/toy\"?", DataError);
+}
+
+TEST_CASE("sizes are in a fitting unit, the same for published bytes and texts") {
+  const Scratch no_plugins;
+  const PluginIndex index({no_plugins.path()});
+  WeightsTable table;
+  const auto listed = [&](const std::string& size, const std::string& expected) {
+    table.write("https://example.org/toy.pth", size);
+    const auto text = catalogue_text(index, "");
+    CHECK_MESSAGE(contains(text, "test/toy  " + expected + " "), text);
+  };
+  listed("\"size\": 52000, ", "52.0 kB");
+  listed("\"size\": 999960, ", "1.0 MB");
+  listed("\"size\": 2500000000, ", "2.5 GB");
+  listed("\"approximate_size\": \"233.2 MiB\", ", "244.5 MB");
+  listed("\"approximate_size\": \"15.1 MB\", ", "15.1 MB");
+  listed("\"approximate_size\": \"small\", ", "small");
+  listed("", "-");
+}
+
+TEST_CASE("the listing finds names in any case, and needs no cache") {
+  const Scratch no_plugins;
+  const PluginIndex index({no_plugins.path()});
+  WeightsTable table;
+  table.write("https://example.org/toy.pth");
+  CHECK(contains(catalogue_text(index, "TOY"), "test/toy"));
+  fs::create_directories(table.cached());
+  CHECK(!contains(catalogue_text(index, ""), "downloaded"));
+  CHECK(nlohmann::json::parse(catalogue_json(index, ""))[0]["downloaded"] == false);
+
+  const std::string list =
+      "env -u HOME -u XDG_CACHE_HOME -u SECTILE_CACHE " SECTILE_BUILD_DIR "/bin/sectile weights list";
+  const auto text = run(list + " 2>&1");
+  CHECK(text.code == 0);
+  CHECK(contains(text.output, "test/toy"));
+  const auto json = nlohmann::json::parse(run(list + " --json").output);
+  CHECK(json[0]["downloaded"].is_null());
+  CHECK(json[0]["file"].is_null());
+}
+
+TEST_CASE("weights get writes over no link, pipe or folder, and not over its own file") {
+  const HttpServer server([](const HttpRequest& request) { return part_of(kWeights, request); });
+  WeightsTable table;
+  table.write(server.url() + "/toy.pth");
+  const auto refused = [](const fs::path& output, const std::string& why) {
+    const auto got = sectile::test::sectile("weights get test/toy --overwrite --output '" + output.string() + "'");
+    CHECK(got.code == 2);
+    CHECK_MESSAGE(contains(got.output, output.string() + ": " + why), got.output);
+  };
+  const auto target = table.folder().write("target", "mine");
+  fs::create_symlink(target, table.folder() / "link");
+  fs::create_symlink("nowhere", table.folder() / "dangling");
+  fs::create_directory(table.folder() / "folder");
+  REQUIRE(mkfifo((table.folder() / "pipe").c_str(), 0600) == 0);
+  for (const char* name : {"link", "dangling", "pipe", "folder"})
+    refused(table.folder() / name, "is not a regular file");
+  CHECK(fs::is_symlink(table.folder() / "link"));
+  CHECK(contents(target) == "mine");
+  CHECK(fs::is_fifo(table.folder() / "pipe"));
+  refused(table.folder() / "cache/../cache/weights/test/toy/toy.pth", "is the file in the cache itself");
+  CHECK(server.requests().empty());
+}
+
+TEST_CASE("options of weights list and get without effect are errors") {
+  const WeightsTable table;
+  const auto refused = [](const std::string& words, const std::string& why) {
+    const auto got = sectile::test::sectile("weights " + words);
+    CHECK(got.code == 2);
+    CHECK_MESSAGE(contains(got.output, why), got.output);
+  };
+  refused("list --output x", "weights list takes no --output");
+  refused("list --overwrite", "weights list takes no --overwrite");
+  refused("get test/toy --json", "weights get takes no --json");
+  refused("get test/toy --overwrite", "--overwrite needs --output");
 }
 
 TEST_CASE("weights get prints where the file is, and writes it to --output, but over nothing") {

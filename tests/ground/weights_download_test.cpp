@@ -20,7 +20,7 @@ namespace {
 std::string file_of(std::size_t bytes, char seed = 1) {
   std::string file(bytes, '\0');
   for (std::size_t i = 0; i < bytes; ++i) file[i] = static_cast<char>(i * i / 7 + static_cast<std::size_t>(seed));
-  return file;
+  return "\x80\x02" + file.substr(2);  // as torch.save begins before PyTorch 1.6
 }
 const std::string kFile = file_of(200'000), kOther = file_of(200'000, 2);
 
@@ -214,7 +214,7 @@ TEST_CASE("a cached file that was changed is found by its hash, and downloaded a
   CHECK(contents(weights_file("test/toy")) == kFile);
   const auto notes = take_file_notes();
   REQUIRE(notes.size() == 1);
-  CHECK(has(notes[0], "it was changed, and is downloaded again"));
+  CHECK(has(notes[0], "; it is downloaded again"));
 
   // Damage that keeps size and time is found where contents are to be checked.
   const auto time = fs::last_write_time(file);

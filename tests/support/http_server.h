@@ -31,6 +31,7 @@ struct HttpReply {
   std::vector<std::string> headers{};
   std::size_t sent = SIZE_MAX;  // bytes of the body, after which the connection is closed
   bool stalls = false;          // or kept open, without a byte, until the client gives up
+  bool tells_length = true;     // in a header; otherwise the end of the connection is that of the body
 };
 
 class HttpServer {
@@ -95,8 +96,8 @@ class HttpServer {
   }
 
   static void write(int client, const HttpReply& reply) {
-    auto text = "HTTP/1.1 " + std::to_string(reply.status) +
-                " Reply\r\nConnection: close\r\nContent-Length: " + std::to_string(reply.body.size()) + "\r\n";
+    auto text = "HTTP/1.1 " + std::to_string(reply.status) + " Reply\r\nConnection: close\r\n";
+    if (reply.tells_length) text += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
     for (const auto& header : reply.headers) text += header + "\r\n";
     text += "\r\n" + reply.body.substr(0, reply.sent);
     for (std::size_t done = 0; done < text.size();) {

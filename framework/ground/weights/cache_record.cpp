@@ -12,6 +12,8 @@
 
 namespace sectile {
 
+namespace fs = std::filesystem;
+
 std::optional<CacheRecord> read_record(const std::filesystem::path& file) {
   try {
     std::vector<Problem> problems;
@@ -41,7 +43,15 @@ std::optional<std::int64_t> time_of(const std::filesystem::path& file) {
   return found.st_mtim.tv_sec * kSecond + found.st_mtim.tv_nsec;
 }
 
+void in_the_way(const fs::path& file) {
+  std::error_code unknown;
+  throw DataError(file, std::string("is ") + (fs::is_directory(file, unknown) ? "a folder" : "not a regular file") +
+                            ", where a file of the cache belongs; move it elsewhere");
+}
+
 std::string read_text(const std::filesystem::path& file) {
+  std::error_code unknown;
+  if (fs::exists(file, unknown) && !fs::is_regular_file(file, unknown)) in_the_way(file);
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }

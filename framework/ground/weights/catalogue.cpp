@@ -38,10 +38,11 @@ class Reader {
   T get(const std::string& key) const {
     if (!json_.contains(key)) fail(key, "is missing");
     try {
-      return json_[key].get<T>();
+      const auto value = json_[key].get<T>();
+      if (Json(value) == json_[key]) return value;  // true for 1, and 1 for 1.5, are converted without an exception
     } catch (const Json::exception&) {
-      fail(key, "is " + quoted(json_[key]) + ", which has another type than expected");
     }
+    fail(key, "is " + quoted(json_[key]) + ", which has another type than expected");
   }
   template <class T>
   T get(const std::string& key, T otherwise) const {
@@ -76,6 +77,8 @@ bool names_a_folder(const std::string& name) {
 
 void check(const CatalogueEntry& entry, const Reader& reader) {
   if (!names_a_folder(entry.name)) reader.fail("name", "may have letters, digits, and any of \"-_./\" within");
+  if (entry.name.find('/') == std::string::npos)
+    reader.fail("name", "is " + quoted(Json(entry.name)) + "; expected \"publisher/name\"");
   const auto file = entry.url.substr(entry.url.rfind('/') + 1);
   if (!entry.url.starts_with("https://") && !entry.url.starts_with("http://"))
     reader.fail("url", "is " + quoted(Json(entry.url)) + "; expected https://…, or http://… where that is safe");
@@ -109,7 +112,11 @@ CatalogueEntry entry_of(const Json& json, const std::string& place, const Reader
   entry.name = reader.get<std::string>("name");
   read_component(entry, reader.get<Json>("component"), place + "/component");
   entry.url = reader.get<std::string>("url");
-  if (json.contains("size")) entry.size = reader.get<std::uint64_t>("size");
+  if (json.contains("size")) {
+    if (!json["size"].is_number_unsigned() || json["size"] == 0)
+      reader.fail("size", "is " + quoted(json["size"]) + "; expected the file's bytes, 1 or more");
+    entry.size = reader.get<std::uint64_t>("size");
+  }
   entry.approximate_size = reader.get<std::string>("approximate_size", "");
   entry.sha256 = reader.get<std::string>("sha256", "");
   entry.license = reader.get<std::string>("license");
@@ -127,9 +134,19 @@ CatalogueEntry entry_of(const Json& json, const std::string& place, const Reader
   return entry;
 }
 
+// Mistakes in the JSON text begin with their line and column, ":3:7: "; others have a pointer, unless they are of all.
+[[noreturn]] void refuse_table(const fs::path& file, const SpecError& error) {
+  const auto& [pointer, message] = error.problems().front();
+  if (!pointer.empty()) throw DataError(file, error.what());
+  const auto end = message.starts_with(':') ? message.find(": ") : std::string::npos;
+  if (end == std::string::npos) throw DataError(file, message);
+  throw DataError(file.string() + message.substr(0, end), message.substr(end + 2));
+}
+
 std::vector<CatalogueEntry> read_catalogue(const fs::path& file) {
+  std::error_code unknown;
   std::ifstream in(file, std::ios::binary);
-  if (!in)
+  if (!in || fs::is_directory(file, unknown))
     throw DataError(
         file,
         "the catalogue of weights cannot be read; it belongs to this program: install it again, or name another one in "
@@ -150,13 +167,27 @@ std::vector<CatalogueEntry> read_catalogue(const fs::path& file) {
     }
     return entries;
   } catch (const SpecError& error) {
-    throw DataError(file, error.what());
+    refuse_table(file, error);
   }
 }
 
 fs::path table_file() {
   if (const char* own = std::getenv("SECTILE_WEIGHTS_TABLE"); own && *own) return own;
   return own_folder().parent_path() / "share/sectile/weights.json";
+}
+
+bool has_suffix_of_weights(const std::string& text) {
+  const auto suffixes = {".pth", ".pt", ".bin", ".ckpt", ".safetensors"};
+  return std::any_of(suffixes.begin(), suffixes.end(), [&](const char* suffix) { return text.ends_with(suffix); });
+}
+
+bool is_readable_catalogue() {
+  try {
+    catalogue();
+    return true;
+  } catch (const DataError&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -181,6 +212,8 @@ const CatalogueEntry* find_entry(const std::string& name) {
 const CatalogueEntry* published_entry(const std::string& text, const fs::path& as_path) {
   std::error_code unknown;
   if (text.find('/') == std::string::npos || !names_a_folder(text) || fs::exists(as_path, unknown)) return nullptr;
+  // A spec may name a file that is gone and that nobody reads, as when a training is resumed: it needs no table.
+  if (has_suffix_of_weights(text) && !is_readable_catalogue()) return nullptr;
   if (const auto* entry = find_entry(text)) return entry;
   const auto publisher = text.substr(0, text.find('/') + 1);
   const auto& entries = catalogue();

@@ -22,11 +22,11 @@ struct Preprocessing {
 };
 
 struct CatalogueEntry {
-  std::string name;                   // "torchvision/deeplabv3_resnet101"
+  std::string name;                   // "torchvision/deeplabv3_resnet101": publisher/name
   std::string kind, type;             // of the component: "model", "deeplabv3"
   std::string options;                // of the component: a JSON object
   std::string url;                    // http:// or https://
-  std::optional<std::uint64_t> size;  // bytes; empty if not published
+  std::optional<std::uint64_t> size;  // bytes, at least 1; empty if not published
   std::string approximate_size;       // as published: "233.2 MiB"; may be empty
   std::string sha256;                 // the digits that were published: 64, the first few, or none; lower-case
   std::string license;
@@ -44,7 +44,8 @@ SECTILE_EXPORT const std::vector<CatalogueEntry>& catalogue();
 SECTILE_EXPORT const CatalogueEntry* find_entry(const std::string& name);
 
 // The entry that a text names which may be a path: null if there is such a file, or no such name. Throws DataError for
-// another name of a publisher of the catalogue, "torchvision/…", with the nearest one.
+// another name of a publisher of the catalogue, "torchvision/…", with the nearest one; and where the table cannot be
+// read, unless the text has the suffix of a file of weights, ".pth": then it is a path.
 SECTILE_EXPORT const CatalogueEntry* published_entry(const std::string& text, const std::filesystem::path& as_path);
 
 // ", did you mean "torchvision/fcn_resnet50"?", also for a name without its publisher; or where all names are.

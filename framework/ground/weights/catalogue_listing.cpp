@@ -3,6 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <iomanip>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <utility>
 
 #include <sectile/error.h>
 
@@ -12,10 +17,16 @@
 namespace sectile {
 namespace {
 
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 std::vector<const CatalogueEntry*> chosen(const std::string& filter) {
   std::vector<const CatalogueEntry*> entries;
   for (const auto& entry : catalogue())
-    if (entry.name.find(filter) != std::string::npos) entries.push_back(&entry);
+    if (lower(entry.name).find(lower(filter)) != std::string::npos) entries.push_back(&entry);
   if (entries.empty() && !filter.empty())
     throw DataError("\"" + filter + "\"", "no name of published weights contains this" + entry_suggestion(filter));
   return entries;
@@ -28,18 +39,48 @@ std::vector<std::string> missing_components(const CatalogueEntry& entry, const P
   return missing;
 }
 
-bool is_cached(const CatalogueEntry& entry) {
-  std::error_code unknown;
-  return std::filesystem::exists(cached_file(entry), unknown);
+// Empty where the cache has no folder: then it is not known what is downloaded.
+std::optional<std::filesystem::path> place_of(const CatalogueEntry& entry) {
+  try {
+    return cached_file(entry);
+  } catch (const DataError&) {
+    return std::nullopt;
+  }
 }
 
+bool is_file(const std::filesystem::path& file) {
+  std::error_code unknown;
+  return std::filesystem::is_regular_file(file, unknown);
+}
+
+// In the unit that leaves 1 to 999 of it: "52.0 kB", "244.5 MB".
+std::string size_text(double bytes) {
+  constexpr const char* kUnits[] = {"kB", "MB", "GB"};
+  constexpr double kStep = 1000, kRoundedUp = 999.95;
+  double size = bytes / kStep;
+  std::size_t unit = 0;
+  for (; size >= kRoundedUp && unit + 1 < std::size(kUnits); ++unit) size /= kStep;
+  std::ostringstream text;
+  text << std::fixed << std::setprecision(1) << size << " " << kUnits[unit];
+  return text.str();
+}
+
+// Publishers write "233.2 MiB" and "15.1 MB": a listing has one of them.
 std::string size_text(const CatalogueEntry& entry) {
-  if (!entry.size) return entry.approximate_size.empty() ? "-" : entry.approximate_size;
-  return std::to_string((*entry.size + 999'999) / 1'000'000) + " MB";
+  if (entry.size) return size_text(static_cast<double>(*entry.size));
+  constexpr std::pair<const char*, double> kUnits[] = {{"kB", 1e3}, {"MB", 1e6}, {"MiB", 0x1p20}, {"GB", 1e9}};
+  std::istringstream text(entry.approximate_size);
+  double count = 0;
+  std::string unit;
+  if (text >> count >> unit)
+    for (const auto& [name, bytes] : kUnits)
+      if (unit == name) return size_text(count * bytes);
+  return entry.approximate_size.empty() ? "-" : entry.approximate_size;
 }
 
 std::string status_text(const CatalogueEntry& entry, const PluginIndex& index) {
-  std::string text = is_cached(entry) ? "downloaded" : "";
+  const auto file = place_of(entry);
+  std::string text = file && is_file(*file) ? "downloaded" : "";
   const auto missing = missing_components(entry, index);
   for (std::size_t i = 0; i < missing.size(); ++i)
     text += i > 0 ? " and " + missing[i] : (text.empty() ? "needs " : "; needs ") + missing[i];
@@ -83,8 +124,9 @@ std::string catalogue_json(const PluginIndex& index, const std::string& filter) 
       json["preprocessing"] = {
           {"resize", resize}, {"crop", crop}, {"interpolation", interpolation}, {"mean", mean}, {"std", std}};
     }
-    json["file"] = cached_file(*entry).string();
-    json["downloaded"] = is_cached(*entry);
+    const auto file = place_of(*entry);
+    json["file"] = file ? Json(file->string()) : Json();
+    json["downloaded"] = file ? Json(is_file(*file)) : Json();
     json["missing_components"] = missing_components(*entry, index);
     list.push_back(std::move(json));
   }

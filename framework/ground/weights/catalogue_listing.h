@@ -9,8 +9,8 @@
 
 namespace sectile {
 
-// The entries whose names contain `filter`: name, size, license, whether the file is in the cache, and the components
-// that they need and the index does not have. Throws DataError if there are none.
+// The entries whose names contain `filter`, in any case: name, size, license, whether the file is in the cache if that
+// has a folder, and the components that they need and the index does not have. Throws DataError if there are none.
 SECTILE_EXPORT std::string catalogue_text(const PluginIndex& index, const std::string& filter);
 SECTILE_EXPORT std::string catalogue_json(const PluginIndex& index, const std::string& filter);
 

@@ -19,12 +19,14 @@
 #include "../plugins/library.h"
 #include "cache_record.h"
 #include "sha256.h"
+#include "weights_contents.h"
 
 namespace sectile {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kHashDigits = 64;
 constexpr int kMostAttempts = 5;  // that each got further, of one download
 constexpr const char* kMirror = "SECTILE_WEIGHTS_MIRROR";
 
@@ -73,6 +75,7 @@ DownloadFunction& downloader() {
 }
 
 [[noreturn]] void cannot_write(const fs::path& file, int reason) {
+  if (reason == EISDIR) in_the_way(file);
   throw DataError(file, std::string("cannot be written: ") + std::strerror(reason) +
                             "; make room, or name another folder in SECTILE_CACHE");
 }
@@ -97,8 +100,16 @@ std::string difference(const FileFacts& found, const FileFacts& expected) {
     return "has " + std::to_string(*found.size) + " bytes, expected " + std::to_string(*expected.size);
   if (!found.sha256.starts_with(expected.sha256))
     return "has the SHA-256 " + found.sha256 + ", expected " + expected.sha256 +
-           (expected.sha256.size() < 64 ? "…" : "");
+           (expected.sha256.size() < kHashDigits ? "…" : "");
   return "";
+}
+
+// How the file at `path` differs from what was published of the entry, or was found in it at first; empty if it does
+// not. Where no whole hash was published, anything may come in its place once: it must at least be weights.
+std::string problem_with(const CatalogueEntry& entry, const fs::path& path, const FileFacts& found,
+                         const FileFacts& expected) {
+  if (const auto differs = difference(found, expected); !differs.empty()) return differs + " of " + entry.name;
+  return entry.sha256.size() == kHashDigits ? "" : contents_problem(path);
 }
 
 struct Wanted {
@@ -120,9 +131,11 @@ Wanted wanted(const CatalogueEntry& entry, const fs::path& file) {
 enum class State { missing, usable, changed };
 
 // Whether the cached file can be used; if it was changed, `problem` says how. A file that someone put there is taken
-// where it is what was published.
+// where a download of it would be.
 State look(const CatalogueEntry& entry, const fs::path& file, bool check_contents, std::string& problem) {
   const auto modified = time_of(file);
+  std::error_code unknown;
+  if (!modified && fs::exists(file, unknown)) in_the_way(file);
   if (!modified) return State::missing;
   const auto want = wanted(entry, file);
   const bool recorded = want.record.has_value();
@@ -132,7 +145,7 @@ State look(const CatalogueEntry& entry, const fs::path& file, bool check_content
       difference(want.record->facts, want.facts).empty())
     return State::usable;
   const FileFacts found{size, sha256_of(file)};
-  problem = difference(found, want.facts);
+  problem = problem_with(entry, file, found, want.facts);
   if (!problem.empty()) return State::changed;
   write_record(beside(file, ".json"), {entry.url, found, *modified});
   return State::usable;
@@ -156,11 +169,11 @@ void transfer(const CatalogueEntry& entry, const fs::path& target, const Downloa
                       .etag = read_text(tag),
                       .most = entry.size.value_or(0),
                       .stall_seconds = options.stall_seconds,
-                      .progress = progress};
+                      .progress = progress,
+                      .began = [&](const std::string& etag) { write_text(tag, etag); }};
     if (!anew && resumes(download.etag)) download.have = fs::file_size(part);
     furthest = std::max(furthest, download.have);
     downloader()(download);
-    write_text(tag, download.etag);
     if (download.write_error != 0) cannot_write(part, download.write_error);
     if (download.problem.empty()) break;
     const auto came = fs::file_size(part);
@@ -192,13 +205,13 @@ void download(const CatalogueEntry& entry, const fs::path& file, const DownloadO
   for (bool anew = false;; anew = true) {
     transfer(entry, file, options, anew);
     found = {fs::file_size(part), sha256_of(part)};
-    problem = difference(found, want.facts);
+    problem = problem_with(entry, part, found, want.facts);
     if (problem.empty() || !std::exchange(resumed, false)) break;  // the part may be of an older file: once more, anew
   }
   if (!problem.empty()) {
     remove_part(part);
     throw DataError(address_of(entry),
-                    "the file that came " + problem + " of " + entry.name +
+                    "the file that came " + problem +
                         (want.from_record ? ", as at its first download; if its publisher has replaced it, remove " +
                                                 beside(file, ".json").string() + " to accept the new one"
                                           : "; it was not kept"));
@@ -235,7 +248,8 @@ fs::path weights_file(const CatalogueEntry& entry, const DownloadOptions& option
   if (state == State::usable) return file;
   if (is_offline())
     throw DataError(file, (state == State::missing ? "is not in the cache" : problem) +
-                              ", and SECTILE_OFFLINE is set; download " + entry.name +
+                              ", and SECTILE_OFFLINE is set; " + (state == State::missing ? "" : "remove it, and ") +
+                              "download " + entry.name +
                               " with \"sectile weights get\" where there is a network, or put the file there");
   fs::create_directories(file.parent_path(), unknown);
   if (unknown)
@@ -249,7 +263,7 @@ fs::path weights_file(const CatalogueEntry& entry, const DownloadOptions& option
   }
   state = look(entry, file, options.check_contents, problem);  // another process may have downloaded it meanwhile
   if (state == State::usable) return file;
-  if (state == State::changed) note_file(file, problem + ": it was changed, and is downloaded again");
+  if (state == State::changed) note_file(file, problem + "; it is downloaded again");
   const AtEnd end{options.ended};
   download(entry, file, options);
   return file;

@@ -28,7 +28,7 @@ struct DownloadOptions {
 };
 
 // The entry's file in the cache, downloaded where it is not there yet. Throws DataError where it cannot be had as it
-// was published; notes (note_file) a cached file that was changed and is downloaded again.
+// was published; notes (note_file) a cached file that is not, and is downloaded again.
 SECTILE_EXPORT std::filesystem::path weights_file(const CatalogueEntry& entry, const DownloadOptions& options);
 SECTILE_EXPORT std::filesystem::path weights_file(const CatalogueEntry& entry);
 
