@@ -54,8 +54,8 @@ struct PythonValue {
   const PythonValue* find(const std::string& key) const;  // in a dict, or among attributes; null if missing
 };
 
-// A class or a function, or an instance of a class that is none of the types above. It is never made or called: only what
-// the file says about it is kept.
+// A class or a function, or an instance of a class that is none of the types above. It is never made or called: only
+// what the file says about it is kept.
 struct PythonObject {
   std::string name;       // "torch.nn.modules.conv.Conv2d"
   bool instance = false;  // or what a function would have returned
