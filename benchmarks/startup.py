@@ -44,7 +44,7 @@ def once(*command):
 with tempfile.TemporaryDirectory() as folder:
     def ours(model):
         return once(harness.SECTILE, "predict", checkpoint(folder, model), IMAGE, "-o", os.path.join(folder, "out"),
-                    "--no-overlay", "--quiet")
+                    "--no-overlay", "--overwrite", "--quiet")
 
     def peer(script, *words):
         weights = os.path.join(folder, script + ".pth")
