@@ -32,7 +32,8 @@ PipelineSpec read(const SpecFile& text, const OpenOptions& options, const Note& 
 
 Network of_checkpoint(const fs::path& file, const OpenOptions& options, const Note& note) {
   for (const auto& change : options.changes)
-    if (const auto pointer = change.substr(0, change.find('=')); pointer.find("/weights") != std::string::npos)
+    if (const auto pointer = change.substr(0, change.find('='));
+        pointer.starts_with("/model/") && pointer.find("/weights") != std::string::npos)
       throw SpecError(pointer, "has no effect on " + file.string() + ", which has its own weights: remove the change");
   const auto checkpoint = load_checkpoint(file);
   EmbeddedSpec about{file, checkpoint.plugins, network_parts(), options.plugin_option};
