@@ -100,10 +100,11 @@ TEST_CASE("keys that are numbers are no names of a network, and the whole file h
 
 TEST_CASE("what a file has beside the dictionary that is taken is said, and the key . takes it all") {
   const auto part = pickled_dict({{"w", pickled_pair()}});
-  const PickleFile file(pickled_dict({{"net", part},
-                                      {"head", part},
-                                      {"best", pickled_pair()},
-                                      {"optimizer", "}(K\0" + pickled_dict({{"m", pickled_pair()}}) + "u"}}));
+  const PickleFile file(
+      pickled_dict({{"net", part},
+                    {"head", part},
+                    {"best", pickled_pair()},
+                    {"optimizer", std::string("}(K\0", 4) + pickled_dict({{"m", pickled_pair()}}) + "u"}}));
   CHECK(file.read().key == "net");
   CHECK(file.read().elsewhere == Names{"head", "best", "optimizer"});
   CHECK(names_in(file.read(".")) == Names{"best", "head.w", "net.w", "optimizer.0.m"});
@@ -130,8 +131,9 @@ TEST_CASE("a few tensors under a usual name do not hide the many beside them, an
 TEST_CASE("large integers, deques and values that contain themselves beside the weights do no harm") {
   const auto seed = std::string("\x8a\x09\0\0\0\0\0\0\0\x80\0", 11);
   const std::string deque = "ccollections\ndeque\n)R(K\1K\2e";
-  for (const auto& value : {seed, deque, std::string("]q\1h\1a"), std::string("}q\1K\1h\1s"),
-                            std::string("]q\1]q\2h\1aa", "]q\1(]h\1a]h\1ae"), std::string("(]q\1(h\1tq\2a0h\2t")}) {
+  for (const auto& value :
+       {seed, deque, std::string("]q\1h\1a"), std::string("}q\1K\1h\1s"), std::string("]q\1]q\2h\1aa"),
+        std::string("]q\1(]h\1a]h\1ae"), std::string("(]q\1(h\1tq\2a0h\2t")}) {
     CAPTURE(value);
     CHECK(PickleFile(pickled_dict({{"x", value}, {"w", pickled_pair()}})).read().state.size() == 1);
     CHECK(PickleFile(pickled_dict({{"w", pickled_pair()}, {"x", value}})).read().state.size() == 1);

@@ -57,8 +57,8 @@ class PickleStack {
 
   static constexpr int kDeepest = 100;
   // Many small tensors, of which each needs about 60 with its name, or a long history beside them, have about one for
-  // four bytes.
-  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 8;
+  // three bytes.
+  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 3;
   static constexpr std::uint64_t kContainer = 3, kObject = 6, kText = 3, kMemo = 2;
 
   template <class Items>
