@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <tuple>
@@ -57,15 +58,14 @@ class Entries {
       keys_.back().clear();
       return true;
     }
-    const bool is_entry = depth == 1 && !name_.empty();
-    if (!is_entry) return true;
-    use_(*std::exchange(name_, {}).begin(), value);
+    if (depth != 1 || !name_) return true;
+    use_(*std::exchange(name_, std::nullopt), value);
     values_ = 0;
     return false;
   }
   void see_key(std::size_t depth, const std::string& key) {
     if (!keys_.at(depth).insert(key).second) refuse("has " + what_ + " with two entries " + sectile::quoted(Json(key)));
-    if (depth == 1) name_ = {key};
+    if (depth == 1) name_ = key;
   }
 
   const std::string what_;
@@ -73,7 +73,7 @@ class Entries {
   const std::size_t most_;
   std::size_t values_ = 0;                   // of the entry
   std::vector<std::set<std::string>> keys_;  // by depth
-  std::vector<std::string> name_;            // of the entry, until it was used
+  std::optional<std::string> name_;          // of the entry, until it was used
 };
 
 std::uint64_t number(const Sorted& value, const std::string& name) {
