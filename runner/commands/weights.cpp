@@ -17,6 +17,7 @@
 #include "../../framework/upper/weights/files/torch/torch_file.h"
 #include "../../framework/upper/weights/files/weights_file.h"
 #include "../command_line.h"
+#include "../report.h"
 #include "upper_commands.h"
 
 namespace sectile {
@@ -55,6 +56,7 @@ std::string shape_text(const at::Tensor& tensor) {
 }
 
 std::string number_text(double value) {
+  if (std::isnan(value)) return "nan";  // of either sign
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
@@ -80,26 +82,55 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return text;
 }
 
+// On one line, whatever it holds.
+std::string name_text(const std::string& name) {
+  std::string text;
+  for (const char c : printable(name)) text += c == '\n' ? "\\n" : c == '\t' ? "\\t" : std::string(1, c);
+  return text;
+}
+
+std::string first_names(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 10;
+  std::string text;
+  for (std::size_t i = 0; i < names.size() && i < kShown; ++i) text += (i ? ", " : "") + name_text(names[i]);
+  return names.size() > kShown ? text + " and " + std::to_string(names.size() - kShown) + " more" : text;
+}
+
+// What of the file is not among its tensors.
+std::vector<std::string> left_out(const WeightsContent& read) {
+  std::vector<std::string> notes;
+  const auto add = [&](const std::string& what, const std::vector<std::string>& names, const std::string& advice = "") {
+    if (!names.empty())
+      notes.push_back(what + " (" + std::to_string(names.size()) + "): " + first_names(names) + advice);
+  };
+  add("left out", read.left_out);
+  add("not in \"" + name_text(read.key) + "\", and left out", read.elsewhere,
+      "; --key NAME takes another dictionary, and --key . takes everything");
+  add("not tensors, and left out", read.not_tensors);
+  return notes;
+}
+
 void show(const std::string& published_or_path, const std::string& key, bool with_values) {
   const auto file = weights_file(published_or_path);
   const auto read = read_weights(file, key);
   std::cout << file.string() << ": " << read.format;
-  if (!read.key.empty()) std::cout << ", \"" << read.key << "\"";
+  if (!read.key.empty()) std::cout << ", \"" << name_text(read.key) << "\"";
   std::vector<std::string> others;
   for (const auto& other : read.keys)
     if (other != read.key) others.push_back(other);
-  if (!others.empty()) std::cout << "; --key chooses another dictionary: " << quoted_list(others);
+  if (!others.empty()) std::cout << "; --key chooses another dictionary: " << name_text(quoted_list(others));
   std::cout << "\n";
-  for (const auto& name : read.not_tensors) std::cout << "not a tensor, and ignored: " << name << "\n";
+  for (const auto& note : left_out(read)) std::cout << note << "\n";
   for (const auto& name : read.not_called) std::cout << "kept as a plain value, and never called: " << name << "\n";
+  constexpr std::size_t kWidest = 60;  // a longer name does not move the other rows
   std::size_t width = 4;
-  for (const auto& item : read.state) width = std::max(width, item.first.size());
+  for (const auto& item : read.state) width = std::max(width, std::min(kWidest, name_text(item.first).size()));
   std::int64_t values = 0;
   std::size_t bytes = 0;
   for (const auto& [name, tensor] : read.state) {
-    std::cout << std::left << std::setw(static_cast<int>(width)) << name << "  " << std::setw(8) << type_name(tensor)
-              << "  " << (with_values ? std::setw(20) : std::setw(0)) << shape_text(tensor);
-    if (with_values) {
+    std::cout << std::left << std::setw(static_cast<int>(width)) << name_text(name) << "  " << std::setw(8)
+              << type_name(tensor) << "  " << (with_values ? std::setw(20) : std::setw(0)) << shape_text(tensor);
+    if (with_values && tensor.numel() > 0) {
       const auto [least, greatest, sum] = values_of(tensor);
       std::cout << "  min " << number_text(least) << "  max " << number_text(greatest) << "  sum " << number_text(sum);
     }
@@ -110,13 +141,41 @@ void show(const std::string& published_or_path, const std::string& key, bool wit
   std::cout << read.state.size() << " tensors, " << values << " values, " << bytes << " bytes\n";
 }
 
+// In a type in which both have exactly their values. The bits of a uint64 stand for its value.
+std::pair<at::Tensor, at::Tensor> comparable(const at::Tensor& a, const at::Tensor& b) {
+  const auto is_whole = [](const at::Tensor& tensor) { return at::isIntegralType(tensor.scalar_type(), true); };
+  const auto exact = [](const at::Tensor& tensor) {
+    return tensor.scalar_type() == at::kUInt64 ? tensor.contiguous().view(at::kLong) : tensor.to(at::kLong);
+  };
+  const bool both_or_none = (a.scalar_type() == at::kUInt64) == (b.scalar_type() == at::kUInt64);
+  if (is_whole(a) && is_whole(b) && both_or_none) return {exact(a), exact(b)};
+  return {a.to(at::kDouble), b.to(at::kDouble)};
+}
+
+// "3 of 10 values differ, by up to 0.5"; empty if all are equal: NaN to NaN, and 0 to -0.
+std::string difference(const at::Tensor& first, const at::Tensor& second) {
+  const auto [a, b] = comparable(first, second);
+  const auto differ = at::logical_and(a != b, at::logical_not(at::logical_and(a != a, b != b)));
+  const auto count = differ.sum().item<std::int64_t>();
+  if (count == 0) return {};
+  auto distance = (first.to(at::kDouble) - second.to(at::kDouble)).abs();
+  if (a.scalar_type() == at::kLong)  // exact where it does not overflow
+    distance = at::where(distance < 0x1p62, (a - b).abs().to(at::kDouble), distance);
+  const auto finite = distance.masked_select(at::logical_and(differ, at::isfinite(distance)));
+  const auto text = std::to_string(count) + " of " + std::to_string(first.numel()) + " values differ";
+  return text + (finite.numel() ? ", by up to " + number_text(finite.max().item<double>()) : "") +
+         (finite.numel() < count ? (finite.numel() ? ", and " : ", ") + std::to_string(count - finite.numel()) +
+                                       " of them are infinite or NaN in one file"
+                                 : "");
+}
+
 // Whether the files differ.
 bool diff(const std::string& first, const std::string& second, const std::string& key) {
   const auto a = read_weights(weights_file(first), key).state, b = read_weights(weights_file(second), key).state;
   std::size_t same = 0;
   bool differ = false;
   const auto tell = [&](const std::string& name, const std::string& what) {
-    std::cout << name << ": " << what << "\n";
+    std::cout << name_text(name) << ": " << what << "\n";
     differ = true;
   };
   for (const auto& [name, tensor] : a) {
@@ -130,10 +189,8 @@ bool diff(const std::string& first, const std::string& second, const std::string
       tell(name, shape_text(tensor) + " and " + shape_text(other));
       continue;
     }
-    const bool equal = at::equal(tensor.to(at::kDouble), other.to(at::kDouble));
-    if (!equal)
-      tell(name, "differs by up to " +
-                     number_text((tensor.to(at::kDouble) - other.to(at::kDouble)).abs().max().item<double>()));
+    if (const auto what = difference(tensor, other); !what.empty())
+      tell(name, what);
     else if (tensor.scalar_type() != other.scalar_type())
       tell(name, "the same values as " + type_name(tensor) + " and " + type_name(other));
     else
@@ -174,17 +231,31 @@ void make_checkpoint(const CommandLine& line, const fs::path& output) {
   save_checkpoint(output, network.checkpoint(resolved_text(network.spec)));
 }
 
+bool is_safetensors(const fs::path& output) { return output.extension() == ".safetensors"; }
+
+// A folder of weights, and an index, are read while the output is written.
+bool is_own_part(const fs::path& input, const fs::path& output) {
+  std::error_code unknown;
+  const bool is_folder = fs::is_directory(input, unknown);
+  if (!is_folder && input.extension() != ".json") return false;
+  const auto folder = is_folder ? input : fs::absolute(input).parent_path();
+  return fs::equivalent(fs::absolute(output).parent_path(), folder, unknown);
+}
+
 // Refuses a suffix of another format, and to lose what is read or is not weights.
-void check_output(const fs::path& output, const std::string& input, bool checkpoint, bool overwrite) {
+void check_output(const fs::path& output, const std::string& published_or_path, bool checkpoint, bool overwrite) {
   const auto suffix = output.extension();
   const bool torch = suffix == ".pth" || suffix == ".pt" || suffix == ".bin";
   if (checkpoint && !torch)
     throw po::error("--output " + output.string() + ": a checkpoint is a file of torch.save: .pth, .pt or .bin");
-  if (!torch && suffix != ".safetensors")
+  if (!torch && !is_safetensors(output))
     throw po::error("--output " + output.string() + ": the suffix says the format: .safetensors, or .pth, .pt or .bin");
   std::error_code unknown;
   if (!fs::exists(output, unknown)) return;
-  if (fs::equivalent(weights_file(input), output, unknown)) throw po::error("--output names the file that is read");
+  const auto input = weights_file(published_or_path);
+  if (fs::equivalent(input, output, unknown)) throw po::error("--output names the file that is read");
+  if (is_own_part(input, output))
+    throw po::error("--output " + output.string() + " is a file of the weights that are read; write to another folder");
   if (!overwrite) throw DataError(output, "exists already; replace it with --overwrite");
   bool weights = false;
   try {
@@ -205,16 +276,11 @@ void refuse_others(const CommandLine& line, const std::string& action, const std
 
 void convert(const std::string& published_or_path, const fs::path& output, const std::string& key) {
   const auto read = read_weights(weights_file(published_or_path), key);
-  const auto suffix = output.extension();
-  if (suffix == ".safetensors") {
-    write_safetensors(output, read.state);
-  } else if (suffix == ".pth" || suffix == ".pt" || suffix == ".bin") {
-    PythonDict dict;
-    for (const auto& [name, tensor] : read.state) dict.emplace_back(name, tensor);
-    write_torch_file(output, dict);
-  } else {
-    throw po::error("--output " + output.string() + ": the suffix says the format: .safetensors, or .pth, .pt or .bin");
-  }
+  for (const auto& note : left_out(read)) std::cerr << "note: " << note << "\n";
+  if (is_safetensors(output)) return write_safetensors(output, read.state);
+  PythonDict dict;
+  for (const auto& [name, tensor] : read.state) dict.emplace_back(name, tensor);
+  write_torch_file(output, dict);
 }
 
 }  // namespace
@@ -222,8 +288,9 @@ void convert(const std::string& published_or_path, const fs::path& output, const
 void weights(int count, char** words) {
   po::options_description own("Options of weights");
   own.add_options()("key", po::value<std::string>()->value_name("NAME"),
-                    "dictionary of the file with the weights, such as state_dict, or model/ema; default: a usual one")(
-      "values", "show: also print the least and greatest value and the sum of each tensor")(
+                    "dictionary of the file with the weights, such as state_dict, or model/ema; . for the whole file;\n"
+                    "default: a usual one")("values",
+                                            "show: also print the least and greatest value and the sum of each tensor")(
       "output,o", po::value<std::string>()->value_name("FILE"), "convert: the file to write")(
       "spec", po::value<std::string>()->value_name("SPEC"), "convert: write a checkpoint of this spec's network")(
       "overwrite", "convert: replace a file that exists already");

@@ -1,4 +1,5 @@
 // Headers of safetensors: what is read, and every way in which a file can lie about where its tensors are.
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -88,23 +89,42 @@ TEST_CASE(
   };
   CHECK(one(entry("a", "[4611686018427387904, 4]", "[0, 8]")).find("has a shape that is too large for a") == 0);
   CHECK(one(entry("a", "[3]", "[0, 8]")).find("has 12 bytes of values for a by its shape") == 0);
-  CHECK(one(entry("a", "[8]", "[0, 8]", "F3")).find("has the unknown type \"F3\" for a") == 0);
+  CHECK(one(entry("a", "[16]", "[0, 8]", "F4")) == "read");  // a type without a size
   CHECK(one(entry("a", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2]", "[0, 8]")).find("has more than 16 dimensions") == 0);
   CHECK(
       one("\"a\": {\"dtype\": \"F32\"}").find("has a header without \"dtype\", \"shape\" or \"data_offsets\" for a") ==
       0);
   CHECK(one("\"a\": 3").find("has a header without") == 0);
-  CHECK(
-      one(entry("a", "[2]", "[0, 8]") + ", " + entry("a", "[2]", "[0, 8]")).find("has a header with two entries /a") ==
-      0);
+  CHECK(one(entry("a", "[2]", "[0, 8]") + ", " + entry("a", "[2]", "[0, 8]"))
+            .find("has a header with two entries \"a\"") == 0);
   CHECK(refusal(safetensors("[1]", 0)).find("has a header that is not a JSON object") == 0);
-  CHECK(refusal(safetensors("{", 0)).find("is not valid: ") == 0);
+  CHECK(refusal(safetensors("{", 0)).find("has a header that is not valid JSON: parse error at line 1, column 2") == 0);
   CHECK(refusal(std::string(7, '\0')) == "is cut short: it has no header");
   CHECK(refusal(safetensors("{}", 0, 3)) == "is cut short: its header has 3 bytes");
   CHECK(
       refusal(safetensors("{}", 0, std::uint64_t{1} << 63)).find("is cut short: its header has 9223372036854775808") ==
       0);
-  CHECK(refusal(safetensors("{\"a\": \"" + std::string("\xff\xfe") + "\"}", 0)).find("is not valid: ") == 0);
+  CHECK(refusal(safetensors("{\"a\": \"" + std::string("\xff\xfe") + "\"}", 0))
+            .find("has a header that is not valid JSON: ") == 0);
+}
+
+TEST_CASE("any number of tensors is read, in time in proportion to it, and no entry has more than it needs") {
+  std::vector<std::string> entries;
+  constexpr std::size_t kTensors = 40'000;
+  for (std::size_t i = 0; i < kTensors; ++i)
+    entries.push_back(entry("layer" + std::to_string(i), "[1, 1, 1, 1]",
+                            "[" + std::to_string(4 * i) + ", " + std::to_string(4 * i + 4) + "]"));
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(read_safetensors_header(safetensors(object(entries), 4 * kTensors)).tensors.size() == kTensors);
+  std::string index = R"({"weight_map": {)";
+  for (std::size_t i = 0; i < kTensors; ++i) index += (i ? ", \"l" : "\"l") + std::to_string(i) + R"(": "f")";
+  CHECK(read_weight_map(index + "}}").size() == kTensors);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+  std::string bomb;
+  for (int i = 0; i < 100'000; ++i) bomb += "[],";
+  CHECK(refusal(safetensors("{\"a\": [" + bomb + "0]}", 0)).find("values in one entry") != std::string::npos);
+  CHECK(refusal(safetensors("{\"a\": " + std::string(1000, '[') + std::string(1000, ']') + "}", 0))
+            .find("nested more than 100 deep") != std::string::npos);
 }
 
 TEST_CASE("an index of weights names files beside it") {

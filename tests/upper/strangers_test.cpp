@@ -90,7 +90,7 @@ bool in_bounds([[maybe_unused]] std::size_t bytes, [[maybe_unused]] std::size_t 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   return true;  // sanitizers keep memory that was freed
 #else
-  return bytes < healthy + 2 * file + 100'000'000;
+  return bytes < healthy + 16 * file + 100'000'000;
 #endif
 }
 

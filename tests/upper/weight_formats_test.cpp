@@ -256,7 +256,9 @@ TEST_CASE("a name that safetensors left out for a shared tensor has the values o
   REQUIRE(alias.size() == 2);
   CHECK(at::equal(alias.at("head.weight"), at::tensor({1.0F, 2.0F}).view({1, 2})));
   CHECK(alias.at("head.weight").is_alias_of(alias.at("emb.weight")));
-  CHECK(read_weights(with(R"({"format": "pt"})")).state.size() == 1);
+  CHECK(read_weights(with(R"({"head.weight": "emb.weight", "format": "pt"})")).spare ==
+        std::set<std::string>{"head.weight"});
+  CHECK(read_weights(with(R"({"format": "emb.weight"})")).state.size() == 1);
 }
 
 TEST_CASE(

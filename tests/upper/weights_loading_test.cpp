@@ -236,6 +236,29 @@ TEST_CASE("prefixes that a wrapper put before all names are left out, also sever
   CHECK(Start(partly).refusal_by_model().find("module.head.weight (the network has head.weight)") != std::string::npos);
 }
 
+TEST_CASE("any prefix of most names is left out where the rest then matches, and tensors beside them are told") {
+  const auto weights = trained();
+  StateDict wrapped{{"loss.weight", at::ones({3})}};
+  for (const auto& [name, tensor] : weights) wrapped["network.unet." + name] = tensor;
+  Start start(wrapped);
+  CHECK(start.refusal_by_model() ==
+        "/model/weights: FILE: does not fit model \"toy\", read without the prefix \"network.unet.\" of its names\n"
+        "  unknown to the network (1): loss.weight\n"
+        "\"weights_strict\": false loads what matches, and keeps the initial values of the rest");
+  check_same(state_dict(start.model(kLax).model->module()), weights);
+}
+
+TEST_CASE("names that a network need not know are noted, also if a prefix was before them") {
+  const auto made = pipeline();
+  StateDict wrapped{{"module.scale", at::ones({})}};
+  for (const auto& [name, tensor] : trained()) wrapped["module." + name] = tensor;
+  CHECK_THROWS_AS(start_from(made.model->module(), wrapped, {"w.pt", "model"}), DataError);
+  const auto started =
+      start_from(made.model->module(), wrapped, {"w.pt", "model", true, WeightsChannels::rgb, {"module.scale"}});
+  CHECK(started.whole);
+  CHECK(started.note.ends_with("1 not needed by the network, ignored (scale)"));
+}
+
 TEST_CASE("a dialect of a module deep inside splits a fused tensor, in whatever model it stands") {
   const auto weights = trained();
   auto fused = weights;

@@ -190,6 +190,18 @@ TEST_CASE("weights of another network are refused with the names that differ") {
         }).find("not known to it: extra.weight") != std::string::npos);
 }
 
+TEST_CASE("a file that is replaced keeps its mode, and a symbolic link to it stays one") {
+  const Scratch folder;
+  const auto file = folder / "w.pth", link = folder / "link.pth";
+  write_torch_file(file, PythonDict{{"a", at::ones({2})}});
+  fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+  fs::create_symlink("w.pth", link);
+  write_torch_file(link, PythonDict{{"b", at::ones({2})}});
+  CHECK(fs::is_symlink(link));
+  CHECK(read_weights(file).state.count("b") == 1);
+  CHECK((fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write)));
+}
+
 TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it") {
   const Scratch folder;
   const auto file = folder / "last.pth";

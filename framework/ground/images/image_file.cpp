@@ -60,17 +60,35 @@ FileBytes ImageFile::bytes() const {
   return bytes;
 }
 
-ReplacedFile::ReplacedFile(const fs::path& path) : path_(path), beside_(path) {
+namespace {
+
+// What a symbolic link names is replaced, and the link stays.
+fs::path followed(const fs::path& path) {
+  std::error_code unknown;
+  const auto target = fs::is_symlink(path, unknown) ? fs::weakly_canonical(path, unknown) : fs::path();
+  return target.empty() ? path : target;
+}
+
+}  // namespace
+
+ReplacedFile::ReplacedFile(const fs::path& path) : path_(followed(path)), beside_(path_) {
   static std::atomic<unsigned> counter{0};
   std::error_code unknown;
-  if (fs::is_directory(path, unknown)) fail(EISDIR);
+  if (fs::is_directory(path_, unknown)) fail(EISDIR);
   const auto suffix = ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
-  const auto name = path.filename().string();
+  const auto name = path_.filename().string();
   if (name.size() <= NAME_MAX)  // a longer one is refused when the temporary file is opened
     beside_.replace_filename(name.substr(0, NAME_MAX - suffix.size()));
   beside_ += suffix;
   stream_ = std::fopen(beside_.c_str(), "w+bx");
   if (!stream_) fail(errno);
+  struct stat before {};
+  if (stat(path_.c_str(), &before) == 0 && fchmod(fileno(stream_), before.st_mode & 07777) != 0) {
+    const int problem = errno;
+    std::fclose(stream_);
+    std::remove(beside_.c_str());
+    fail(problem);
+  }
 }
 
 ReplacedFile::~ReplacedFile() {

@@ -35,6 +35,7 @@ class ImageFile {
 };
 
 // Writes a temporary file that replaces the old one: readers never see a partial file, and a failure keeps the old one.
+// The new one has the old one's mode, and is where a symbolic link points.
 class ReplacedFile {
  public:
   explicit ReplacedFile(const std::filesystem::path& path);  // throws DataError

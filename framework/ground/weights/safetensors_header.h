@@ -24,12 +24,16 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;  // of "__metadata__"
 };
 
-// Bytes of one value: 4 for "F32"; 0 for an unknown type.
+// Bytes of one value: 4 for "F32"; 0 for a type that is not read.
 SECTILE_EXPORT std::uint64_t bytes_of_dtype(const std::string& dtype);
 
 // From the whole file's bytes, of which the tensors' are not looked at. Throws std::runtime_error unless the tensors
-// lie one after the other, from the header to the end of the file, each as large as its shape and type say.
+// lie one after the other, from the header to the end of the file, each as large as its shape and type say; of a type
+// that is not read, as large as its offsets say.
 SECTILE_EXPORT SafetensorsHeader read_safetensors_header(std::string_view file);
+
+// Whether a tensor can have that name.
+SECTILE_EXPORT bool is_utf8(const std::string& text);
 
 // The length, the JSON and the padding that come before the tensors' bytes; their offsets are set here.
 SECTILE_EXPORT std::string write_safetensors_header(const std::vector<SafetensorsHeader::Tensor>& tensors,

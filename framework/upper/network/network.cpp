@@ -58,11 +58,14 @@ std::string about(const WeightsContent& read) {
   else if (!read.key.empty() && !read.checkpoint)
     text += "; from its \"" + read.key + "\"";
   const auto add = [&](const char* what, const auto& names) {
-    if (names.empty()) return;
-    text += what;
-    for (const auto& name : names) text += (&name == &*names.begin() ? " " : ", ") + name;
+    constexpr std::size_t kShown = 10;
+    std::size_t count = 0;
+    for (const auto& name : names)
+      if (++count <= kShown) text += (count == 1 ? what + std::string(" ") : ", ") + name;
+    if (count > kShown) text += " and " + std::to_string(count - kShown) + " more";
   };
   add("; not tensors, ignored:", read.not_tensors);
+  add("; left out:", read.left_out);
   add("; kept as plain values, and never called:", read.not_called);
   return text;
 }
@@ -141,8 +144,8 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
         try {
           const auto file = file_of(options.weights, component);
           const auto read = read_weights(file, options.weights_key);
-          const auto started =
-              start_from(module, read.state, {file, name, options.weights_strict, options.weights_channels});
+          const auto started = start_from(module, read.state,
+                                          {file, name, options.weights_strict, options.weights_channels, read.spare});
           notes.push_back(started.note + about(read));
           has_all_weights_ |= started.whole && kind == Kind<Model>::name;
           if (!all_finite(state_dict(module))) throw DataError(file, kNotFinite);

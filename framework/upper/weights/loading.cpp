@@ -190,12 +190,23 @@ class Translator {
   std::vector<Part> modules_;
 };
 
-// Prefixes that wrappers of a network add to all names: DataParallel, trainers, torch.compile.
-std::string usual_prefix(const StateDict& file) {
-  for (const std::string prefix : {"module.", "model.", "net.", "_orig_mod."})
-    if (std::all_of(file.begin(), file.end(), [&](const auto& item) { return item.first.starts_with(prefix); }))
-      return prefix;
+// What wrappers of a network add to its names: DataParallel, trainers, torch.compile. The first part of most names,
+// which may also be that of a module. Tensors beside the network, such as a loss's, have names without it.
+std::string shared_prefix(const StateDict& file) {
+  std::map<std::string, std::size_t> counts;
+  for (const auto& item : file)
+    if (const auto dot = item.first.find('.'); dot != std::string::npos) ++counts[item.first.substr(0, dot + 1)];
+  for (const auto& [prefix, count] : counts)
+    if (2 * count > file.size()) return prefix;
   return {};
+}
+
+// Nothing if two names would be the same.
+std::optional<StateDict> without_prefix(const StateDict& file, const std::string& prefix) {
+  StateDict bare;
+  for (const auto& [name, tensor] : file)
+    if (!bare.emplace(name.starts_with(prefix) ? name.substr(prefix.size()) : name, tensor).second) return {};
+  return bare;
 }
 
 struct Plan {
@@ -219,7 +230,7 @@ LoadReport::Misfit misfit(const std::string& name, const at::Tensor& theirs, con
   return {name, text(theirs), text(ours)};
 }
 
-void sort_out(Plan& plan, const Network& network, StateDict file) {
+void sort_out(Plan& plan, const Network& network, StateDict file, const std::set<std::string>& spare) {
   auto& report = plan.report;
   const bool counts = std::any_of(file.begin(), file.end(), [](const auto& i) { return i.first.ends_with(kCounter); });
   std::set<std::string> of_other_classes;  // layers: weight and bias belong together
@@ -254,8 +265,10 @@ void sort_out(Plan& plan, const Network& network, StateDict file) {
     if (shared) report.tied.push_back(name);
     return shared;
   });
-  for (const auto& [name, unused] : file)
-    (network.is_unneeded(name) ? report.ignored : report.unexpected).push_back(name);
+  for (const auto& [name, unused] : file) {
+    const bool is_spare = spare.count(name) || spare.count(report.prefix + name);
+    (network.is_unneeded(name) || is_spare ? report.ignored : report.unexpected).push_back(name);
+  }
 }
 
 // Of the convolutions of the image, for images with their channels in the opposite order.
@@ -276,7 +289,8 @@ void refuse_unreversed(const Plan& plan, const WeightsFile& file) {
                                       : "no " + plan.image_convs.front() + " with 3 input channels"));
 }
 
-Plan plan_for(torch::nn::Module& module, StateDict file, WeightsChannels channels = WeightsChannels::rgb) {
+Plan plan_for(torch::nn::Module& module, StateDict file, WeightsChannels channels = WeightsChannels::rgb,
+              const std::set<std::string>& spare = {}) {
   const c10::AutoGradMode no_grad(false);
   const Network network(module);
   const Translator translator(module, network);
@@ -289,10 +303,12 @@ Plan plan_for(torch::nn::Module& module, StateDict file, WeightsChannels channel
   }
   auto best = translator.best(file);
   std::string prefix;
-  for (auto next = usual_prefix(file); !next.empty() && !file.empty(); next = usual_prefix(file)) {
-    StateDict bare;
-    for (auto& [name, tensor] : file) bare.emplace(name.substr(next.size()), std::move(tensor));
-    file = std::move(bare);
+  constexpr int kMostPrefixes = 8;
+  for (int i = 0; i < kMostPrefixes; ++i) {
+    const auto next = shared_prefix(file);
+    auto bare = next.empty() ? std::nullopt : without_prefix(file, next);
+    if (!bare) break;
+    file = std::move(*bare);
     prefix += next;
     if (auto other = translator.best(file); other.score > best.score)
       best = std::move(other), plan.report.prefix = prefix;
@@ -300,7 +316,7 @@ Plan plan_for(torch::nn::Module& module, StateDict file, WeightsChannels channel
   plan.report.translations = std::move(best.translations);
   plan.image_convs = network.image_convs;
   if (channels == WeightsChannels::bgr) reverse_channels(best.tensors, network, plan.report);
-  sort_out(plan, network, std::move(best.tensors));
+  sort_out(plan, network, std::move(best.tensors), spare);
   return plan;
 }
 
@@ -340,7 +356,7 @@ LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
 }
 
 Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
-  const auto plan = plan_for(module, weights, file.channels);
+  const auto plan = plan_for(module, weights, file.channels, file.spare);
   refuse(plan.report, file);
   refuse_unreversed(plan, file);
   write(plan);

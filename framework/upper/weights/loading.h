@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct WeightsFile {
   std::string network;  // its name in messages: "model \"unet\""
   bool strict = true;
   WeightsChannels channels = WeightsChannels::rgb;
+  // Names that the network need not know, even if strict: other names of the same tensor, and those of a TorchScript
+  // archive, whose tensors may be neither parameters nor buffers.
+  std::set<std::string> spare{};
 };
 struct Started {
   std::string note;    // for the user

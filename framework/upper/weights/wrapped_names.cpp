@@ -23,8 +23,10 @@ std::string without_compiled(const std::string& name) {
   return bare;
 }
 
-// The length of v in all dimensions in which g has size 1.
-at::Tensor normed(const at::Tensor& g, const at::Tensor& v) {
+// v by the length g, which v gets in all dimensions in which g has size 1. At least in single precision, as a network
+// computes it that loads both parts.
+at::Tensor normed(at::Tensor g, at::Tensor v) {
+  if (v.scalar_type() != at::kDouble) g = g.to(at::kFloat), v = v.to(at::kFloat);
   std::vector<std::int64_t> dims;
   for (std::int64_t d = 0; d < v.dim(); ++d)
     if (g.dim() != v.dim() || g.size(d) == 1) dims.push_back(d);

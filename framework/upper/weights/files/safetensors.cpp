@@ -47,6 +47,11 @@ std::string dtype_of(const at::Tensor& tensor, const fs::path& file, const std::
   throw DataError(file, name + ": safetensors has no type " + c10::toString(tensor.scalar_type()));
 }
 
+void require_name(const fs::path& file, const std::string& name) {
+  if (name == "__metadata__") throw DataError(file, "cannot hold a tensor of the name __metadata__; rename it");
+  if (!is_utf8(name)) throw DataError(file, "cannot hold the name " + name + ", which is not UTF-8; rename it");
+}
+
 [[noreturn]] void refuse(const fs::path& file, const std::exception& error) {
   const std::string text = error.what();
   throw DataError(file, text.substr(0, text.find('\n')));
@@ -60,13 +65,16 @@ Safetensors read_safetensors(const fs::path& file) {
     auto header = read_safetensors_header(mapped.bytes());
     Safetensors read;
     for (const auto& [name, dtype, shape, offset, bytes] : header.tensors) {
+      if (!types().count(dtype)) {
+        read.left_out.push_back(name + " (of type " + dtype + ")");
+        continue;
+      }
       const auto count = static_cast<std::int64_t>(bytes / bytes_of_dtype(dtype));
       read.tensors.emplace(name, mapped.values(count ? offset : 0, count, types().at(dtype)).view(shape));
     }
     for (const auto& [name, kept] : header.metadata)
-      if (const auto twin = read.tensors.find(kept); twin != read.tensors.end())
-        read.tensors.emplace(name, twin->second);
-    read.metadata = std::move(header.metadata);
+      if (const auto twin = read.tensors.find(kept); twin != read.tensors.end() && name != "format")
+        if (read.tensors.emplace(name, twin->second).second) read.aliases.insert(name);
     return read;
   } catch (const DataError&) {
     throw;
@@ -75,7 +83,7 @@ Safetensors read_safetensors(const fs::path& file) {
   }
 }
 
-std::map<std::string, at::Tensor> read_indexed(const fs::path& index) {
+Safetensors read_indexed(const fs::path& index) {
   std::map<std::string, std::string> files;
   try {
     const MappedFile mapped(index);
@@ -84,38 +92,47 @@ std::map<std::string, at::Tensor> read_indexed(const fs::path& index) {
     refuse(index, error);
   }
   std::map<std::string, std::map<std::string, at::Tensor>> parts;
-  std::map<std::string, at::Tensor> tensors;
+  std::set<std::string> unread;  // names, of all parts
+  Safetensors read;
   for (const auto& [name, part] : files) {
     const auto path = index.parent_path() / part;
     std::error_code unknown;
-    if (!fs::is_regular_file(path, unknown))
-      throw DataError(index, "names " + part + " for " + name + ", which is missing beside it");
     if (!parts.count(part)) {
+      if (!fs::is_regular_file(path, unknown))
+        throw DataError(index, "names " + part + " for " + name + ", which is missing beside it");
       if (format_of(path) == WeightsFormat::index)
         throw DataError(path, "is an index itself, and not a file of weights");
-      parts.emplace(part, read_weights(path).state);
+      auto content = read_weights(path);
+      parts.emplace(part, std::move(content.state));
+      for (auto& text : content.left_out) {  // "scale (of type F8_E8M0)"
+        unread.insert(text.substr(0, text.rfind(" (")));
+        read.left_out.push_back(std::move(text));
+      }
     }
     const auto found = parts[part].find(name);
+    if (found == parts[part].end() && unread.count(name)) continue;
     if (found == parts[part].end())
       throw DataError(path, "has no tensor " + name + ", which " + index.string() + " says it has");
-    tensors.emplace(name, found->second);
+    read.tensors.emplace(name, found->second);
   }
-  return tensors;
+  return read;
 }
 
 void write_safetensors(const fs::path& file, const std::map<std::string, at::Tensor>& tensors) {
   std::vector<SafetensorsHeader::Tensor> header;
-  for (const auto& [name, tensor] : tensors)
+  for (const auto& [name, tensor] : tensors) {
+    require_name(file, name);
     header.push_back({.name = name,
                       .dtype = dtype_of(tensor, file, name),
                       .shape = tensor.sizes().vec(),
                       .offset = 0,
                       .bytes = static_cast<std::uint64_t>(tensor.numel()) * tensor.element_size()});
+  }
   ReplacedFile out(file);
   const auto beginning = write_safetensors_header(header, {{"format", "pt"}});
   out.write(beginning.data(), beginning.size());
   for (const auto& item : tensors) {
-    const auto values = item.second.detach().cpu().contiguous();
+    const auto values = item.second.detach().cpu().resolve_neg().contiguous();
     if (values.numel() > 0) out.write(values.const_data_ptr(), values.nbytes());
   }
   out.commit(/*to_disk=*/true);

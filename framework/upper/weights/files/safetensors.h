@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,19 +12,22 @@
 namespace sectile {
 
 struct Safetensors {
-  std::map<std::string, at::Tensor> tensors;    // in the file, which is mapped
-  std::map<std::string, std::string> metadata;  // "format": "pt"
+  std::map<std::string, at::Tensor> tensors;  // in the file, which is mapped
+  // Of them, names that the file leaves out because they share another's tensor: safetensors.torch.save_model writes
+  // both names to the metadata, where other entries may look the same.
+  std::set<std::string> aliases;
+  std::vector<std::string> left_out;  // "scale (of type F8_E8M0)"
 };
 
-// Names that the file leaves out because they share another's tensor (safetensors.torch.save_model) are there too.
 // Throws DataError.
 Safetensors read_safetensors(const std::filesystem::path& file);
 
 // Of several files, by an index *.safetensors.index.json or *.bin.index.json beside them. Throws DataError, also for a
 // file without a tensor that the index says it has.
-std::map<std::string, at::Tensor> read_indexed(const std::filesystem::path& index);
+Safetensors read_indexed(const std::filesystem::path& index);
 
-// Writes a temporary file and renames it. Tensors that share their values are written one by one. Throws DataError.
+// Writes a temporary file and renames it. Tensors that share their values are written one by one. Throws DataError,
+// also for names that the format cannot hold.
 void write_safetensors(const std::filesystem::path& file, const std::map<std::string, at::Tensor>& tensors);
 
 }  // namespace sectile

@@ -8,6 +8,7 @@
 
 #include "file_format.h"
 #include "safetensors.h"
+#include "torch/python_calls.h"
 #include "torch/python_value.h"
 #include "torch/torch_file.h"
 
@@ -15,6 +16,7 @@ namespace sectile {
 namespace {
 
 namespace fs = std::filesystem;
+constexpr const char* kEverything = ".";
 using State = std::map<std::string, at::Tensor>;
 
 // Names of dictionaries that hold a network's weights, the likeliest first.
@@ -32,45 +34,104 @@ class NameBudget {
  public:
   explicit NameBudget(const fs::path& file) : file_(file), left_(kLeast + kShare * fs::file_size(file)) {}
 
-  void spend(const std::string& name) {
-    constexpr std::uint64_t kEntry = 128;  // of a map
-    const auto cost = kEntry + name.size();
-    if (cost > left_)
+  void spend(std::size_t bytes) {
+    if (bytes > left_)
       throw DataError(file_, "has the same dictionaries in one another so many times that its names do not end");
-    left_ -= cost;
+    left_ -= bytes;
   }
+  void spend(const std::string& name) { spend(kEntry + name.size()); }
 
  private:
-  static constexpr std::uint64_t kLeast = 16 << 20, kShare = 16;
+  static constexpr std::uint64_t kLeast = 16 << 20, kShare = 16, kEntry = 128;  // the last: bytes of a map
   fs::path file_;
   std::uint64_t left_;
 };
+
+struct Entry {
+  std::string name;
+  bool is_number;  // the key, and not a text
+  const PythonValue* value;
+};
+
+// Of a key that is given twice, the last value counts, as in Python. Entries of other keys than texts and whole numbers
+// have no name.
+std::vector<Entry> entries_of(const PythonDict& dict, NameBudget& budget) {
+  std::vector<Entry> entries;
+  std::map<std::pair<bool, std::string>, std::size_t> known;
+  for (const auto& [key, item] : dict) {
+    const auto* text = key.as<std::string>();
+    const auto* number = key.as<std::int64_t>();
+    if (!text && !number) continue;
+    if (text) budget.spend(text->size());
+    Entry entry{text ? *text : std::to_string(*number), !text, &item};
+    const auto [at, is_new] = known.try_emplace({entry.is_number, entry.name}, entries.size());
+    if (is_new)
+      entries.push_back(std::move(entry));
+    else
+      entries[at->second].value = &item;
+  }
+  return entries;
+}
 
 // The names of a module's attributes in an object: a module that was saved as a whole keeps them in three dictionaries,
 // a script as attributes.
 class Collector {
  public:
-  explicit Collector(NameBudget& budget) : budget_(budget) {}
+  // everything: also tensors in lists, and of keys that are numbers, which no network has.
+  Collector(const fs::path& file, NameBudget& budget, bool everything)
+      : file_(file), budget_(budget), everything_(everything) {}
 
   State state;
+  std::vector<std::string> left_out;
 
   void value(const PythonValue& value, const std::string& name) {
+    if (const auto* tensor = value.as<at::Tensor>()) return add(*tensor, name);
+    if (!value.list() && !value.dict() && !value.object()) return;
     budget_.spend(name);
-    if (const auto* tensor = value.as<at::Tensor>()) {
-      state.emplace(name, *tensor);
-    } else if (value.find("_parameters") && value.find("_modules")) {
+    if (value.find("_parameters") && value.find("_modules")) {
       module(value, name);
     } else if (const auto* object = value.object()) {
+      const auto* why = value.find(kUnread) ? value.find(kUnread)->as<std::string>() : nullptr;
+      if (why) return left_out.push_back(name + " (" + *why + ")");
       items(object->attributes, name);
+      if (object->instance) list(object->arguments, name);
     } else if (const auto* dict = value.dict()) {
       items(*dict, name);
+    } else {
+      list(*value.list(), name);
     }
   }
 
  private:
+  void add(const at::Tensor& tensor, const std::string& name) {
+    budget_.spend(name);
+    if (!why_not_.empty()) return left_out.push_back(name + " (" + why_not_ + ")");
+    std::string place;
+    for (const auto& key : keys_) place += "[\"" + key + "\"]";
+    budget_.spend(place);
+    if (state.emplace(name, tensor).second) {
+      places_.emplace(name, place);
+      return;
+    }
+    throw DataError(file_, "has two tensors of the name " + name + ": " + places_.at(name) + " and " + place +
+                               "; rename one, or choose a dictionary that has only one of them");
+  }
+  void inside(const std::string& key, const PythonValue& item, const std::string& name, const char* why_not) {
+    const bool first = why_not && !everything_ && why_not_.empty();
+    if (first) why_not_ = why_not;
+    keys_.push_back(key);
+    value(item, name);
+    keys_.pop_back();
+    if (first) why_not_.clear();
+  }
   void items(const PythonDict& dict, const std::string& prefix) {
-    for (const auto& [key, item] : dict)
-      if (const auto* name = key.as<std::string>()) value(item, joined(prefix, *name));
+    for (const auto& [key, is_number, item] : entries_of(dict, budget_))
+      inside(key, *item, joined(prefix, key), is_number ? "its key is a number" : nullptr);
+  }
+  void list(const PythonList& list, const std::string& prefix) {
+    for (std::size_t i = 0; i < list.size(); ++i)
+      if (const auto& item = list[i]; item.as<at::Tensor>() || item.list() || item.dict() || item.object())
+        inside(std::to_string(i), item, joined(prefix, std::to_string(i)), "in a list");
   }
   void module(const PythonValue& value, const std::string& prefix) {
     std::vector<std::string> transient;
@@ -80,25 +141,28 @@ class Collector {
     for (const char* part : {"_parameters", "_buffers", "_modules"}) {
       const auto* dict = value.find(part) ? value.find(part)->dict() : nullptr;
       if (!dict) continue;
-      for (const auto& [key, item] : *dict)
-        if (const auto* name = key.as<std::string>();
-            name && (std::string(part) != "_buffers" ||
-                     std::find(transient.begin(), transient.end(), *name) == transient.end()))
-          this->value(item, joined(prefix, *name));
+      for (const auto& [name, is_number, item] : entries_of(*dict, budget_))
+        if (std::string(part) != "_buffers" || std::find(transient.begin(), transient.end(), name) == transient.end())
+          inside(name, *item, joined(prefix, name), nullptr);
     }
   }
 
+  const fs::path& file_;
   NameBudget& budget_;
+  const bool everything_;
+  std::string why_not_;            // tensors where it is now are left out
+  std::vector<std::string> keys_;  // where it is now
+  std::map<std::string, std::string> places_;
 };
 
 bool has_tensor(const PythonDict& dict) {
   return std::any_of(dict.begin(), dict.end(), [](const auto& item) { return item.second.template as<at::Tensor>(); });
 }
 
-State collected(const PythonValue& value, NameBudget& budget) {
-  Collector collector(budget);
+Collector collected(const PythonValue& value, const fs::path& file, NameBudget& budget, bool everything = false) {
+  Collector collector(file, budget, everything);
   collector.value(value, "");
-  return std::move(collector.state);
+  return collector;
 }
 
 // Plain values of a state dict, beside its tensors: counters, class values.
@@ -114,33 +178,81 @@ std::vector<std::string> not_tensors(const PythonValue& value) {
 
 bool is_module(const PythonValue& value) { return value.object() || value.find("_parameters"); }
 
-// All dictionaries and objects with tensors of their own, or of their modules, by their path.
-void find_dictionaries(const PythonValue& value, const std::string& path, int depth, NameBudget& budget,
-                       std::vector<std::pair<std::string, const PythonValue*>>& found) {
-  constexpr int kDeepest = 3;
-  budget.spend(path);
-  if (is_module(value)) {
-    if (!collected(value, budget).empty()) found.emplace_back(path, &value);
-    return;
-  }
-  const auto* dict = value.dict();
-  if (!dict) return;
-  if (has_tensor(*dict)) found.emplace_back(path, &value);
-  if (depth == kDeepest) return;
-  for (const auto& [key, item] : *dict)
-    if (const auto* name = key.as<std::string>())
-      find_dictionaries(item, path.empty() ? *name : path + "/" + *name, depth + 1, budget, found);
-}
+// What a file offers besides what is taken from it.
+class Survey {
+ public:
+  explicit Survey(NameBudget& budget) : budget_(budget) {}
 
-// The dictionary that is asked for; a dictionary of dictionaries is one of parts: {"encoder": …, "decoder": …}.
-const PythonValue* at_path(const PythonValue& root, const std::string& path) {
-  const auto* value = &root;
-  for (std::size_t at = 0; value && at <= path.size();) {
-    const auto end = std::min(path.find('/', at), path.size());
-    value = value->find(path.substr(at, end - at));
-    at = end + 1;
+  // The paths of all dictionaries and objects with tensors of their own, or of their modules.
+  std::vector<std::string> dictionaries(const PythonValue& root) {
+    std::vector<std::string> found;
+    find_dictionaries(root, "", 0, found);
+    return found;
   }
-  return value;
+  // The paths of other parts with tensors than the one that was taken.
+  std::vector<std::string> other_parts(const PythonValue& root, const std::string& taken) {
+    std::vector<std::string> found;
+    find_others(root, "", taken, found);
+    return found;
+  }
+
+ private:
+  static std::string inside(const std::string& path, const std::string& name) {
+    return path.empty() ? name : path + "/" + name;
+  }
+
+  void find_dictionaries(const PythonValue& value, const std::string& path, int depth,
+                         std::vector<std::string>& found) {
+    constexpr int kDeepest = 3;
+    budget_.spend(path);
+    if (value.find(kUnread)) return;
+    if (is_module(value)) {
+      if (!path.empty() && has_tensors(value)) found.push_back(path);
+      return;
+    }
+    const auto* dict = value.dict();
+    if (!dict) return;
+    if (!path.empty() && has_tensor(*dict)) found.push_back(path);
+    if (depth == kDeepest) return;
+    for (const auto& [name, is_number, item] : entries_of(*dict, budget_))
+      if (!is_number) find_dictionaries(*item, inside(path, name), depth + 1, found);
+  }
+
+  void find_others(const PythonValue& value, const std::string& path, const std::string& taken,
+                   std::vector<std::string>& found) {
+    if (path == taken || !value.dict()) return;
+    for (const auto& [name, is_number, item] : entries_of(*value.dict(), budget_)) {
+      const auto part = inside(path, name);
+      budget_.spend(part);
+      if (taken.starts_with(part + "/"))
+        find_others(*item, part, taken, found);
+      else if (part != taken && has_tensors(*item))
+        found.push_back(part);
+    }
+  }
+
+  // Anywhere inside, also such that are not read.
+  bool has_tensors(const PythonValue& value) {
+    if (value.as<at::Tensor>()) return true;
+    const auto* list = value.list();
+    const auto* dict = value.object() ? &value.object()->attributes : value.dict();
+    if (list || dict) budget_.spend(std::string());
+    if (value.find(kUnread)) return true;
+    return (list && std::any_of(list->begin(), list->end(), [this](const auto& item) { return has_tensors(item); })) ||
+           (dict && std::any_of(dict->begin(), dict->end(), [this](const auto& i) { return has_tensors(i.second); }));
+  }
+
+  NameBudget& budget_;
+};
+
+// The dictionary that is asked for; a dictionary of dictionaries is one of parts: {"encoder": …, "decoder": …}. A key
+// of the file may contain a slash itself.
+const PythonValue* at_path(const PythonValue& root, const std::string& path) {
+  if (const auto* value = root.find(path)) return value;
+  for (auto slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1))
+    if (const auto* part = root.find(path.substr(0, slash)))
+      if (const auto* value = at_path(*part, path.substr(slash + 1))) return value;
+  return nullptr;
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -150,19 +262,30 @@ std::string listed(const std::vector<std::string>& names) {
   return names.size() > kShown ? text + ", …" : text;
 }
 
+std::size_t own_tensors(const PythonDict& dict) {
+  return static_cast<std::size_t>(
+      std::count_if(dict.begin(), dict.end(), [](const auto& item) { return item.second.template as<at::Tensor>(); }));
+}
+
 void choose(WeightsContent& content, const PythonValue& root, const std::string& key, const fs::path& file) {
-  std::vector<std::pair<std::string, const PythonValue*>> found;
   NameBudget budget(file);
-  find_dictionaries(root, "", 0, budget, found);
-  for (const auto& [path, value] : found)
-    if (!path.empty()) content.keys.push_back(path);
-  const auto take = [&](const PythonValue* value, const std::string& name) {
-    if (value && !value->as<at::Tensor>()) content.state = collected(*value, budget);
-    if (content.state.empty()) return false;
+  Survey survey(budget);
+  content.keys = survey.dictionaries(root);
+  const auto take = [&](const PythonValue* value, const std::string& name, std::size_t least = 1) {
+    if (!value || value->as<at::Tensor>()) return false;
+    auto taken = collected(*value, file, budget, key == kEverything);
+    content.left_out = std::move(taken.left_out);
+    if (taken.state.size() < least) return false;
+    content.state = std::move(taken.state);
     content.not_tensors = not_tensors(*value);
     content.key = name;
+    if (!name.empty()) content.elsewhere = survey.other_parts(root, name);
     return true;
   };
+  if (key == kEverything) {
+    take(&root, "");
+    return;
+  }
   if (!key.empty()) {
     if (!take(at_path(root, key), key))
       throw DataError(
@@ -174,10 +297,17 @@ void choose(WeightsContent& content, const PythonValue& root, const std::string&
   content.checkpoint = format && format->starts_with("sectile-");
   content.averaged = content.checkpoint && take(root.find("ema"), "ema");
   if (content.averaged) return;
-  // A dictionary of a usual name takes precedence over single tensors next to it, such as a best score.
-  for (const auto& usual : kUsual)
-    if (root.dict() && take(root.find(usual), usual)) return;
+  // A dictionary of a usual name takes precedence over fewer tensors next to it, such as a best score.
+  if (root.dict())
+    for (const auto& usual : kUsual)
+      if (take(root.find(usual), usual, std::max<std::size_t>(1, own_tensors(*root.dict())))) return;
   take(&root, "");
+}
+
+std::set<std::string> names_of(const State& state) {
+  std::set<std::string> names;
+  for (const auto& item : state) names.insert(item.first);
+  return names;
 }
 
 }  // namespace
@@ -193,10 +323,13 @@ WeightsContent read_weights(const fs::path& file, const std::string& key) {
   WeightsContent content;
   const auto format = format_of(file);
   if (format == WeightsFormat::safetensors || format == WeightsFormat::index) {
-    if (!key.empty())
+    if (!key.empty() && key != kEverything)
       throw DataError(file, "has no dictionaries, so that none can be chosen by the key \"" + key + "\"");
     content.format = format == WeightsFormat::index ? "index" : "safetensors";
-    content.state = format == WeightsFormat::index ? read_indexed(file) : read_safetensors(file).tensors;
+    auto read = format == WeightsFormat::index ? read_indexed(file) : read_safetensors(file);
+    content.state = std::move(read.tensors);
+    content.spare = std::move(read.aliases);
+    content.left_out = std::move(read.left_out);
   } else {
     auto read = read_torch_file(file);
     content.format = read.script                       ? "TorchScript"
@@ -204,8 +337,11 @@ WeightsContent read_weights(const fs::path& file, const std::string& key) {
                                                        : "torch.save";
     content.not_called = read.script ? std::set<std::string>() : std::move(read.not_called);
     choose(content, read.content, key, file);
+    if (read.script) content.spare = names_of(content.state);  // it does not say which are parameters or buffers
   }
-  if (content.state.empty()) throw DataError(file, "has no named tensors");
+  if (content.state.empty())
+    throw DataError(file,
+                    "has no named tensors" + (content.left_out.empty() ? "" : ", besides " + listed(content.left_out)));
   return content;
 }
 

@@ -17,13 +17,17 @@ struct WeightsContent {
   std::string key;                       // of the dictionary that they are from: "state_dict"; empty: the top level
   std::vector<std::string> keys;         // of all dictionaries with tensors, which may be asked for
   std::vector<std::string> not_tensors;  // other entries of the dictionary, such as a counter: they are left out
+  std::vector<std::string> left_out;     // tensors of the dictionary that are not read: "mask (a sparse tensor)"
+  std::vector<std::string> elsewhere;    // other parts of the file with tensors: "ema", "optimizer/state"
+  std::set<std::string> spare;           // of the state, what a network need not have: see WeightsFile
   std::set<std::string> not_called;      // as in TorchFile
   bool checkpoint = false;               // Sectile's own
   bool averaged = false;                 // a Sectile checkpoint's moving average, which its metrics are of
 };
 
 // key: of the dictionary with the weights, such as "state_dict", or "model/ema" of one in another; empty: the usual
-// ones. Throws DataError for a file without tensors there, and for other formats, naming them and how to convert them.
+// ones; ".": all tensors of the file, also of lists ("optimizer.state.0.exp_avg"). Throws DataError for a file without
+// tensors there, for two tensors of one name, and for other formats, naming them and how to convert them.
 WeightsContent read_weights(const std::filesystem::path& file, const std::string& key = {});
 
 }  // namespace sectile

@@ -16,14 +16,22 @@ namespace {
 
 using namespace std::string_literals;
 
-const std::string kMagic = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19."s;
+// The number 0x1950a86a20f9469cfc6c as a pickle, after its protocol and, from protocol 4 on, the length of a frame.
+const std::string kMagic = "\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19."s, kFrame = "\x95\x0d\0\0\0\0\0\0\0"s;
+
+std::size_t size_of_magic(std::string_view bytes) {
+  constexpr char kFirst = 2, kLast = 5;  // protocols
+  if (bytes.size() < 2 || bytes[0] != '\x80' || bytes[1] < kFirst || bytes[1] > kLast) return 0;
+  const auto at = bytes.substr(2).starts_with(kFrame) ? 2 + kFrame.size() : 2;
+  return bytes.substr(at).starts_with(kMagic) ? at + kMagic.size() : 0;
+}
 
 [[noreturn]] void malformed() { throw std::runtime_error("is damaged: its pickle is not well formed"); }
 
 // Reads the pickles one after the other.
 class Legacy {
  public:
-  explicit Legacy(const MappedFile& file) : file_(file), at_(kMagic.size()) {}
+  explicit Legacy(const MappedFile& file) : file_(file), at_(size_of_magic(file.bytes())) {}
 
   TorchFile read() {
     const auto plain = [](const PythonValue&) -> PythonValue { malformed(); };
@@ -47,6 +55,8 @@ class Legacy {
   struct Storage {
     at::ScalarType type;
     std::int64_t count = 0;
+    std::string unread{};
+    std::int64_t width = 1;
     std::uint64_t at = 0;  // of its values in the file
     at::Tensor values{};
     std::map<std::pair<std::int64_t, std::int64_t>, at::Tensor> views{};  // by offset and size
@@ -67,8 +77,9 @@ class Legacy {
 
   PythonValue announced(const PythonValue& id) {
     if (const auto* made = module_class(id)) return *made;
-    const auto [type, key, count] = storage_id(id);
-    const auto& known = storages_.try_emplace(key, Storage{.type = type, .count = count}).first->second;
+    const auto [type, key, count, unread, width] = storage_id(id);
+    const Storage storage{.type = type, .count = count, .unread = unread, .width = width};
+    const auto& known = storages_.try_emplace(key, storage).first->second;
     if (known.type != type || known.count != count) throw std::runtime_error("has a storage of two types or sizes");
     return {};
   }
@@ -81,9 +92,9 @@ class Legacy {
       auto& storage = found->second;
       std::int64_t stored = 0;
       std::memcpy(&stored, file_.bytes(at_, sizeof stored).data(), sizeof stored);
-      if (stored != storage.count)
-        throw std::runtime_error("states " + std::to_string(storage.count) + " values for a storage of " +
-                                 std::to_string(stored));
+      if (stored != storage.count / storage.width)
+        throw std::runtime_error("states " + std::to_string(storage.count / storage.width) +
+                                 " values for a storage of " + std::to_string(stored));
       storage.at = at_ + sizeof stored;
       storage.values = file_.values(storage.at, storage.count, storage.type);
       at_ = storage.at + static_cast<std::uint64_t>(storage.values.nbytes());
@@ -93,6 +104,7 @@ class Legacy {
   PythonValue storage(const PythonValue& id) {
     if (const auto* made = module_class(id)) return *made;
     auto& all = storages_.at(storage_id(id).key);
+    if (!all.unread.empty()) return all.unread;
     const auto& parts = *id.list();
     if (parts.size() < 6 || !parts[5].list()) return all.values;
     const auto& view = *parts[5].list();  // (key, offset, size) of a part, which versions before 0.4 saved as a storage
@@ -115,7 +127,7 @@ class Legacy {
 
 }  // namespace
 
-bool is_legacy(std::string_view bytes) { return bytes.starts_with(kMagic); }
+bool is_legacy(std::string_view bytes) { return size_of_magic(bytes) > 0; }
 
 TorchFile read_legacy(const MappedFile& file) { return Legacy(file).read(); }
 

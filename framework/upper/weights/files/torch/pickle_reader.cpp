@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "pickle_stack.h"
-#include "python_calls.h"
 
 namespace sectile {
 namespace {
@@ -65,16 +64,16 @@ class PickleReader : PickleStack {
         tuple(opcode - 0x84U);
         return;
       case 'a':
-        append(pop());
+        append_items({pop()});
         return;
       case 'e':
       case 0x90:
-        for (auto& item : to_mark()) append(std::move(item));
+        append_items(to_mark());
         return;
       case 's': {
         auto item = pop();
         auto key = pop();
-        set(std::move(key), std::move(item));
+        set_items({std::move(key), std::move(item)});
         return;
       }
       case 'u':
@@ -209,10 +208,16 @@ class PickleReader : PickleStack {
   }
   void long_integer(std::size_t size) {
     const auto text = take(size);
-    if (text.size() > 8) throw std::runtime_error("contains an integer of more than 64 bits");
+    if (text.size() > sizeof(std::int64_t)) return push(rounded(text));
     std::uint64_t value = !text.empty() && (text.back() & 0x80) ? ~std::uint64_t{0} : 0;
     for (std::size_t i = text.size(); i-- > 0;) value = value << 8 | static_cast<unsigned char>(text[i]);
     push(static_cast<std::int64_t>(value));
+  }
+  // Of a seed, for example: nothing that weights need is as large.
+  static double rounded(std::string_view integer) {
+    double value = integer.back() & 0x80 ? -1 : 0;
+    for (std::size_t i = integer.size(); i-- > 0;) value = value * 256 + static_cast<unsigned char>(integer[i]);
+    return value;
   }
   void real() {
     const auto text = take(8);
@@ -241,7 +246,7 @@ class PickleReader : PickleStack {
     if (!object || !arguments.list()) malformed();
     if (!object->instance)
       if (const auto result = call_known(object->name, *arguments.list(), [this](auto count) { count_values(count); }))
-        return push_result(*result);
+        return push_made(object->name, *result);
     not_called_.insert(object->name);
     push_object(object->name, true);
     set_arguments(*arguments.list());

@@ -3,13 +3,12 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "python_calls.h"
-
 namespace sectile {
 namespace {
 
 const char* const kState = "<state>";  // of an object that has no attributes
 const char* const kArray = "<array>";  // the tensor that an object of numpy became
+const std::string kSaveStateDict = "save the weights alone in Python: torch.save(model.state_dict(), \"new.pth\")";
 
 }  // namespace
 
@@ -19,7 +18,7 @@ void PickleStack::count_values(std::uint64_t count) {
   values_ += count;
   if (values_ > most_values_)
     throw std::runtime_error("has more than " + std::to_string(most_values_) +
-                             " values, which a network of its size does not need");
+                             " values, which a network of its size does not need; " + kSaveStateDict);
 }
 
 void PickleStack::push(PythonValue value) {
@@ -47,7 +46,12 @@ void PickleStack::push_object(std::string name, bool instance) {
   made.instance = instance;
 }
 
-void PickleStack::push_result(const PythonValue& result) {
+void PickleStack::push_made(const std::string& name, const Made& made) {
+  const auto& result = made.value;
+  if (!made.unread.empty()) {
+    push_object(name, true);
+    return set(kUnread, made.unread);
+  }
   if (const auto* list = result.list()) {
     count_values(list->size());
     return push_list(*list);
@@ -97,23 +101,61 @@ void PickleStack::leave_name_only(PythonValue& item) {
   item.held = std::shared_ptr<PythonObject>(std::move(bare));
 }
 
+// What the top of the stack gets next may mention it, also deep inside: such a mention is left out, so that nothing
+// contains itself.
+void PickleStack::break_cycles(PythonList& items) {
+  if (stack_.empty()) malformed();
+  const auto* whole = address_of(stack_.back());
+  std::set<const void*> seen;
+  for (auto& item : items)
+    if (address_of(item) == whole)
+      item = {};
+    else if (places_of(stack_.back()) > 0)
+      take_out(whole, item, seen);
+}
+
+void PickleStack::take_out(const void* whole, PythonValue& from, std::set<const void*>& seen) {
+  if (!address_of(from) || !seen.insert(address_of(from)).second) return;
+  count_values(kMemo);
+  const auto out = [&](PythonValue& item) {
+    if (address_of(item) != whole) return take_out(whole, item, seen);
+    item = {};
+    --places_of(stack_.back());
+  };
+  if (auto* list = built<PythonList>(from))
+    for (auto& item : *list) out(item);
+  const auto each = [&](PythonDict& items) {
+    for (auto& [key, item] : items) out(key), out(item);
+  };
+  if (auto* dict = built<PythonDict>(from)) each(*dict);
+  if (auto* object = built<PythonObject>(from)) {
+    for (auto& item : object->arguments) out(item);
+    each(object->attributes);
+  }
+}
+
 template <class Items>
 void PickleStack::place(PythonValue& item, Built<Items>& into) {
   leave_name_only(item);
   const auto put = [&](auto* inner) {
     if (!inner) return;
-    inner->placed = true;
+    ++inner->places;
     into.depth = std::max(into.depth, inner->depth + 1);
   };
   put(built<PythonList>(item)), put(built<PythonDict>(item)), put(built<PythonObject>(item));
-  if (into.placed) throw std::runtime_error("changes a list or dict that is inside another one, or itself");
+  if (into.places > 0) throw std::runtime_error("changes a list or dict that is inside another one; " + kSaveStateDict);
   if (into.depth > kDeepest) throw std::runtime_error("is nested more than " + std::to_string(kDeepest) + " deep");
 }
 
-void PickleStack::append(PythonValue item) {
-  auto& into = top<PythonList>();
-  place(item, into);
-  into.push_back(std::move(item));
+void PickleStack::append_items(PythonList items) {
+  break_cycles(items);
+  auto* object = top_if<PythonObject>();
+  if (object && !object->instance) malformed();
+  for (auto& item : items)
+    if (object)
+      place(item, *object), object->arguments.push_back(std::move(item));
+    else
+      place(item, top<PythonList>()), top<PythonList>().push_back(std::move(item));
 }
 
 template <class Items>
@@ -131,6 +173,7 @@ void PickleStack::set(PythonValue key, PythonValue item) {
 
 void PickleStack::set_items(PythonList items) {
   if (items.size() % 2) malformed();
+  break_cycles(items);
   for (std::size_t i = 0; i < items.size(); i += 2) set(std::move(items[i]), std::move(items[i + 1]));
 }
 
@@ -155,9 +198,13 @@ void PickleStack::build(PythonValue state) {
   if (stack_.empty()) malformed();
   const auto* object = top_if<PythonObject>();
   if (!object || !object->instance) return;
+  PythonList parts{std::move(state)};
+  break_cycles(parts);
+  state = std::move(parts[0]);
   if (const auto array = array_of(*object, state, [this](std::uint64_t values) { count_values(values); })) {
-    set(kArray, *array);  // for those who recall the object
-    stack_.back() = *array;
+    if (!array->unread.empty()) return set(kUnread, array->unread);
+    set(kArray, array->value);  // for those who recall the object
+    stack_.back() = array->value;
     return;
   }
   add_attributes(state);

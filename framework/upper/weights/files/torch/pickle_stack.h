@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "python_calls.h"
 #include "python_value.h"
 
 namespace sectile {
@@ -27,14 +29,14 @@ class PickleStack {
   void push_list(PythonList items);
   void push_dict() { push_new<PythonDict>(); }
   void push_object(std::string name, bool instance);
-  void push_result(const PythonValue& result);  // of a call, whose list or dict comes from elsewhere
+  void push_made(const std::string& name, const Made& made);  // by a call, whose list or dict comes from elsewhere
   PythonValue pop();
   void mark();
   PythonList to_mark();
   void tuple(std::size_t count);
 
-  // The list, dict or object on top of the stack.
-  void append(PythonValue item);
+  // The list, dict or object on top of the stack; append_items also takes an object of a class like list.
+  void append_items(PythonList items);
   void set(PythonValue key, PythonValue item);
   void set_items(PythonList items);
   void set_arguments(const PythonList& arguments);
@@ -50,13 +52,13 @@ class PickleStack {
   template <class Items>
   struct Built : Items {
     int depth = 1;
-    bool placed = false;
+    int places = 0;  // inside others
   };
 
   static constexpr int kDeepest = 100;
-  // A file of some bytes may need many values, so that the limit grows slowly with its size: a tensor needs about 60,
-  // with its name.
-  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 64;
+  // Many small tensors, of which each needs about 60 with its name, or a long history beside them, have about one for
+  // three bytes.
+  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 3;
   static constexpr std::uint64_t kContainer = 3, kObject = 6, kText = 3, kMemo = 2;
 
   template <class Items>
@@ -69,6 +71,19 @@ class PickleStack {
   static Built<Items>* built(const PythonValue& value) {
     const auto* held = value.as<std::shared_ptr<Items>>();
     return held ? static_cast<Built<Items>*>(held->get()) : nullptr;
+  }
+  // Of what it holds, if that is a list, dict or object.
+  static const void* address_of(const PythonValue& value) {
+    if (const auto* list = built<PythonList>(value)) return list;
+    if (const auto* dict = built<PythonDict>(value)) return dict;
+    return built<PythonObject>(value);
+  }
+  static int& places_of(const PythonValue& value) {
+    if (auto* list = built<PythonList>(value)) return list->places;
+    if (auto* dict = built<PythonDict>(value)) return dict->places;
+    auto* object = built<PythonObject>(value);
+    if (!object) malformed();
+    return object->places;
   }
   template <class Items>
   Built<Items>* top_if() {
@@ -86,6 +101,8 @@ class PickleStack {
   void set(Built<Items>& into, PythonDict& items, PythonValue key, PythonValue item);
   void add_attributes(const PythonValue& attributes);
   void leave_name_only(PythonValue& item);
+  void break_cycles(PythonList& items);
+  void take_out(const void* whole, PythonValue& from, std::set<const void*>& seen);
 
   const std::uint64_t most_values_;
   std::uint64_t values_ = 0;

@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const char* storage_name(at::ScalarType type) {
+const char* storage_name(at::ScalarType type, const fs::path& file, const std::string& name) {
   switch (type) {
     case at::kFloat:
       return "FloatStorage";
@@ -39,12 +39,15 @@ const char* storage_name(at::ScalarType type) {
     case at::kBool:
       return "BoolStorage";
     default:
-      throw DataError("checkpoint", std::string("cannot hold tensors of type ") + c10::toString(type));
+      throw DataError(file, std::string("cannot hold tensors of type ") + c10::toString(type) + ", as " + name +
+                                " is; a .safetensors file can, unless they are complex or quantized");
   }
 }
 
 class PickleWriter {
  public:
+  explicit PickleWriter(const fs::path& file) : file_(file) {}
+
   std::string bytes = "\x80\x02";
   std::vector<at::Tensor> tensors;  // one storage each, in the order of the keys
 
@@ -85,18 +88,21 @@ class PickleWriter {
   void write(const std::shared_ptr<PythonDict>& items) {
     global("collections", "OrderedDict");
     bytes += ")R(";
-    for (const auto& [key, item] : *items) value(key), value(item);
+    for (const auto& [key, item] : *items) {
+      if (key.as<std::string>()) name_ = *key.as<std::string>();
+      value(key), value(item);
+    }
     bytes += 'u';
   }
   void write(const std::shared_ptr<PythonObject>& item) {
-    throw DataError("checkpoint", "cannot hold an object of class " + item->name);
+    throw DataError(file_, "cannot hold an object of class " + item->name);
   }
   void write(const at::Tensor& item) {
-    const auto tensor = item.detach().cpu().contiguous();
+    const auto tensor = item.detach().cpu().resolve_neg().contiguous();
     global("torch._utils", "_rebuild_tensor_v2");
     bytes += "((";
     text("storage");
-    global("torch", storage_name(tensor.scalar_type()));
+    global("torch", storage_name(tensor.scalar_type(), file_, name_));
     text(std::to_string(tensors.size()));
     text("cpu");
     write(tensor.numel());
@@ -122,6 +128,9 @@ class PickleWriter {
     for (const auto number : numbers) write(number);
     bytes += 't';
   }
+
+  const fs::path file_;
+  std::string name_;  // of the entry that is written
 };
 
 void write_zip(ReplacedFile& out, const PickleWriter& pickle) {
@@ -139,7 +148,7 @@ void write_zip(ReplacedFile& out, const PickleWriter& pickle) {
 }  // namespace
 
 void write_torch_file(const fs::path& file, const PythonValue& value) {
-  PickleWriter pickle;
+  PickleWriter pickle(file);
   pickle.value(value);
   pickle.bytes += '.';
   ReplacedFile out(file);

@@ -23,33 +23,59 @@ const PythonValue& at(const PythonList& list, std::size_t i) {
   return list[i];
 }
 
+// Why a tensor that a function of torch rebuilds is not read.
+std::string unread_by(const std::string& name) {
+  static const std::map<std::string, std::string> known{
+      {"_rebuild_sparse_tensor", "a sparse tensor"},
+      {"_rebuild_sparse_csr_tensor", "a sparse tensor"},
+      {"_rebuild_nested_tensor", "a nested tensor"},
+      {"_rebuild_qtensor", "a quantized tensor"},
+      {"_rebuild_meta_tensor_no_storage", "a meta tensor, which has no values"}};
+  const auto found = known.find(name);
+  return found == known.end() ? "a tensor of torch._utils." + name : found->second;
+}
+
+// The marks that torch.view_as_complex(…).conj().imag leaves on a tensor: {"neg": True}.
+bool is_marked(const PythonList& arguments, std::size_t at, const char* mark) {
+  const auto* value = at < arguments.size() ? arguments[at].find(mark) : nullptr;
+  const auto* on = value ? value->as<bool>() : nullptr;
+  return on && *on;
+}
+
 // The parameter or tensor that a function of torch rebuilds. A storage that is not there is one of a pickle whose
-// values are not looked at.
-std::optional<PythonValue> rebuilt(const std::string& name, const PythonList& arguments, const CountValues& count) {
-  if (name == "_rebuild_parameter" || name == "_rebuild_parameter_with_state") return at(arguments, 0);
-  if (name != "_rebuild_tensor" && name != "_rebuild_tensor_v2" && name != "_rebuild_tensor_v3") return {};
+// values are not looked at; a text in its place says why it is not read.
+std::optional<Made> rebuilt(const std::string& name, const PythonList& arguments, const CountValues& count) {
+  if (name == "_rebuild_parameter" || name == "_rebuild_parameter_with_state") return Made{at(arguments, 0)};
+  if (!name.starts_with("_rebuild_")) return {};
   count(kTensor);
-  if (!at(arguments, 0).as<at::Tensor>()) return PythonValue();
-  const auto made = [&](const PythonList& parts) {
-    auto tensor = tensor_of(parts);
-    if (tensor.numel() > parts[0].as<at::Tensor>()->numel())  // expanded: no memory, but time for those who look at it
-      count(static_cast<std::uint64_t>(tensor.numel()) / kExpandedPerValue);
-    return PythonValue(std::move(tensor));
-  };
-  if (name != "_rebuild_tensor_v3") return made(arguments);
-  // (storage of bytes, offset, sizes, strides, requires_grad, hooks, type)
-  const auto* type = at(arguments, 6).object();
-  if (!type) malformed();
-  auto typed = arguments;
-  typed[0] = arguments[0].as<at::Tensor>()->view(scalar_type_of(type->name));
-  return made(typed);
+  if (name != "_rebuild_tensor" && name != "_rebuild_tensor_v2" && name != "_rebuild_tensor_v3")
+    return Made{{}, unread_by(name)};
+  if (const auto* why = at(arguments, 0).as<std::string>()) return Made{{}, *why};
+  if (!at(arguments, 0).as<at::Tensor>()) return Made{};
+  // (storage, offset, sizes, strides, requires_grad, hooks, marks); in version 3, of bytes, with a type before the
+  // marks
+  const bool has_type = name == "_rebuild_tensor_v3";
+  const std::size_t marks = has_type ? 7 : 6;
+  auto parts = arguments;
+  if (has_type) {
+    const auto* type = at(arguments, 6).object();
+    if (!type) malformed();
+    if (!is_read(type->name)) return Made{{}, "a tensor of type " + type->name};
+    parts[0] = arguments[0].as<at::Tensor>()->view(scalar_type_of(type->name));
+  }
+  if (is_marked(arguments, marks, "conj")) return Made{{}, "a conjugated tensor; save it after .resolve_conj()"};
+  auto tensor = tensor_of(parts);
+  if (tensor.numel() > parts[0].as<at::Tensor>()->numel())  // expanded: no memory, but time for those who look at it
+    count(static_cast<std::uint64_t>(tensor.numel()) / kExpandedPerValue);
+  return Made{is_marked(arguments, marks, "neg") ? at::_neg_view(tensor) : tensor};
 }
 
 // The type of a numpy array, from numpy.dtype("f4", False, True) and its state (3, "<", …).
 std::optional<at::ScalarType> array_type(const PythonValue& dtype) {
-  static const std::map<std::string, at::ScalarType> types{{"f2", at::kHalf}, {"f4", at::kFloat}, {"f8", at::kDouble},
-                                                           {"i1", at::kChar}, {"i2", at::kShort}, {"i4", at::kInt},
-                                                           {"i8", at::kLong}, {"u1", at::kByte},  {"b1", at::kBool}};
+  static const std::map<std::string, at::ScalarType> types{
+      {"f2", at::kHalf},  {"f4", at::kFloat},  {"f8", at::kDouble}, {"i1", at::kChar},
+      {"i2", at::kShort}, {"i4", at::kInt},    {"i8", at::kLong},   {"u1", at::kByte},
+      {"b1", at::kBool},  {"u2", at::kUInt16}, {"u4", at::kUInt32}, {"u8", at::kUInt64}};
   const auto* object = dtype.object();
   if (!object || object->name != "numpy.dtype" || object->arguments.empty()) return {};
   const auto* code = object->arguments[0].as<std::string>();
@@ -60,16 +86,27 @@ std::optional<at::ScalarType> array_type(const PythonValue& dtype) {
   return found == types.end() ? std::optional<at::ScalarType>() : found->second;
 }
 
+// Why an array is not read; empty for one without numbers, such as of texts.
+std::string unread_array(const PythonValue& dtype) {
+  const auto* object = dtype.object();
+  const auto* code = object && !object->arguments.empty() ? object->arguments[0].as<std::string>() : nullptr;
+  const bool numbers = code && !code->empty() && std::string("fiucb").find(code->front()) != std::string::npos;
+  if (!numbers) return {};
+  const auto* state = dtype.find("<state>") ? dtype.find("<state>")->list() : nullptr;
+  const auto* order = state && state->size() > 1 ? (*state)[1].as<std::string>() : nullptr;
+  return "an array of numpy of type " + (order && *order == ">" ? *order : "") + *code;
+}
+
 // numpy.float64(…) and others: (type, bytes).
-std::optional<PythonValue> number_of(const PythonList& arguments) {
+std::optional<Made> number_of(const PythonList& arguments) {
   const auto type = array_type(at(arguments, 0));
   const auto* bytes = at(arguments, 1).as<std::string>();
-  if (!type || !bytes || bytes->size() != c10::elementSize(*type)) return {};
+  if (!type || c10::isBarebonesUnsignedType(*type) || !bytes || bytes->size() != c10::elementSize(*type)) return {};
   auto value = at::empty({}, at::dtype(*type));
   std::memcpy(value.mutable_data_ptr(), bytes->data(), bytes->size());
-  if (*type == at::kBool) return PythonValue(bytes->front() != 0);
-  if (value.is_floating_point()) return PythonValue(value.item<double>());
-  return PythonValue(value.item<std::int64_t>());
+  if (*type == at::kBool) return Made{bytes->front() != 0};
+  if (value.is_floating_point()) return Made{value.item<double>()};
+  return Made{value.item<std::int64_t>()};
 }
 
 // Text whose characters are bytes: how pickles of protocol 2 write bytes.
@@ -111,8 +148,7 @@ PythonValue list_of(const PythonList& arguments) {
 
 }  // namespace
 
-std::optional<PythonValue> call_known(const std::string& function, const PythonList& arguments,
-                                      const CountValues& count) {
+std::optional<Made> call_known(const std::string& function, const PythonList& arguments, const CountValues& count) {
   constexpr const char *kUtils = "torch._utils.", *kScript = "torch.jit._pickle.";
   if (function.starts_with(kUtils)) return rebuilt(function.substr(std::strlen(kUtils)), arguments, count);
   if (function == "torch._tensor._rebuild_from_type_v2") {  // of a subclass: (function, class, its arguments, state)
@@ -122,29 +158,30 @@ std::optional<PythonValue> call_known(const std::string& function, const PythonL
     return rebuilt(inner->name.substr(std::strlen(kUtils)), *of_inner, count);
   }
   // TorchScript: lists of one type, and values with their type.
-  if (function.starts_with(kScript)) return arguments.empty() ? PythonValue() : arguments[0];
+  if (function.starts_with(kScript)) return Made{arguments.empty() ? PythonValue() : arguments[0]};
   if (function == "collections.OrderedDict" || function == "builtins.dict" || function == "__builtin__.dict" ||
       function == "collections.Counter" || function == "collections.defaultdict")
-    return PythonValue(dict_of(arguments));
+    return Made{dict_of(arguments)};
   if (function == "torch.Size" || function == "builtins.set" || function == "builtins.frozenset" ||
       function == "builtins.list" || function == "builtins.tuple" || function == "__builtin__.set" ||
       function == "__builtin__.frozenset" || function == "__builtin__.list" || function == "__builtin__.tuple")
-    return list_of(arguments);
-  if (function == "torch.device") return PythonValue("device");
+    return Made{list_of(arguments)};
+  if (function == "torch.device") return Made{"device"};
+  if (function == "torch.serialization._get_layout") return Made{"layout"};
   if (function == "_codecs.encode" && !arguments.empty() && arguments[0].as<std::string>()) {
     const auto& text = *arguments[0].as<std::string>();
     count(3 + text.size() / kBytesPerValue);
-    return PythonValue(bytes_of(text));
+    return Made{bytes_of(text)};
   }
   if ((function == "builtins.bytes" || function == "builtins.bytearray" || function == "__builtin__.bytes") &&
       arguments.empty())
-    return PythonValue("");
+    return Made{""};
   if (function == "numpy.core.multiarray.scalar" || function == "numpy._core.multiarray.scalar")
     return number_of(arguments);
   return {};
 }
 
-std::optional<PythonValue> array_of(const PythonObject& object, const PythonValue& state, const CountValues& count) {
+std::optional<Made> array_of(const PythonObject& object, const PythonValue& state, const CountValues& count) {
   if (object.name != "numpy.core.multiarray._reconstruct" && object.name != "numpy._core.multiarray._reconstruct")
     return {};
   const auto* parts = state.list();  // (version, shape, type, whether it is in Fortran's order, bytes)
@@ -152,6 +189,7 @@ std::optional<PythonValue> array_of(const PythonObject& object, const PythonValu
   const auto type = array_type((*parts)[2]);
   const auto* fortran = (*parts)[3].as<bool>();
   const auto* bytes = (*parts)[4].as<std::string>();
+  if (!type && !unread_array((*parts)[2]).empty()) return Made{{}, unread_array((*parts)[2])};
   if (!type || !fortran || !bytes) return {};
   auto sizes = sizes_of((*parts)[1]);
   if (*fortran) std::reverse(sizes.begin(), sizes.end());
@@ -163,7 +201,7 @@ std::optional<PythonValue> array_of(const PythonObject& object, const PythonValu
   auto tensor = at::empty(sizes, at::dtype(*type));
   if (!bytes->empty()) std::memcpy(tensor.mutable_data_ptr(), bytes->data(), bytes->size());
   if (*fortran) tensor = tensor.permute(reversed_order(tensor.dim()));
-  return PythonValue(tensor);
+  return Made{tensor};
 }
 
 }  // namespace sectile

@@ -13,11 +13,18 @@ namespace sectile {
 
 using CountValues = std::function<void(std::uint64_t)>;  // memory that is taken, in plain values
 
-// Nothing for a function that is not known. Throws std::runtime_error for arguments that no such file has.
-std::optional<PythonValue> call_known(const std::string& function, const PythonList& arguments,
-                                      const CountValues& count);
+// The attribute of an object in place of a tensor that is not read, which says why: "a sparse tensor".
+inline constexpr const char* kUnread = "<unread>";
 
-// The tensor that an object is once it has its state, if it is an array of numpy.
-std::optional<PythonValue> array_of(const PythonObject& object, const PythonValue& state, const CountValues& count);
+struct Made {
+  PythonValue value{};
+  std::string unread{};  // why a tensor is not read; then there is no value
+};
+
+// Nothing for a function that is not known. Throws std::runtime_error for arguments that no such file has.
+std::optional<Made> call_known(const std::string& function, const PythonList& arguments, const CountValues& count);
+
+// The tensor that an object is once it has its state, if it is an array of numpy with numbers.
+std::optional<Made> array_of(const PythonObject& object, const PythonValue& state, const CountValues& count);
 
 }  // namespace sectile

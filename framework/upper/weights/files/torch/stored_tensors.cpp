@@ -13,10 +13,8 @@ constexpr double kMostExpanded = 1 << 24;  // values of an expanded tensor, whic
 
 [[noreturn]] void malformed() { throw std::runtime_error("is damaged: its pickle is not well formed"); }
 
-}  // namespace
-
-at::ScalarType scalar_type_of(const std::string& name) {
-  static const std::map<std::string, at::ScalarType> types{{"torch.FloatStorage", at::kFloat},
+const std::map<std::string, at::ScalarType>& types() {
+  static const std::map<std::string, at::ScalarType> all{{"torch.FloatStorage", at::kFloat},
                                                            {"torch.DoubleStorage", at::kDouble},
                                                            {"torch.HalfStorage", at::kHalf},
                                                            {"torch.BFloat16Storage", at::kBFloat16},
@@ -43,12 +41,38 @@ at::ScalarType scalar_type_of(const std::string& name) {
                                                            {"torch.uint64", at::kUInt64},
                                                            {"torch.float8_e4m3fn", at::kFloat8_e4m3fn},
                                                            {"torch.float8_e5m2", at::kFloat8_e5m2}};
-  // torch.cuda.FloatStorage, as old versions wrote it, has the same values.
-  const auto cuda = std::string("torch.cuda.");
-  const auto found = types.find(name.starts_with(cuda) ? "torch." + name.substr(cuda.size()) : name);
-  if (found == types.end()) throw std::runtime_error("has a tensor of the unknown type " + name);
+  return all;
+}
+
+// torch.cuda.FloatStorage, as old versions wrote it, has the same values.
+std::string on_cpu(const std::string& name) {
+  const std::string cuda = "torch.cuda.";
+  return name.starts_with(cuda) ? "torch." + name.substr(cuda.size()) : name;
+}
+
+// Storages that are not read, and the bytes of their values.
+struct Unread {
+  std::string what;
+  std::int64_t width;
+};
+const std::map<std::string, Unread>& unread_storages() {
+  static const std::map<std::string, Unread> all{
+      {"torch.ComplexFloatStorage", {"a complex tensor", 8}}, {"torch.ComplexDoubleStorage", {"a complex tensor", 16}},
+      {"torch.QInt8Storage", {"a quantized tensor", 1}},      {"torch.QUInt8Storage", {"a quantized tensor", 1}},
+      {"torch.QInt32Storage", {"a quantized tensor", 4}},     {"torch.QUInt4x2Storage", {"a quantized tensor", 1}},
+      {"torch.QUInt2x4Storage", {"a quantized tensor", 1}}};
+  return all;
+}
+
+}  // namespace
+
+at::ScalarType scalar_type_of(const std::string& name) {
+  const auto found = types().find(on_cpu(name));
+  if (found == types().end()) throw std::runtime_error("has a tensor of the unknown type " + name);
   return found->second;
 }
+
+bool is_read(const std::string& name) { return types().count(on_cpu(name)); }
 
 std::vector<std::int64_t> sizes_of(const PythonValue& value) {
   const auto* items = value.list();
@@ -72,7 +96,11 @@ StorageId storage_id(const PythonValue& id) {
   const auto* key = (*parts)[2].as<std::string>();
   const auto* count = (*parts)[4].as<std::int64_t>();
   if (!type || !key || !count || *count < 0) malformed();
-  return {scalar_type_of(type->name), *key, *count};
+  const auto unread = unread_storages().find(on_cpu(type->name));
+  if (unread == unread_storages().end()) return {scalar_type_of(type->name), *key, *count};
+  const auto& [what, width] = unread->second;
+  if (*count > INT64_MAX / width) malformed();
+  return {at::kByte, *key, *count * width, what, width};
 }
 
 at::Tensor tensor_of(const PythonList& arguments) {

@@ -14,6 +14,7 @@ namespace sectile {
 // Of "torch.FloatStorage", "torch.float32" and "torch.storage.UntypedStorage", whose values are bytes. Throws
 // std::runtime_error, as all below.
 at::ScalarType scalar_type_of(const std::string& name);
+bool is_read(const std::string& name);  // or scalar_type_of throws
 
 std::vector<std::int64_t> sizes_of(const PythonValue& value);  // of a list of numbers from 0
 
@@ -22,6 +23,8 @@ struct StorageId {
   at::ScalarType type;
   std::string key;
   std::int64_t count;
+  std::string unread{};    // why it is not read: "a complex tensor"; then its values are bytes
+  std::int64_t width = 1;  // of a value that is not read, in bytes
 };
 StorageId storage_id(const PythonValue& id);
 

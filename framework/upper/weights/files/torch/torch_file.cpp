@@ -23,14 +23,17 @@ class Records {
  public:
   explicit Records(const ZipFile& zip) : zip_(zip) {}
 
-  at::Tensor storage(const PythonValue& identity) {
-    const auto [type, key, count] = storage_id(identity);
+  PythonValue storage(const PythonValue& identity) {
+    const auto [type, key, count, unread, width] = storage_id(identity);
+    if (!unread.empty()) return unread;
     const auto found = storages_.find(key);
     if (found != storages_.end()) {
       if (found->second.scalar_type() != type) throw std::runtime_error("has a storage of two types");
       return found->second;
     }
     const auto record = "data/" + key;
+    if (!zip_.has(record))
+      throw std::runtime_error("is damaged: the record " + record + " with values of a tensor is missing");
     const auto size = zip_.size_of(record);
     if (size / c10::elementSize(type) != static_cast<std::uint64_t>(count) || size % c10::elementSize(type))
       throw std::runtime_error("states " + std::to_string(count) + " values for the record " + record + ", which has " +

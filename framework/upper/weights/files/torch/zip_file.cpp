@@ -82,6 +82,11 @@ void ZipFile::add_record(std::string_view directory, std::size_t at) {
   const auto [unpacked, packed, header] = place_of(entry, directory.substr(at + kEntrySize + name_size, extra_size));
   const bool stored = number<std::uint16_t>(entry, 10) == 0 && unpacked == packed;
   if (packed > file_.size() || header > file_.size() - packed) damaged();
+  const auto folder = name.substr(0, name.find('/') + 1);
+  if (records_.empty()) folder_ = folder;
+  if (folder != folder_)
+    throw std::runtime_error("has records in the folders \"" + folder_ + "\" and \"" + folder +
+                             "\", and torch.save writes one folder");
   records_.insert_or_assign(name.substr(name.find('/') + 1), Record{header, packed, stored});
 }
 

@@ -37,6 +37,7 @@ class ZipFile {
   void add_record(std::string_view directory, std::size_t at);
 
   MappedFile file_;
+  std::string folder_;  // the archive's own
   std::map<std::string, Record> records_;
 };
 

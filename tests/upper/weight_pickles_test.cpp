@@ -1,0 +1,221 @@
+// What Python's pickles hold besides plain tensors, byte by byte: it is read, left out by name, or refused.
+#include <string>
+
+#include <ATen/ATen.h>
+#include <torch/nn/init.h>  // not after using namespace sectile, which has a Scalar too
+
+#include <sectile/error.h>
+
+#include "support/hostile.h"
+#include "support/scratch.h"
+#include "support/test.h"
+#include "upper/weights/files/safetensors.h"
+#include "upper/weights/files/torch/torch_file.h"
+#include "upper/weights/files/weights_file.h"
+#include "upper/weights/wrapped_names.h"
+
+using namespace sectile;
+namespace fs = std::filesystem;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+std::string pickled(const std::string& text) { return "X" + test::little_endian(text.size(), 4) + text; }
+
+// Two values of a record "data/0" that has 1 and 2; marks: a dict, as {"neg": True}.
+std::string pickled_pair(const std::string& marks = "", const std::string& storage = "FloatStorage") {
+  return "ctorch._utils\n_rebuild_tensor_v2\n((" + pickled("storage") + "ctorch\n" + storage + "\n" + pickled("0") +
+         pickled("cpu") + "K\2tQ" + std::string("K\0", 2) + "(K\2t(K\1t\x89" + "ccollections\nOrderedDict\n)R" +
+         (marks.empty() ? "" : "}" + pickled(marks) + "\x88s") + "tR";
+}
+
+const std::string kOneTwo("\0\0\x80?\0\0\0@", 8);
+
+struct PickleFile {
+  test::Scratch folder;
+  const fs::path file;
+
+  explicit PickleFile(const std::string& pickle, const std::string& record = kOneTwo)
+      : file(folder.write("w.pth", test::torch_file(pickle, {{"archive/data/0", record}}))) {}
+  WeightsContent read(const std::string& key = {}) const { return read_weights(file, key); }
+  std::string refusal(const std::string& key = {}) const {
+    try {
+      read(key);
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "read";
+  }
+};
+
+// {name: value, …}, of pickled values
+std::string pickled_dict(const std::vector<std::pair<std::string, std::string>>& items) {
+  std::string text = "}(";
+  for (const auto& [name, value] : items) text += pickled(name) + value;
+  return text + "u";
+}
+
+Names names_in(const WeightsContent& content) {
+  Names names;
+  for (const auto& item : content.state) names.push_back(item.first);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("a tensor with PyTorch's mark for negative values has them, also where it is written") {
+  const PickleFile file(pickled_dict({{"w", pickled_pair("neg")}, {"v", pickled_pair()}}));
+  const auto read = file.read().state;
+  const auto negative = at::tensor({-1.0F, -2.0F});
+  CHECK(at::equal(read.at("w").resolve_neg(), negative));
+  CHECK(at::equal(read.at("v"), -negative));
+  write_safetensors(file.folder / "w.safetensors", read);
+  write_torch_file(file.folder / "out.pth", PythonDict{{"w", read.at("w")}});
+  for (const char* written : {"w.safetensors", "out.pth"})
+    CHECK(at::equal(read_weights(file.folder / written).state.at("w"), negative));
+}
+
+TEST_CASE("tensors that are not read are left out and named, and those beside them are read") {
+  const auto sparse = "ctorch._utils\n_rebuild_sparse_tensor\n(" + pickled("layout") + "tR";
+  const PickleFile file(pickled_dict({{"w", pickled_pair()},
+                                      {"s", sparse},
+                                      {"q", pickled_pair("", "QInt8Storage")},
+                                      {"c", pickled_pair("", "ComplexFloatStorage")},
+                                      {"conj", pickled_pair("conj")},
+                                      {"l", "](" + pickled_pair() + "e"}}));
+  const auto read = file.read();
+  CHECK(names_in(read) == Names{"w"});
+  CHECK(read.left_out == Names{"s (a sparse tensor)", "q (a quantized tensor)", "c (a complex tensor)",
+                               "conj (a conjugated tensor; save it after .resolve_conj())", "l.0 (in a list)"});
+  CHECK(names_in(file.read(".")) == Names{"l.0", "w"});
+}
+
+TEST_CASE("keys that are numbers are no names of a network, and the whole file has them") {
+  const PickleFile file("}(K\5" + pickled_pair() + pickled("w") + pickled_pair() + "u");
+  CHECK(names_in(file.read()) == Names{"w"});
+  CHECK(file.read().left_out == Names{"5 (its key is a number)"});
+  CHECK(names_in(file.read(".")) == Names{"5", "w"});
+}
+
+TEST_CASE("what a file has beside the dictionary that is taken is said, and the key . takes it all") {
+  const auto part = pickled_dict({{"w", pickled_pair()}});
+  const PickleFile file(
+      pickled_dict({{"net", part},
+                    {"head", part},
+                    {"best", pickled_pair()},
+                    {"optimizer", std::string("}(K\0", 4) + pickled_dict({{"m", pickled_pair()}}) + "u"}}));
+  CHECK(file.read().key == "net");
+  CHECK(file.read().elsewhere == Names{"head", "best", "optimizer"});
+  CHECK(names_in(file.read(".")) == Names{"best", "head.w", "net.w", "optimizer.0.m"});
+}
+
+TEST_CASE("two tensors of one name are refused with both places, and of a key given twice the last value counts") {
+  const PickleFile two(pickled_dict({{"a.b", pickled_pair()}, {"a", pickled_dict({{"b", pickled_pair()}})}}));
+  CHECK(two.refusal().find(R"(has two tensors of the name a.b: ["a.b"] and ["a"]["b"])") != std::string::npos);
+  CHECK(names_in(two.read("a")) == Names{"b"});
+  const PickleFile twice(pickled_dict({{"w", pickled_pair()}, {"w", pickled_pair("neg")}}));
+  CHECK(twice.read().state.at("w").sum().item<double>() == -3);
+}
+
+TEST_CASE("a few tensors under a usual name do not hide the many beside them, and a key may contain a slash") {
+  const auto scalar = pickled_dict({{"temperature", pickled_pair()}});
+  const PickleFile file(pickled_dict({{"a", pickled_pair()}, {"b", pickled_pair()}, {"params", scalar}}));
+  CHECK(names_in(file.read()) == Names{"a", "b", "params.temperature"});
+  CHECK(names_in(file.read("params")) == Names{"temperature"});
+  const PickleFile slash(pickled_dict({{"a/b", scalar}, {"c", pickled_dict({{"d/e", scalar}})}}));
+  CHECK(slash.read("a/b").state.size() == 1);
+  CHECK(slash.read("c/d/e").state.size() == 1);
+}
+
+TEST_CASE("large integers, deques and values that contain themselves beside the weights do no harm") {
+  const auto seed = std::string("\x8a\x09\0\0\0\0\0\0\0\x80\0", 11);
+  const std::string deque = "ccollections\ndeque\n)R(K\1K\2e";
+  for (const auto& value :
+       {seed, deque, std::string("]q\1h\1a"), std::string("}q\1K\1h\1s"), std::string("]q\1]q\2h\1aa"),
+        std::string("]q\1(]h\1a]h\1ae"), std::string("(]q\1(h\1tq\2a0h\2t")}) {
+    CAPTURE(value);
+    CHECK(PickleFile(pickled_dict({{"x", value}, {"w", pickled_pair()}})).read().state.size() == 1);
+    CHECK(PickleFile(pickled_dict({{"w", pickled_pair()}, {"x", value}})).read().state.size() == 1);
+  }
+  // d = {"x": [d], "w": …}
+  const PickleFile root("}q\1(" + pickled("x") + "]h\1a" + pickled("w") + pickled_pair() + "u");
+  CHECK(names_in(root.read()) == Names{"w"});
+  // The same dictionary twice is no cycle: {"a": d, "b": {"c": d}}
+  const PickleFile shared("}(" + pickled("a") + pickled_dict({{"w", pickled_pair()}}) + "q\1" + pickled("b") + "}" +
+                          pickled("c") + "h\1su");
+  CHECK(names_in(shared.read()) == Names{"a.w", "b.c.w"});
+}
+
+TEST_CASE("files with many small values beside or in them are read") {
+  std::string many;
+  constexpr int kTensors = 30'000;
+  for (int i = 0; i < kTensors; ++i) many += pickled("layer" + std::to_string(i) + ".weight") + pickled_pair() + "q\1";
+  CHECK(PickleFile("}(" + many + "u").read().state.size() == kTensors);
+  const auto epoch =
+      "}q\1(" + pickled("loss") + "G" + std::string(8, '\0') + pickled("accuracy") + "G" + std::string(8, '\0') + "u";
+  const auto history = "](" + test::repeated(epoch, 200'000) + "e";
+  CHECK(PickleFile(pickled_dict({{"history", history}, {"w", pickled_pair()}})).read().state.size() == 1);
+}
+
+TEST_CASE("an archive of two folders is refused, and a missing record is called missing") {
+  const test::Scratch folder;
+  const auto pickle = pickled_dict({{"w", pickled_pair()}});
+  const auto refusal = [&](const std::string& bytes) {
+    try {
+      read_weights(folder.write("w.pth", bytes));
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("read");
+  };
+  CHECK(refusal(test::torch_file(pickle, {{"archive/data/0", kOneTwo}, {"other/data/0", kOneTwo}}))
+            .find(R"(has records in the folders "archive/" and "other/")") != std::string::npos);
+  CHECK(refusal(test::torch_file(pickle)).find("the record data/0 with values of a tensor is missing") !=
+        std::string::npos);
+}
+
+TEST_CASE("files of torch.save before PyTorch 1.6 are read in every protocol") {
+  const std::string magic("\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.", 13);
+  for (const char protocol : {'\2', '\3', '\4', '\5'}) {
+    CAPTURE(static_cast<int>(protocol));
+    const test::Scratch folder;
+    const std::string begin = std::string("\x80") + protocol;
+    const auto frame = protocol < 4 ? "" : "\x95" + test::little_endian(magic.size(), 8);
+    const auto storage = "(" + pickled("storage") + "ctorch\nFloatStorage\n" + pickled("0") + pickled("cpu") + "K\2NtQ";
+    const auto tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + std::string("K\0", 2) +
+                        "(K\2t(K\1t\x89"
+                        "ccollections\nOrderedDict\n)RtR";
+    const auto file = folder.write("w.pth", begin + frame + magic + begin + "M\xe9\x03." + begin + "}." + begin +
+                                                pickled_dict({{"w", tensor}}) + "." + begin + "](" + pickled("0") +
+                                                "e." + test::little_endian(2, 8) + kOneTwo);
+    CHECK(at::equal(read_weights(file).state.at("w"), at::tensor({1.0F, 2.0F})));
+  }
+}
+
+TEST_CASE("what safetensors cannot hold is refused by name before anything is written") {
+  const test::Scratch folder;
+  const auto refusal = [&](const std::string& name) {
+    try {
+      write_safetensors(folder / "w.safetensors", {{name, at::ones({2})}});
+    } catch (const DataError& error) {
+      return std::string(error.what());
+    }
+    return std::string("written");
+  };
+  CHECK(refusal("__metadata__").find("cannot hold a tensor of the name __metadata__") != std::string::npos);
+  CHECK(refusal("w\xed\xa0\x80").find("which is not UTF-8") != std::string::npos);
+  CHECK(!fs::exists(folder / "w.safetensors"));
+  CHECK_THROWS_WITH_AS(write_torch_file(folder / "w.pth", PythonDict{{"w", at::ones({2}).to(at::kUInt16)}}),
+                       doctest::Contains("w.pth: cannot hold tensors of type UInt16, as w is; a .safetensors file can"),
+                       DataError);
+}
+
+TEST_CASE("weight norm of half precision is computed in single precision, as a network computes that loads its parts") {
+  const auto g = at::full({2, 1}, 1.3).to(at::kHalf), v = at::tensor({0.1, 0.7, 0.3, -0.9}).view({2, 2}).to(at::kHalf);
+  const auto wide = v.to(at::kFloat);
+  const auto wanted = wide * (g.to(at::kFloat) / wide.norm(2, {1}, true));
+  const auto computed = unwrap({{"weight_g", g}, {"weight_v", v}}).state.at("weight");
+  CHECK((computed.scalar_type() == at::kFloat));
+  CHECK(at::allclose(computed, wanted, 1e-6));
+}
