@@ -17,8 +17,10 @@
 #include "upper/weights/files/weights_file.h"
 #include "upper/weights/loading.h"
 #include "upper/weights/wrapped_names.h"
+#include "weights_start.h"
 
 using namespace sectile;
+using test::whole_file;
 namespace fs = std::filesystem;
 using nlohmann::json;
 
@@ -123,10 +125,9 @@ TEST_CASE("checkpoints of every kind that Python saved start a network with noth
     CAPTURE(name);
     SavedNet net;
     const auto read = read_file(name).state;
-    const auto started = start_from(net, read, {name, "model"});
-    CHECK(started.whole);
-    CHECK(started.note.find("9 tensors loaded into model") != std::string::npos);
-    CHECK(started.note.find("missing") == std::string::npos);
+    const auto note = start_from(net, read, whole_file(name));
+    CHECK(note.find("9 tensors loaded into model") != std::string::npos);
+    CHECK(note.find("missing") == std::string::npos);
     const bool prefixed = read.count("module.conv.weight");
     for (const auto& [tensor, ours] : state_dict(net)) {
       CAPTURE(tensor);
@@ -138,7 +139,7 @@ TEST_CASE("checkpoints of every kind that Python saved start a network with noth
     CAPTURE(name);
     TiedNet net;
     const auto read = read_file(name).state;
-    CHECK(start_from(net, read, {name, "model"}).whole);
+    start_from(net, read, whole_file(name));
     CHECK(net.named_parameters()["emb.weight"].is_same(net.named_parameters()["out.weight"]));
     for (const auto& [tensor, ours] : state_dict(net)) CHECK(at::equal(ours, read.at(tensor)));
   }

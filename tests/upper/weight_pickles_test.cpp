@@ -2,7 +2,6 @@
 #include <string>
 
 #include <ATen/ATen.h>
-#include <torch/nn/init.h>  // not after using namespace sectile, which has a Scalar too
 
 #include <sectile/error.h>
 
@@ -21,7 +20,9 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-std::string pickled(const std::string& text) { return "X" + test::little_endian(text.size(), 4) + text; }
+std::string pickled(const std::string& text) {
+  return std::string("X").append(test::little_endian(text.size(), 4)) + text;
+}
 
 // Two values of a record "data/0" that has 1 and 2; marks: a dict, as {"neg": True}.
 std::string pickled_pair(const std::string& marks = "", const std::string& storage = "FloatStorage") {
@@ -152,9 +153,10 @@ TEST_CASE("files with many small values beside or in them are read") {
   constexpr int kTensors = 30'000;
   for (int i = 0; i < kTensors; ++i) many += pickled("layer" + std::to_string(i) + ".weight") + pickled_pair() + "q\1";
   CHECK(PickleFile("}(" + many + "u").read().state.size() == kTensors);
-  const auto epoch =
-      "}q\1(" + pickled("loss") + "G" + std::string(8, '\0') + pickled("accuracy") + "G" + std::string(8, '\0') + "u";
-  const auto history = "](" + test::repeated(epoch, 200'000) + "e";
+  // As Python's pickler writes {"loss": 0.0, "accuracy": 0.0}: texts that it has written are recalled.
+  const auto epoch = "}q\1(h\2G" + std::string(8, '\0') + "h\3G" + std::string(8, '\0') + "u";
+  const auto history =
+      pickled("loss") + "q\0020" + pickled("accuracy") + "q\0030](" + test::repeated(epoch, 200'000) + "e";
   CHECK(PickleFile(pickled_dict({{"history", history}, {"w", pickled_pair()}})).read().state.size() == 1);
 }
 
@@ -181,7 +183,7 @@ TEST_CASE("files of torch.save before PyTorch 1.6 are read in every protocol") {
     CAPTURE(static_cast<int>(protocol));
     const test::Scratch folder;
     const std::string begin = std::string("\x80") + protocol;
-    const auto frame = protocol < 4 ? "" : "\x95" + test::little_endian(magic.size(), 8);
+    const auto frame = protocol < 4 ? std::string() : std::string("\x95") + test::little_endian(magic.size(), 8);
     const auto storage = "(" + pickled("storage") + "ctorch\nFloatStorage\n" + pickled("0") + pickled("cpu") + "K\2NtQ";
     const auto tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + std::string("K\0", 2) +
                         "(K\2t(K\1t\x89"

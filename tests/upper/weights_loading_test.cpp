@@ -1,120 +1,11 @@
-// What of a file of weights goes into a network, what is refused, and what frozen parts keep.
-#include <cmath>
-
-#include <ATen/ATen.h>
+// What of a file of weights goes into a network, and what is refused.
 #include <torch/nn/module.h>
 #include <torch/nn/modules/batchnorm.h>
 
-#include "ground/spec/pipeline_spec.h"
-#include "support/component.h"
-#include "support/scratch.h"
-#include "support/test.h"
-#include "upper/training/trainer.h"
-#include "upper/weights/files/torch/torch_file.h"
-#include "upper/weights/loading.h"
+#include "weights_start.h"
 
 using namespace sectile;
-namespace fs = std::filesystem;
-
-namespace {
-
-const PluginIndex& plugins_and_toys() {
-  static const PluginIndex index({SECTILE_BUILD_DIR "/lib/sectile/plugins", SECTILE_BUILD_DIR "/tests/plugins"});
-  return index;
-}
-
-Pipeline pipeline(const std::string& changes = "{}") {
-  SpecFile file;
-  file.json = Json::parse(R"({
-    "data": {"train": {"type": "synthetic", "count": 8, "size": [16, 16], "seed": 1},
-             "val": {"type": "synthetic", "count": 2, "size": [16, 16], "seed": 2}},
-    "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
-    "model": {"type": "toy", "backbone": {"type": "toy_attention"}},
-    "loss": [{"type": "cross_entropy"}],
-    "optimizer": {"type": "sgd", "lr": 0.1, "momentum": 0.9},
-    "metrics": [{"type": "iou"}],
-    "train": {"epochs": 2, "batch_size": 2, "workers": 0}
-  })");
-  file.json.merge_patch(Json::parse(changes));
-  return Pipeline::for_training(plugins_and_toys(), read_spec(plugins_and_toys(), file), at::kCPU);
-}
-
-StateDict copy_of(torch::nn::Module& module) {
-  StateDict copy;
-  for (const auto& [name, tensor] : state_dict(module)) copy[name] = tensor.detach().clone();
-  return copy;
-}
-
-// The weights of a network of another seed, so that nothing is there already that is to be loaded.
-StateDict trained() { return copy_of(pipeline(R"({"train": {"seed": 7}})").model->module()); }
-
-void move(StateDict& state, const std::string& from, const std::string& to) {
-  auto node = state.extract(from);
-  node.key() = to;
-  state.insert(std::move(node));
-}
-
-// A file of weights that a spec names, in the model or in its backbone.
-struct Start {
-  test::Scratch folder;
-  const fs::path file = folder / "w.pth";
-  std::string note;
-
-  explicit Start(const StateDict& weights) {
-    PythonDict content;
-    for (const auto& [name, tensor] : weights) content.emplace_back(name, tensor);
-    write_torch_file(file, content);
-  }
-  Pipeline model(const std::string& options = "") {
-    return noted(R"({"model": {"weights": ")" + file.string() + "\"" + options + "}}");
-  }
-  Pipeline backbone(const std::string& options = "") {
-    return noted(R"({"model": {"backbone": {"weights": ")" + file.string() + "\"" + options + "}}}");
-  }
-  // What is said in place of starting, with the file as FILE.
-  template <class Begin>
-  std::string refusal(Begin begin) {
-    try {
-      begin();
-    } catch (const DataError& error) {
-      return test::replaced(error.what(), file.string(), "FILE");
-    }
-    return "started: " + note;
-  }
-  std::string refusal_by_model(const std::string& options = "") {
-    return refusal([&] { model(options); });
-  }
-
- private:
-  Pipeline noted(const std::string& changes) {
-    auto made = pipeline(changes);
-    REQUIRE(made.notes.size() == 1);
-    note = test::replaced(made.notes[0], file.string(), "FILE");
-    return made;
-  }
-};
-
-void check_same(const StateDict& state, const StateDict& wanted) {
-  CHECK(state.size() == wanted.size());
-  for (const auto& [name, tensor] : wanted) {
-    CAPTURE(name);
-    REQUIRE(state.count(name) == 1);
-    CHECK(at::equal(state.at(name), tensor));
-  }
-}
-
-std::string spec_refusal(const std::string& changes) {
-  try {
-    pipeline(changes);
-  } catch (const SpecError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
-constexpr const char* kLax = R"(, "weights_strict": false)";
-
-}  // namespace
+using namespace sectile::test;
 
 TEST_CASE("a file with the network's own names is loaded whole") {
   const auto weights = trained();
@@ -255,8 +146,7 @@ TEST_CASE("names that a network need not know are noted, also if a prefix was be
   CHECK_THROWS_AS(start_from(made.model->module(), wrapped, {"w.pt", "model"}), DataError);
   const auto started =
       start_from(made.model->module(), wrapped, {"w.pt", "model", true, WeightsChannels::rgb, {"module.scale"}});
-  CHECK(started.whole);
-  CHECK(started.note.ends_with("1 not needed by the network, ignored (scale)"));
+  CHECK(started.ends_with("1 not needed by the network, ignored (scale)"));
 }
 
 TEST_CASE("a dialect of a module deep inside splits a fused tensor, in whatever model it stands") {
@@ -313,7 +203,8 @@ TEST_CASE("a head for other classes stays as made, and a stem for other channels
   const auto made = start.model();
   CHECK(start.note ==
         "FILE: 6 tensors loaded into model \"toy\"; 1 adapted to the network's shape (backbone.stem.weight); 1 in "
-        "the head, which has a different number of classes, initial values kept (head.weight)");
+        "the head, which has a different number of classes, initial values kept (head.weight is [21, 2, 1, 1] "
+        "in the file and [5, 2, 1, 1] in the network)");
   CHECK(at::equal(state_dict(made.model->module()).at("backbone.stem.weight").flatten(1),
                   at::tensor({1.0F, 1.0F, 1.0F, 2.0F, 2.0F, 2.0F}).view({2, 3})));
   CHECK(at::equal(state_dict(made.model->module()).at("head.weight"),
@@ -330,7 +221,9 @@ TEST_CASE("a head is left as made for another number of classes alone, its weigh
     return file;
   };
   const auto report = load_state(model->module(), with(at::ones({5, 2, 1, 1}), at::ones({3})));
-  CHECK(report.reinitialized == std::vector<std::string>{"outc.conv.bias", "outc.conv.weight"});
+  REQUIRE(report.reinitialized.size() == 2);
+  CHECK(report.reinitialized[0].name == "outc.conv.bias");
+  CHECK(report.reinitialized[1].network == "[3, 2, 1, 1]");
   check_same(state_dict(model->module()), before);
 
   const auto refused = [&](const at::Tensor& weight, const at::Tensor& bias, const std::string& what) {
@@ -373,16 +266,17 @@ TEST_CASE("a stem of three channels starts one of four, in every model that has 
        {std::pair(R"("type": "unet", "widths": [2, 4])", "inc.double_conv.0.weight"),
         std::pair(R"("type": "fast_scnn")", "backbone.learning_to_downsample.conv.conv.weight")}) {
     CAPTURE(type);
-    const auto json = std::string("{") + type + "}";
-    const auto three = test::make<Model>(json, test::context(2)), four = test::make<Model>(json, test::context(2, 4));
+    const auto made_of = std::string("{") + type + "}";
+    const auto three = test::make<Model>(made_of, test::context(2)),
+               four = test::make<Model>(made_of, test::context(2, 4));
     const auto weights = copy_of(three->module());
-    CHECK(start_from(four->module(), weights, {"w.pth", "model \"x\""}).note ==
+    CHECK(start_from(four->module(), weights, {"w.pth", "model \"x\""}) ==
           "w.pth: " + std::to_string(weights.size() - 1) +
               " tensors loaded into model \"x\"; 1 adapted to the network's shape (" + stem + ")");
     const auto theirs = weights.at(stem), ours = state_dict(four->module()).at(stem);
     for (int channel = 0; channel < 4; ++channel)
       CHECK(at::allclose(ours.select(1, channel), theirs.select(1, channel % 3) * 0.75));
-    const auto grey = test::make<Model>(json, test::context(2, 1));
+    const auto grey = test::make<Model>(made_of, test::context(2, 1));
     start_from(grey->module(), weights, {"w.pth", "model \"x\""});
     CHECK(at::allclose(state_dict(grey->module()).at(stem), theirs.sum(1, true)));
     CHECK_THROWS_AS(start_from(three->module(), copy_of(four->module()), {"w.pth", "model \"x\""}), DataError);
@@ -399,7 +293,7 @@ TEST_CASE("batch counters may be missing in a file that is too old to have any")
   some.erase("backbone.stages.0.norm.num_batches_tracked");
   CHECK_THROWS_AS(start_from(made.model->module(), some, {"w.pth", "model \"toy\""}), DataError);
   std::erase_if(weights, [&](const auto& item) { return counter(item.first); });
-  CHECK(start_from(made.model->module(), weights, {"w.pth", "model \"toy\""}).note ==
+  CHECK(start_from(made.model->module(), weights, {"w.pth", "model \"toy\""}) ==
         "w.pth: 28 tensors loaded into model \"toy\"; 6 batch counters left at 0, which this file is too old to have "
         "(backbone.stages.0.norm.num_batches_tracked, backbone.stages.0.plain.num_batches_tracked, "
         "backbone.stages.1.norm.num_batches_tracked and 3 more)");
@@ -415,334 +309,11 @@ TEST_CASE(
   for (const auto& counter : {at::Tensor(), at::zeros({1}, at::kLong), at::zeros({}), at::zeros({1})}) {
     auto file = old;
     if (counter.defined()) file["num_batches_tracked"] = counter;
-    CHECK(start_from(*norm, file, {"old.pth", "backbone"}).whole);
+    start_from(*norm, file, whole_file("old.pth"));
     CHECK(norm->num_batches_tracked.item<std::int64_t>() == 0);
     norm->eval();
     const auto output = norm->forward(at::tensor({5.0F, -1.0F + 2e-3F}).view({1, 2, 1, 1})).flatten();
     CHECK(output[0].item<double>() == doctest::Approx(1 + 2 * 2 / std::sqrt(4 + 1e-5)).epsilon(1e-6));
     CHECK(output[1].item<double>() == doctest::Approx(0.5 + 2e-3 / std::sqrt(2e-5)).epsilon(1e-4));
-  }
-}
-
-namespace {
-
-// As torchvision's: a backbone, a classifier and, for training alone, an auxiliary one.
-struct AuxiliaryNet : torch::nn::Module, WeightRules {
-  explicit AuxiliaryNet(bool auxiliary) {
-    add("backbone.conv1");
-    add("classifier.4");
-    if (auxiliary) add("aux_classifier.4");
-  }
-  std::vector<std::string> optional_layers() const override { return {"aux_classifier."}; }
-
- private:
-  void add(const std::string& name) {
-    const auto dot = name.find('.');
-    auto& conv = *register_module(name.substr(0, dot), std::make_shared<torch::nn::Module>("Part"))
-                      ->register_module(name.substr(dot + 1), std::make_shared<torch::nn::Module>("Conv"));
-    conv.register_parameter("weight", at::randn({3, 3, 1, 1}));
-    conv.register_parameter("bias", at::randn({3}));
-  }
-};
-
-}  // namespace
-
-TEST_CASE("an auxiliary head may be missing in the file or be there besides, and nothing else may") {
-  AuxiliaryNet with(true), without(false);
-  const auto full = copy_of(with), bare = copy_of(without);
-  const WeightsFile file{"w.pth", "model \"fcn\""};
-
-  const auto extra = start_from(without, full, file);
-  CHECK(extra.whole);
-  CHECK(extra.note ==
-        "w.pth: 4 tensors loaded into model \"fcn\"; 2 not needed by the network, ignored (aux_classifier.4.bias, "
-        "aux_classifier.4.weight)");
-  CHECK(at::equal(copy_of(without).at("classifier.4.weight"), full.at("classifier.4.weight")));
-
-  const auto missing = start_from(with, bare, file);
-  CHECK(missing.whole);
-  CHECK(missing.note ==
-        "w.pth: 4 tensors loaded into model \"fcn\"; 2 of optional layers missing in the file, initial values kept "
-        "(aux_classifier.4.bias, aux_classifier.4.weight)");
-  CHECK(at::equal(copy_of(with).at("classifier.4.weight"), bare.at("classifier.4.weight")));
-  CHECK(at::equal(copy_of(with).at("aux_classifier.4.weight"), full.at("aux_classifier.4.weight")));
-
-  for (const auto& complete : {full, bare}) {
-    auto lacking = complete, besides = complete, other_shape = complete;
-    lacking.erase("classifier.4.bias");
-    CHECK_THROWS_WITH_AS(start_from(with, lacking, file),
-                         doctest::Contains("missing in the file (1): classifier.4.bias"), DataError);
-    besides["aux_classifier_2.weight"] = at::ones({1});
-    CHECK_THROWS_WITH_AS(start_from(without, besides, file),
-                         doctest::Contains("unknown to the network (1): aux_classifier_2.weight"), DataError);
-    other_shape["aux_classifier.4.weight"] = at::ones({3, 3, 3, 3});
-    CHECK_THROWS_WITH_AS(start_from(with, other_shape, file), doctest::Contains("aux_classifier.4.weight is [3, 3, 3"),
-                         DataError);
-  }
-}
-
-TEST_CASE("published weights without an auxiliary head predict, and those without the classifier do not") {
-  const auto weights = copy_of(pipeline(R"({"model": {"type": "fast_scnn", "backbone": null}})").model->module());
-  const auto opened = [&](const std::string& dropped) {
-    auto some = weights;
-    std::erase_if(some, [&](const auto& item) { return item.first.starts_with(dropped); });
-    Start start(some);
-    SpecFile spec;
-    spec.json = Json::parse(R"({"data": {"train": {"type": "synthetic", "count": 1, "size": [32, 32]}},
-                                "transforms": {"val": [{"type": "normalize"}]}, "metrics": [{"type": "iou"}],
-                                "model": {"type": "fast_scnn", "weights_strict": false}})");
-    spec.json["model"]["weights"] = start.file.string();
-    return start.refusal([&] {
-      auto network = Network::from_weights(read_spec(plugins_and_toys(), spec), at::kCPU);
-      start.note = test::replaced(network.notes.at(0), start.file.string(), "FILE");
-    });
-  };
-  CHECK(opened("auxiliary_head.").find("of optional layers missing in the file, initial values kept") !=
-        std::string::npos);
-  CHECK(opened("decode_head.conv_seg.").find("/model/weights: FILE does not have all weights of the network: ") == 0);
-}
-
-namespace {
-
-struct ImageConv : torch::nn::Module, WeightRules {
-  ImageConv(std::int64_t channels, int spatial, bool named = true) : named_(named) {
-    std::vector<std::int64_t> shape(static_cast<std::size_t>(2 + spatial), 1);
-    shape[1] = channels;
-    weight = register_parameter("weight", at::zeros(shape));
-  }
-  std::vector<std::string> image_convs() const override {
-    return named_ ? std::vector<std::string>{"weight"} : std::vector<std::string>{};
-  }
-  at::Tensor weight;
-
- private:
-  bool named_;
-};
-
-}  // namespace
-
-TEST_CASE("weights that were trained on BGR images answer the same on RGB, with their first convolution reversed") {
-  // One pixel, and its mean and deviation, as R, G, B.
-  const auto pixel = at::tensor({10.0F, 20.0F, 30.0F}), mean = at::tensor({1.0F, 2.0F, 3.0F}),
-             deviation = at::tensor({1.0F, 2.0F, 4.0F});
-  const auto trained_on_bgr = at::tensor({1.0F, 2.0F, 4.0F});
-  const auto answer_in_bgr = ((pixel.flip(0) - mean.flip(0)) / deviation.flip(0) * trained_on_bgr).sum();
-  CHECK(answer_in_bgr.item<double>() == 1 * 6.75 + 2 * 9 + 4 * 9);
-  for (const int spatial : {2, 3}) {
-    CAPTURE(spatial);
-    ImageConv net(3, spatial), four(4, spatial), grey(1, spatial);
-    const StateDict file{{"weight", trained_on_bgr.view(net.weight.sizes())}};
-    const auto answer = [&] { return ((pixel - mean) / deviation * net.weight.flatten()).sum().item<double>(); };
-    WeightsFile options{"w.pth", "backbone \"x\""};
-    start_from(net, file, options);
-    CHECK(answer() == 1 * 9 + 2 * 9 + 4 * 6.75);  // not reversed: close, and wrong
-    options.channels = WeightsChannels::bgr;
-    CHECK(start_from(net, file, options).note ==
-          "w.pth: 1 tensors loaded into backbone \"x\"; 1 with its input channels reversed (bgr) (weight)");
-    CHECK(answer() == answer_in_bgr.item<double>());
-    CHECK(at::equal(file.at("weight").flatten(), trained_on_bgr));  // the file's stay
-    start_from(four, file, options);                                // and then adapted
-    CHECK(at::equal(four.weight.flatten(), at::tensor({3.0F, 1.5F, 0.75F, 3.0F})));
-    start_from(grey, file, options);
-    CHECK(grey.weight.item<double>() == 7);
-  }
-}
-
-TEST_CASE("channels that cannot be reversed are an error that says why, and nothing is written") {
-  WeightsFile options{"w.pth", "backbone \"x\"", true, WeightsChannels::bgr};
-  const std::string begin = "w.pth: has no input channels to reverse for \"weights_channels\": \"bgr\": ";
-  ImageConv named(3, 2), unnamed(3, 2, false), four(4, 2);
-  const auto refusal = [&](ImageConv& net, const at::Tensor& weight) {
-    CHECK_THROWS_AS(start_from(net, {{"weight", weight}}, options), DataError);
-    CHECK(!net.weight.any().item<bool>());
-    try {
-      start_from(net, {{"weight", weight}}, options);
-    } catch (const DataError& error) {
-      return std::string(error.what());
-    }
-    return std::string();
-  };
-  CHECK(refusal(unnamed, at::ones({1, 3, 1, 1})) ==
-        begin + "backbone \"x\" does not name its first convolution (WeightRules::image_convs)");
-  CHECK(refusal(four, at::ones({1, 4, 1, 1})) == begin + "no weight with 3 input channels");
-  CHECK(refusal(named, at::ones({1, 1, 1, 1})) == begin + "no weight with 3 input channels");
-}
-
-TEST_CASE("the channels of weights are an option of a model and of its backbone, which needs weights") {
-  const auto weights = trained();
-  const auto stem = weights.at("backbone.stem.weight");
-  const std::string bgr = R"(, "weights_channels": "bgr")";
-  Start start(weights);
-  const auto reversed = [&](const Pipeline& made) {
-    return at::equal(state_dict(made.model->module()).at("backbone.stem.weight"), stem.flip(1));
-  };
-  CHECK(reversed(start.model(bgr)));
-  CHECK(start.note.ends_with("; 1 with its input channels reversed (bgr) (backbone.stem.weight)"));
-  CHECK(!reversed(start.model(R"(, "weights_channels": "rgb")")));
-  StateDict of_backbone;
-  for (const auto& [name, tensor] : weights)
-    if (name.starts_with("backbone.")) of_backbone[test::replaced(name, "backbone.", "")] = tensor;
-  CHECK(reversed(Start(of_backbone).backbone(bgr)));
-  auto other_head = weights;
-  other_head["head.weight"] = at::ones({21, 2, 1, 1});
-  CHECK(reversed(Start(other_head).model(bgr)));
-  CHECK(spec_refusal(R"({"model": {"weights_channels": "bgr"}})") ==
-        "/model/weights_channels: is \"bgr\", and there are no \"weights\" to load; remove it");
-  CHECK(spec_refusal(R"({"model": {"backbone": {"weights_channels": "bgr"}}})")
-            .find("/model/backbone/weights_channels") == 0);
-}
-
-namespace {
-
-// With parts whose names look like those of wrappers.
-struct OddNames : torch::nn::Module {
-  OddNames() {
-    for (const std::string name :
-         {"encoder.layer1.conv.weight", "encoder.module_list.0.bias", "head.module.0.weight", "_orig_modulator.gain"}) {
-      torch::nn::Module* owner = this;
-      std::size_t at = 0;
-      for (auto dot = name.find('.'); dot != std::string::npos; at = dot + 1, dot = name.find('.', at)) {
-        const auto part = name.substr(at, dot - at);
-        const auto children = owner->named_children();
-        owner = (children.contains(part) ? children[part]
-                                         : owner->register_module(part, std::make_shared<torch::nn::Module>("Part")))
-                    .get();
-      }
-      owner->register_parameter(name.substr(at), at::randn({2}));
-    }
-  }
-};
-
-}  // namespace
-
-TEST_CASE("the prefixes of wrappers go in either order and inside a name, and names like them stay") {
-  OddNames source;
-  const auto weights = copy_of(source);
-  const auto loaded_from = [&](auto renamed) {
-    OddNames net;
-    StateDict file;
-    for (const auto& [name, tensor] : weights) file[renamed(name)] = tensor;
-    CHECK(start_from(net, file, {"w.pth", "model"}).whole);
-    check_same(copy_of(net), weights);
-  };
-  for (const std::string prefix : {"module._orig_mod.", "_orig_mod.module.", "module.module.", "_orig_mod._orig_mod."})
-    loaded_from([&](const std::string& name) { return prefix + name; });
-  loaded_from([](const std::string& name) { return test::replaced(name, "encoder.", "encoder._orig_mod."); });
-  loaded_from([](const std::string& name) { return "module." + test::replaced(name, "head.", "head._orig_mod."); });
-  auto one_of_all = weights;
-  move(one_of_all, "encoder.layer1.conv.weight", "module.encoder.layer1.conv.weight");
-  OddNames net;
-  CHECK_THROWS_WITH_AS(start_from(net, one_of_all, {"w.pth", "model"}),
-                       doctest::Contains("unknown to the network (1): module.encoder.layer1.conv.weight"), DataError);
-}
-
-TEST_CASE("of two names of the same weights, a file may have one") {
-  struct Tied : torch::nn::Module {
-    Tied() { register_parameter("out", register_parameter("emb", at::zeros({2, 3}))); }
-  } net;
-  const auto values = at::arange(6, at::kFloat).view({2, 3});
-  for (const char* kept : {"emb", "out"}) {
-    const auto started = start_from(net, {{kept, values + (*kept == 'o')}}, {"w.safetensors", "model"});
-    CHECK(started.whole);
-    CHECK(started.note ==
-          std::string("w.safetensors: 1 tensors loaded into model; 1 shared with another of the network (") +
-              (*kept == 'e' ? "out)" : "emb)"));
-    CHECK(at::equal(net.parameters()[0], values + (*kept == 'o')));
-    CHECK(net.named_parameters()["out"].is_same(net.named_parameters()["emb"]));
-  }
-}
-
-TEST_CASE("entries of a state dict that are no tensors are left out, and named") {
-  const auto weights = trained();
-  Start start({});
-  PythonDict state{{"mask_values", PythonList{0, 1}}, {"version", 3}};
-  for (const auto& [name, tensor] : weights) state.emplace_back(name, tensor);
-  state.emplace_back("settings", PythonDict{{"lr", 0.1}});
-  for (const auto& content : {state, PythonDict{{"state_dict", state}, {"epoch", 7}}}) {
-    write_torch_file(start.file, content);
-    check_same(state_dict(start.model().model->module()), weights);
-    CHECK(start.note.ends_with("; not tensors, ignored: mask_values, version"));
-  }
-}
-
-TEST_CASE("named tensors are renamed, split, joined and dropped by patterns, and none is lost") {
-  const auto names = [](NamedTensors& tensors) {
-    std::string text;
-    for (const auto& item : tensors.tensors()) text += (text.empty() ? "" : " ") + item.first;
-    return text;
-  };
-  const auto a = at::arange(6, at::kFloat).view({6, 1});
-  NamedTensors file({{"x.0.y.1.w", a}, {"x.10.y.2.w", a}, {"x.w", a}});
-  file.rename("x.*.y.*.w", "*/*");
-  CHECK(names(file) == "0/1 10/2 x.w");
-  file.rename("*/*", "z.*");  // one star of two: the first
-  CHECK(names(file) == "x.w z.0 z.10");
-  file.rename("z.*", "x.w");  // taken, and by two
-  CHECK(names(file) == "x.w z.0 z.10");
-  file.split("z.*", 0, {"*.a", "*.b", "*.c"});
-  CHECK(names(file) == "0.a 0.b 0.c 10.a 10.b 10.c x.w");
-  CHECK(at::equal(file.tensors().at("10.b"), a.narrow(0, 2, 2)));
-  file.split("x.w", 0, {"p", "q", "r", "s"});  // 6 rows are not four equal parts
-  file.split("x.w", 2, {"p", "q"});            // and there are two dimensions
-  CHECK(names(file) == "0.a 0.b 0.c 10.a 10.b 10.c x.w");
-  file.drop("10.c");
-  file.join({"*.a", "*.b", "*.c"}, 0, "z.*");  // 10 lacks a part
-  CHECK(names(file) == "10.a 10.b x.w z.0");
-  CHECK(at::equal(file.tensors().at("z.0"), a));
-  file.drop("*.*");
-  CHECK(names(file) == "");
-  CHECK_THROWS_AS(file.rename("x.*", "*.*"), std::invalid_argument);
-  CHECK_THROWS_AS(file.split("x.*", 0, {}), std::invalid_argument);
-}
-
-TEST_CASE("stages are frozen where there are any, and as many as there are") {
-  CHECK(spec_refusal(R"({"model": {"backbone": {"freeze": 1}}})") ==
-        "/model/backbone/freeze: does not apply to backbone \"toy_attention\", which has no stages; remove it, or "
-        "freeze parameters with /optimizer/groups");
-  CHECK(spec_refusal(R"({"model": {"backbone": {"type": "toy_stages", "freeze": 4}}})") ==
-        "/model/backbone/freeze: is 4, and backbone \"toy_stages\" has 3 stages");
-  CHECK(spec_refusal(R"({"model": {"backbone": {"type": "toy_stages", "freeze": 3}}})") == "accepted");
-}
-
-TEST_CASE("frozen stages keep weights and statistics bit for bit, through evaluations and when a run goes on") {
-  const std::string by_option = R"({"model": {"backbone": {"type": "toy_stages", "freeze": 2}}})";
-  const std::string by_group =
-      R"({"model": {"backbone": {"type": "toy_stages"}},
-          "optimizer": {"groups": [{"match": "backbone.stages.0.*", "freeze": true},
-                                   {"match": "backbone.stages.1.*", "freeze": true}]}})";
-  for (const auto& changes : {by_option, by_group}) {
-    CAPTURE(changes);
-    const test::Scratch folder;
-    auto first = pipeline(changes);
-    const auto before = copy_of(first.model->module());
-    TrainListener listener;
-    int steps = 0;
-    listener.stepped = [&](const StepReport&) { ++steps; };
-    const auto one_after_the_first_evaluation = [&] { return steps == 5; };
-    train(first, folder.path(), {listener}, {.interrupted = one_after_the_first_evaluation, .resume_from = {}});
-    auto second = pipeline(changes);
-    train(second, folder.path(), {}, {.resume_from = folder / "last.pth"});
-    for (const auto* made : {&first, &second})
-      for (const auto& [name, tensor] : state_dict(made->model->module())) {
-        CAPTURE(name);
-        CHECK(at::equal(tensor, before.at(name)) != (name.starts_with("backbone.stages.2.") || name == "head.weight"));
-      }
-  }
-}
-
-TEST_CASE("a norm goes on learning its statistics while one of its parameters learns") {
-  const std::string groups =
-      R"({"model": {"backbone": {"type": "toy_stages"}},
-          "optimizer": {"groups": [{"match": "backbone.stages.0.norm.weight", "freeze": true},
-                                   {"match": "backbone.stages.1.norm.*", "freeze": true}]}})";
-  const test::Scratch folder;
-  auto made = pipeline(groups);
-  const auto before = copy_of(made.model->module());
-  train(made, folder.path(), {});
-  for (const auto& [name, learns] :
-       {std::pair("backbone.stages.0.norm.running_mean", true), std::pair("backbone.stages.1.norm.running_mean", false),
-        std::pair("backbone.stages.1.plain.running_mean", true)}) {
-    CAPTURE(name);
-    CHECK(at::equal(state_dict(made.model->module()).at(name), before.at(name)) != learns);
   }
 }

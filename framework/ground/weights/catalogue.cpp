@@ -209,6 +209,10 @@ const CatalogueEntry* find_entry(const std::string& name) {
   return found == entries.end() ? nullptr : &*found;
 }
 
+const CatalogueEntry* entry_in_spec(const fs::path& weights) {
+  return weights.is_relative() && !weights.empty() ? find_entry(weights.string()) : nullptr;
+}
+
 const CatalogueEntry* published_entry(const std::string& text, const fs::path& as_path) {
   std::error_code unknown;
   if (text.find('/') == std::string::npos || !names_a_folder(text) || fs::exists(as_path, unknown)) return nullptr;

@@ -43,6 +43,10 @@ SECTILE_EXPORT const std::vector<CatalogueEntry>& catalogue();
 // Null if there is no such name.
 SECTILE_EXPORT const CatalogueEntry* find_entry(const std::string& name);
 
+// Of the option "weights" of a component, which is a name if it is a relative path, since those of files are absolute.
+// Null if it is a file.
+SECTILE_EXPORT const CatalogueEntry* entry_in_spec(const std::filesystem::path& weights);
+
 // The entry that a text names which may be a path: null if there is such a file, or no such name. Throws DataError for
 // another name of a publisher of the catalogue, "torchvision/…", with the nearest one; and where the table cannot be
 // read, unless the text has the suffix of a file of weights, ".pth": then it is a path.

@@ -15,6 +15,8 @@ namespace sectile {
 namespace {
 
 constexpr std::size_t kMostDimensions = 16, kAlignment = 8;
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // as in the reference implementation
+constexpr std::uint64_t kLeastTensors = 60'000, kBytesPerTensor = 1000;
 
 [[noreturn]] void refuse(const std::string& why) { throw std::runtime_error(why); }
 
@@ -41,7 +43,7 @@ class Entries {
   }
 
  private:
-  static constexpr std::size_t kLeastValues = 10'000, kBytesPerValue = 8;
+  static constexpr std::size_t kLeastValues = 120'000, kBytesPerValue = 400;
 
   bool see(int depth, Sorted::parse_event_t event, const Sorted& value) {
     using Event = Sorted::parse_event_t;
@@ -134,10 +136,14 @@ SafetensorsHeader read_safetensors_header(std::string_view file) {
   if (file.size() < sizeof length) refuse("is cut short: it has no header");
   std::memcpy(&length, file.data(), sizeof length);
   if (length > file.size() - sizeof length) refuse("is cut short: its header has " + std::to_string(length) + " bytes");
+  if (length > kLongestHeader) refuse("has a header of more than " + std::to_string(kLongestHeader) + " bytes");
   const auto begin = sizeof length + length;
   SafetensorsHeader header;
+  const auto most = kLeastTensors + file.size() / kBytesPerTensor;
   const Entries entries(file.substr(sizeof length, length), "a header", [&](const auto& name, const Sorted& json) {
     if (name != "__metadata__") {
+      if (header.tensors.size() == most)
+        refuse("has more than " + std::to_string(most) + " tensors, which a file of its size does not need");
       header.tensors.push_back(tensor_of(name, json, begin));
       return;
     }

@@ -70,9 +70,9 @@ std::string about(const WeightsContent& read) {
   return text;
 }
 
-// Of published weights, named by a relative path: the downloaded file.
+// Of published weights: the downloaded file.
 std::filesystem::path file_of(const std::filesystem::path& weights, const Component& component) {
-  const auto* entry = weights.is_relative() ? find_entry(weights.string()) : nullptr;
+  const auto* entry = entry_in_spec(weights);
   if (entry && (entry->kind != component.kind || entry->type != component.name))
     throw DataError(weights, "are weights of the " + entry->kind + " \"" + entry->type + "\", and the spec has the " +
                                  component.kind + " \"" + component.name + "\"");
@@ -144,10 +144,11 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
         try {
           const auto file = file_of(options.weights, component);
           const auto read = read_weights(file, options.weights_key);
-          const auto started = start_from(module, read.state,
-                                          {file, name, options.weights_strict, options.weights_channels, read.spare});
-          notes.push_back(started.note + about(read));
-          has_all_weights_ |= started.whole && kind == Kind<Model>::name;
+          WeightsFile weights{file, name, options.weights_strict};
+          weights.whole = !is_trained_ && kind == Kind<Model>::name;
+          weights.channels = options.weights_channels;
+          weights.spare = read.spare;
+          notes.push_back(start_from(module, read.state, weights) + about(read));
           if (!all_finite(state_dict(module))) throw DataError(file, kNotFinite);
         } catch (const DataError& error) {
           throw DataError(pointer, error.what());

@@ -90,7 +90,7 @@ class Network {
   Prediction predict_bands(const Batch& batch, const std::array<std::int64_t, 3>& window, const Wanted& wanted) const;
 
   PipelineSpec::Precision precision_;  // that is used
-  bool has_all_weights_ = false;       // of the files that the spec names
+  bool is_trained_ = true;             // after it is built, so that its files may leave initial values
 };
 
 // The transforms of a spec, in order.

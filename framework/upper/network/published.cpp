@@ -18,11 +18,7 @@ namespace {
 
 constexpr int kSide = 256;  // of an example image, in pixels
 
-// The catalogue's, if the weights of the model are named by a relative path; else null.
-const CatalogueEntry* entry_of(const PipelineSpec& spec) {
-  const auto& weights = spec.model.common().weights;
-  return weights.is_relative() && !weights.empty() ? find_entry(weights.string()) : nullptr;
-}
+const CatalogueEntry* entry_of(const PipelineSpec& spec) { return entry_in_spec(spec.model.common().weights); }
 
 std::string text_of(const std::vector<double>& values) {
   std::ostringstream text;
@@ -41,16 +37,13 @@ bool are(const std::vector<float>& pixels, const std::vector<double>& fractions)
 
 Network Network::from_weights(PipelineSpec plan, const at::Device& device) {
   Network network(std::move(plan), device);
-  const auto& file = network.spec.model.common().weights;
+  network.is_trained_ = false;
   network.find_classes();
   network.evaluation_transforms = build_transforms(network.spec.transforms.val, network.context);
   network.find_channels();
   AllProblems all;
   network.build_model(/*load_weights_files=*/true, all);
   all.report();
-  if (!network.has_all_weights_)
-    throw DataError("/model/weights", file.string() + " does not have all weights of the network: " +
-                                          (network.notes.empty() ? "" : network.notes.back()));
   network.note_other_preprocessing();
   set_training(network.model->module(), false);
   return network;

@@ -250,7 +250,7 @@ void sort_out(Plan& plan, const Network& network, StateDict file, const std::set
     if (!network.fits(name, theirs)) {
       report.misfits.push_back(misfit(name, theirs, ours, network.same_kind(name, theirs)));
     } else if (of_other_classes.count(layer_of(name)) && network.is_head(name)) {
-      report.reinitialized.push_back(name);
+      report.reinitialized.push_back(misfit(name, theirs, ours, true));
     } else if (theirs.sizes() == ours.sizes()) {
       plan.copies.emplace_back(ours, theirs);
       report.loaded.push_back(name);
@@ -355,12 +355,12 @@ LoadReport load_state(torch::nn::Module& module, const StateDict& file) {
   return std::move(plan.report);
 }
 
-Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
+std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file) {
   const auto plan = plan_for(module, weights, file.channels, file.spare);
   refuse(plan.report, file);
   refuse_unreversed(plan, file);
   write(plan);
-  return {told(plan.report, file), plan.report.missing.empty() && plan.report.reinitialized.empty()};
+  return told(plan.report, file);
 }
 
 }  // namespace sectile

@@ -24,8 +24,7 @@ struct LoadReport {
   std::vector<Translation> translations;  // modules whose own names matched less
   // Names of the network, but `unexpected`: the file's, as they are after prefix and translations.
   std::vector<std::string> loaded;
-  std::vector<std::string> adapted;        // to another shape, by WeightRules::adapt or image_convs
-  std::vector<std::string> reinitialized;  // initial weights kept for another number of classes, by WeightRules::head
+  std::vector<std::string> adapted;  // to another shape, by WeightRules::adapt or image_convs
   std::vector<std::string> missing, unexpected;
   std::vector<std::string> without;       // missing, of WeightRules::optional_layers
   std::vector<std::string> ignored;       // of optional layers that this network does not have, and transient buffers
@@ -33,6 +32,7 @@ struct LoadReport {
   std::vector<std::string> tied;          // missing in the file, with values of another name: the network shares them
   std::vector<std::string> weight_norms;  // the file's, computed from their direction and length
   std::vector<std::string> uncounted;     // batch counters missing in the file: PyTorch 0.4.1 added them
+  std::vector<Misfit> reinitialized;      // initial weights kept for another number of classes, by WeightRules::head
   std::vector<Misfit> misfits;            // of another shape or type, without a rule for it
 };
 
@@ -47,14 +47,12 @@ struct WeightsFile {
   // Names that the network need not know, even if strict: other names of the same tensor, and those of a TorchScript
   // archive, whose tensors may be neither parameters nor buffers.
   std::set<std::string> spare{};
-};
-struct Started {
-  std::string note;    // for the user
-  bool whole = false;  // no parameter keeps its initial values, besides those of optional layers
+  bool whole = false;  // the network is not trained: no parameter may keep its initial values
 };
 // Initializes a network from a weights file. Throws DataError, before anything is written, for a wrong shape or type,
 // for a file without any weights for the network, for one of BGR images without the weights of a convolution of
-// 3-channel images, and, if strict, for missing and unexpected names.
-Started start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
+// 3-channel images, for what is not whole, and, if strict, for missing and unexpected names. Returns a note for the
+// user.
+std::string start_from(torch::nn::Module& module, const StateDict& weights, const WeightsFile& file);
 
 }  // namespace sectile

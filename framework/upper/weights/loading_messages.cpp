@@ -55,12 +55,14 @@ std::string told(const LoadReport& report, const WeightsFile& file) {
   std::string text =
       file.path.string() + ": " + std::to_string(report.loaded.size()) + " tensors loaded into " + file.network;
   if (const auto how = reading(report); !how.empty()) text += "; read " + how;
-  const auto add = [&](const Names& names, const char* what) {
-    if (!names.empty()) text += "; " + std::to_string(names.size()) + " " + what + " (" + first_few(names) + ")";
+  const auto add_list = [&](std::size_t count, const char* what, const std::string& list) {
+    if (count > 0) text += "; " + std::to_string(count) + " " + what + " (" + list + ")";
   };
+  const auto add = [&](const Names& names, const char* what) { add_list(names.size(), what, first_few(names)); };
   add(report.weight_norms, "computed from the two parts of a weight norm");
   add(report.adapted, "adapted to the network's shape");
-  add(report.reinitialized, "in the head, which has a different number of classes, initial values kept");
+  add_list(report.reinitialized.size(), "in the head, which has a different number of classes, initial values kept",
+           first_few(report.reinitialized, text_of));
   add(report.tied, "shared with another of the network");
   add(report.reversed, "with its input channels reversed (bgr)");
   add(report.without, "of optional layers missing in the file, initial values kept");
@@ -74,17 +76,25 @@ std::string told(const LoadReport& report, const WeightsFile& file) {
 void refuse(const LoadReport& report, const WeightsFile& file) {
   const bool nothing = report.loaded.empty() && report.adapted.empty() && report.misfits.empty();
   const bool differs = !report.missing.empty() || !report.unexpected.empty();
-  if (!nothing && report.misfits.empty() && !(file.strict && differs)) return;
-  std::string text = nothing ? "has no weights for " + file.network : "does not fit " + file.network;
+  const bool untrained = file.whole && (!report.missing.empty() || !report.reinitialized.empty());
+  if (!nothing && !untrained && report.misfits.empty() && !(file.strict && differs)) return;
+  std::string text = nothing ? "has no weights for " : untrained ? "does not have all weights of " : "does not fit ";
+  text += file.network;
   if (const auto how = reading(report); !how.empty()) text += ", read " + how;
   const auto line = [&](std::size_t count, const char* what, const std::string& list) {
     if (count > 0) text += std::string("\n  ") + what + " (" + std::to_string(count) + "): " + list;
   };
   line(report.misfits.size(), "of another shape or type", first_few(report.misfits, text_of));
+  if (untrained)
+    line(report.reinitialized.size(), "in the head, of another number of classes",
+         first_few(report.reinitialized, text_of));
   line(report.missing.size(), "missing in the file", first_few(report.missing, "the file", report.unexpected));
   line(report.unexpected.size(), "unknown to the network", first_few(report.unexpected, "the network", report.missing));
   if (nothing)
     text += "\nis it a file of a different network?";
+  else if (untrained)
+    text +=
+        "\nuse the model options and the classes that the file was made with: a network that is not trained needs all";
   else if (!report.misfits.empty())
     text += "\nuse the model options that the file was made with";
   else

@@ -91,29 +91,26 @@ Safetensors read_indexed(const fs::path& index) {
   } catch (const std::exception& error) {
     refuse(index, error);
   }
-  std::map<std::string, std::map<std::string, at::Tensor>> parts;
-  std::set<std::string> unread;  // names, of all parts
+  std::map<std::string, std::vector<std::string>> parts;  // and the names of their tensors
+  for (const auto& [name, part] : files) parts[part].push_back(name);
   Safetensors read;
-  for (const auto& [name, part] : files) {
+  for (const auto& [part, names] : parts) {
     const auto path = index.parent_path() / part;
     std::error_code unknown;
-    if (!parts.count(part)) {
-      if (!fs::is_regular_file(path, unknown))
-        throw DataError(index, "names " + part + " for " + name + ", which is missing beside it");
-      if (format_of(path) == WeightsFormat::index)
-        throw DataError(path, "is an index itself, and not a file of weights");
-      auto content = read_weights(path);
-      parts.emplace(part, std::move(content.state));
-      for (auto& text : content.left_out) {  // "scale (of type F8_E8M0)"
-        unread.insert(text.substr(0, text.rfind(" (")));
-        read.left_out.push_back(std::move(text));
-      }
+    if (!fs::is_regular_file(path, unknown))
+      throw DataError(index, "names " + part + " for " + names.front() + ", which is missing beside it");
+    if (format_of(path) == WeightsFormat::index) throw DataError(path, "is an index itself, and not a file of weights");
+    auto content = read_weights(path);
+    std::set<std::string> unread;
+    for (const auto& text : content.left_out) unread.insert(text.substr(0, text.rfind(" (")));  // "s (of type F4)"
+    std::move(content.left_out.begin(), content.left_out.end(), std::back_inserter(read.left_out));
+    for (const auto& name : names) {
+      auto found = content.state.extract(name);
+      if (found)
+        read.tensors.insert(std::move(found));
+      else if (!unread.count(name))
+        throw DataError(path, "has no tensor " + name + ", which " + index.string() + " says it has");
     }
-    const auto found = parts[part].find(name);
-    if (found == parts[part].end() && unread.count(name)) continue;
-    if (found == parts[part].end())
-      throw DataError(path, "has no tensor " + name + ", which " + index.string() + " says it has");
-    read.tensors.emplace(name, found->second);
   }
   return read;
 }

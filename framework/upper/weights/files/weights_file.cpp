@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
 #include <sectile/error.h>
@@ -28,45 +30,58 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
 
-// Dictionaries may be shared: with few bytes, a file may have any number of paths to the same tensor. This limits their
-// names to some of its size.
+// Dictionaries may be shared: with few bytes, a file may have any number of paths to the same tensor. This limits the
+// names that are looked at, and the memory of those that are kept, by its size.
 class NameBudget {
  public:
-  explicit NameBudget(const fs::path& file) : file_(file), left_(kLeast + kShare * fs::file_size(file)) {}
-
-  void spend(std::size_t bytes) {
-    if (bytes > left_)
-      throw DataError(file_, "has the same dictionaries in one another so many times that its names do not end");
-    left_ -= bytes;
+  explicit NameBudget(const fs::path& file) : file_(file) {
+    const auto size = fs::file_size(file);
+    looks_ = kLeast + size * 16, kept_ = kLeast + size / 4;
   }
-  void spend(const std::string& name) { spend(kEntry + name.size()); }
+
+  void look_at(std::size_t bytes) { spend(looks_, bytes); }
+  void look_at(std::string_view name) { look_at(kEntry + name.size()); }
+  void keep(std::string_view name) {
+    look_at(name);
+    spend(kept_, kEntry + name.size());
+  }
 
  private:
-  static constexpr std::uint64_t kLeast = 16 << 20, kShare = 16, kEntry = 128;  // the last: bytes of a map
+  static constexpr std::uint64_t kLeast = 16 << 20, kEntry = 128;  // the last: bytes of a map
+
+  void spend(std::uint64_t& left, std::uint64_t bytes) const {
+    if (bytes > left)
+      throw DataError(file_, "has the same dictionaries in one another so many times that its names do not end");
+    left -= bytes;
+  }
+
   fs::path file_;
-  std::uint64_t left_;
+  std::uint64_t looks_, kept_;
 };
 
 struct Entry {
-  std::string name;
-  bool is_number;  // the key, and not a text
+  std::string_view text;  // the key
+  std::int64_t number;    // the key, if it is not a text
+  bool is_number;
   const PythonValue* value;
+
+  std::string name() const { return is_number ? std::to_string(number) : std::string(text); }
 };
 
 // Of a key that is given twice, the last value counts, as in Python. Entries of other keys than texts and whole numbers
 // have no name.
 std::vector<Entry> entries_of(const PythonDict& dict, NameBudget& budget) {
   std::vector<Entry> entries;
-  std::map<std::pair<bool, std::string>, std::size_t> known;
+  std::map<std::tuple<bool, std::int64_t, std::string_view>, std::size_t> known;
   for (const auto& [key, item] : dict) {
     const auto* text = key.as<std::string>();
     const auto* number = key.as<std::int64_t>();
     if (!text && !number) continue;
-    if (text) budget.spend(text->size());
-    Entry entry{text ? *text : std::to_string(*number), !text, &item};
-    const auto [at, is_new] = known.try_emplace({entry.is_number, entry.name}, entries.size());
+    const Entry entry{text ? *text : std::string_view(), number ? *number : 0, !text, &item};
+    budget.look_at(entry.text.size());
+    const auto [at, is_new] = known.try_emplace({entry.is_number, entry.number, entry.text}, entries.size());
     if (is_new)
-      entries.push_back(std::move(entry));
+      entries.push_back(entry);
     else
       entries[at->second].value = &item;
   }
@@ -84,15 +99,21 @@ class Collector {
   State state;
   std::vector<std::string> left_out;
 
+  void collect(const PythonValue& root) {
+    root_ = &root;
+    value(root, "");
+  }
+
+ private:
   void value(const PythonValue& value, const std::string& name) {
     if (const auto* tensor = value.as<at::Tensor>()) return add(*tensor, name);
     if (!value.list() && !value.dict() && !value.object()) return;
-    budget_.spend(name);
+    budget_.look_at(name);
     if (value.find("_parameters") && value.find("_modules")) {
       module(value, name);
     } else if (const auto* object = value.object()) {
       const auto* why = value.find(kUnread) ? value.find(kUnread)->as<std::string>() : nullptr;
-      if (why) return left_out.push_back(name + " (" + *why + ")");
+      if (why) return leave_out(name, *why);
       items(object->attributes, name);
       if (object->instance) list(object->arguments, name);
     } else if (const auto* dict = value.dict()) {
@@ -101,19 +122,26 @@ class Collector {
       list(*value.list(), name);
     }
   }
-
- private:
+  void leave_out(const std::string& name, const std::string& why) {
+    if (searched_) return;
+    budget_.keep(name);
+    left_out.push_back(name + " (" + why + ")");
+  }
   void add(const at::Tensor& tensor, const std::string& name) {
-    budget_.spend(name);
-    if (!why_not_.empty()) return left_out.push_back(name + " (" + why_not_ + ")");
-    std::string place;
-    for (const auto& key : keys_) place += "[\"" + key + "\"]";
-    budget_.spend(place);
-    if (state.emplace(name, tensor).second) {
-      places_.emplace(name, place);
+    if (!why_not_.empty()) return leave_out(name, why_not_);
+    if (searched_) {
+      budget_.look_at(name);
+      if (name != *searched_) return;
+      places_ += places_.empty() ? "" : " and ";
+      for (const auto& key : keys_) places_ += "[\"" + key + "\"]";
       return;
     }
-    throw DataError(file_, "has two tensors of the name " + name + ": " + places_.at(name) + " and " + place +
+    budget_.keep(name);
+    if (state.emplace(name, tensor).second) return;
+    Collector search(file_, budget_, everything_);
+    search.searched_ = &name;
+    search.collect(*root_);
+    throw DataError(file_, "has two tensors of the name " + name + ": " + search.places_ +
                                "; rename one, or choose a dictionary that has only one of them");
   }
   void inside(const std::string& key, const PythonValue& item, const std::string& name, const char* why_not) {
@@ -125,8 +153,9 @@ class Collector {
     if (first) why_not_.clear();
   }
   void items(const PythonDict& dict, const std::string& prefix) {
-    for (const auto& [key, is_number, item] : entries_of(dict, budget_))
-      inside(key, *item, joined(prefix, key), is_number ? "its key is a number" : nullptr);
+    for (const auto& entry : entries_of(dict, budget_))
+      inside(entry.name(), *entry.value, joined(prefix, entry.name()),
+             entry.is_number ? "its key is a number" : nullptr);
   }
   void list(const PythonList& list, const std::string& prefix) {
     for (std::size_t i = 0; i < list.size(); ++i)
@@ -141,9 +170,10 @@ class Collector {
     for (const char* part : {"_parameters", "_buffers", "_modules"}) {
       const auto* dict = value.find(part) ? value.find(part)->dict() : nullptr;
       if (!dict) continue;
-      for (const auto& [name, is_number, item] : entries_of(*dict, budget_))
-        if (std::string(part) != "_buffers" || std::find(transient.begin(), transient.end(), name) == transient.end())
-          inside(name, *item, joined(prefix, name), nullptr);
+      for (const auto& entry : entries_of(*dict, budget_))
+        if (std::string(part) != "_buffers" ||
+            std::find(transient.begin(), transient.end(), entry.name()) == transient.end())
+          inside(entry.name(), *entry.value, joined(prefix, entry.name()), nullptr);
     }
   }
 
@@ -152,7 +182,9 @@ class Collector {
   const bool everything_;
   std::string why_not_;            // tensors where it is now are left out
   std::vector<std::string> keys_;  // where it is now
-  std::map<std::string, std::string> places_;
+  const PythonValue* root_ = nullptr;
+  const std::string* searched_ = nullptr;  // only the places of this name are looked for
+  std::string places_;
 };
 
 bool has_tensor(const PythonDict& dict) {
@@ -161,7 +193,7 @@ bool has_tensor(const PythonDict& dict) {
 
 Collector collected(const PythonValue& value, const fs::path& file, NameBudget& budget, bool everything = false) {
   Collector collector(file, budget, everything);
-  collector.value(value, "");
+  collector.collect(value);
   return collector;
 }
 
@@ -204,30 +236,30 @@ class Survey {
   void find_dictionaries(const PythonValue& value, const std::string& path, int depth,
                          std::vector<std::string>& found) {
     constexpr int kDeepest = 3;
-    budget_.spend(path);
+    budget_.look_at(path);
     if (value.find(kUnread)) return;
     if (is_module(value)) {
-      if (!path.empty() && has_tensors(value)) found.push_back(path);
+      if (!path.empty() && has_tensors(value)) budget_.keep(path), found.push_back(path);
       return;
     }
     const auto* dict = value.dict();
     if (!dict) return;
-    if (!path.empty() && has_tensor(*dict)) found.push_back(path);
+    if (!path.empty() && has_tensor(*dict)) budget_.keep(path), found.push_back(path);
     if (depth == kDeepest) return;
-    for (const auto& [name, is_number, item] : entries_of(*dict, budget_))
-      if (!is_number) find_dictionaries(*item, inside(path, name), depth + 1, found);
+    for (const auto& entry : entries_of(*dict, budget_))
+      if (!entry.is_number) find_dictionaries(*entry.value, inside(path, entry.name()), depth + 1, found);
   }
 
   void find_others(const PythonValue& value, const std::string& path, const std::string& taken,
                    std::vector<std::string>& found) {
     if (path == taken || !value.dict()) return;
-    for (const auto& [name, is_number, item] : entries_of(*value.dict(), budget_)) {
-      const auto part = inside(path, name);
-      budget_.spend(part);
+    for (const auto& entry : entries_of(*value.dict(), budget_)) {
+      const auto part = inside(path, entry.name());
+      budget_.look_at(part);
       if (taken.starts_with(part + "/"))
-        find_others(*item, part, taken, found);
-      else if (part != taken && has_tensors(*item))
-        found.push_back(part);
+        find_others(*entry.value, part, taken, found);
+      else if (part != taken && has_tensors(*entry.value))
+        budget_.keep(part), found.push_back(part);
     }
   }
 
@@ -236,7 +268,7 @@ class Survey {
     if (value.as<at::Tensor>()) return true;
     const auto* list = value.list();
     const auto* dict = value.object() ? &value.object()->attributes : value.dict();
-    if (list || dict) budget_.spend(std::string());
+    if (list || dict) budget_.look_at(std::string_view());
     if (value.find(kUnread)) return true;
     return (list && std::any_of(list->begin(), list->end(), [this](const auto& item) { return has_tensors(item); })) ||
            (dict && std::any_of(dict->begin(), dict->end(), [this](const auto& i) { return has_tensors(i.second); }));

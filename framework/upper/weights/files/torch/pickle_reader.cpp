@@ -4,20 +4,21 @@
 #include <stdexcept>
 #include <utility>
 
+#include "pickle_bytes.h"
 #include "pickle_stack.h"
 
 namespace sectile {
 namespace {
 
-class PickleReader : PickleStack {
+class PickleReader : PickleStack, PickleBytes {
  public:
   PickleReader(std::string_view bytes, std::uint64_t file_size, const Persistent& persistent)
-      : PickleStack(file_size), bytes_(bytes), persistent_(persistent) {}
+      : PickleStack(file_size, RecalledKeys(bytes)), PickleBytes(bytes), persistent_(persistent) {}
 
   Unpickled read() {
     for (;;) {
       const auto opcode = static_cast<unsigned char>(take(1)[0]);
-      if (opcode == '.') return {pop(), at_, std::move(not_called_)};
+      if (opcode == '.') return {pop(), at(), std::move(not_called_)};
       step(opcode);
     }
   }
@@ -134,7 +135,7 @@ class PickleReader : PickleStack {
         remember(number<std::uint32_t>());
         return;
       case 0x94:
-        remember();
+        remember_next();
         return;
       case 'h':
         recall(number<std::uint8_t>());
@@ -178,34 +179,18 @@ class PickleReader : PickleStack {
       case 'b':
         build(pop());
         return;
-      case 'Q':
-        push(persistent_(pop()));
+      case 'Q': {
+        auto id = pop();
+        push(persistent_(id));
+        forget(std::move(id));
         return;
+      }
       default:
         throw std::runtime_error("contains something that weights do not need (pickle opcode " +
                                  std::to_string(opcode) + ")");
     }
   }
 
-  std::string_view take(std::size_t count) {
-    if (count > bytes_.size() - at_) throw std::runtime_error("is damaged: its pickle ends in the middle");
-    const auto part = bytes_.substr(at_, count);
-    at_ += count;
-    return part;
-  }
-  template <class T>
-  T number() {
-    T value;
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string line() {
-    const auto end = bytes_.find('\n', at_);
-    if (end == std::string_view::npos) throw std::runtime_error("is damaged: its pickle ends in the middle");
-    std::string text(take(end - at_));
-    take(1);
-    return text;
-  }
   void long_integer(std::size_t size) {
     const auto text = take(size);
     if (text.size() > sizeof(std::int64_t)) return push(rounded(text));
@@ -228,10 +213,10 @@ class PickleReader : PickleStack {
     push(value);
   }
 
-  void push_class(const std::string& module, const std::string& name) {
+  void push_class(std::string_view module, std::string_view name) {
     constexpr std::size_t kLongestName = 1000;
     if (module.size() + name.size() > kLongestName) malformed();
-    push_object(module + "." + name, false);
+    push_object(std::string(module) + "." + std::string(name), false);
   }
   void stack_global() {
     const auto name = pop(), module = pop();
@@ -240,20 +225,23 @@ class PickleReader : PickleStack {
   }
 
   void call() {
-    const auto arguments = pop();
-    const auto function = pop();
+    auto arguments = pop();
+    auto function = pop();
     const auto* object = function.object();
     if (!object || !arguments.list()) malformed();
     if (!object->instance)
-      if (const auto result = call_known(object->name, *arguments.list(), [this](auto count) { count_values(count); }))
-        return push_made(object->name, *result);
+      if (const auto result =
+              call_known(object->name, *arguments.list(), [this](auto count) { count_values(count); })) {
+        push_made(object->name, *result);
+        forget(std::move(arguments));
+        forget(std::move(function));
+        return;
+      }
     not_called_.insert(object->name);
     push_object(object->name, true);
     set_arguments(*arguments.list());
   }
 
-  const std::string_view bytes_;
-  std::size_t at_ = 0;
   const Persistent& persistent_;
   std::set<std::string> not_called_;
 };

@@ -21,13 +21,30 @@ void PickleStack::count_values(std::uint64_t count) {
                              " values, which a network of its size does not need; " + kSaveStateDict);
 }
 
+void PickleStack::forget(PythonValue value) {
+  if (value.as<PythonText>()) {
+    if (value.as<PythonText>()->use_count() == 1) values_ -= cost_of(*value.as<std::string>());
+  } else if (auto* list = built<PythonList>(value)) {
+    if (value.as<std::shared_ptr<PythonList>>()->use_count() > 1) return;
+    values_ -= kContainer;
+    for (auto& item : *list) forget(std::move(item));
+  } else if (auto* dict = built<PythonDict>(value)) {
+    if (value.as<std::shared_ptr<PythonDict>>()->use_count() == 1 && dict->empty()) values_ -= kContainer;
+  } else if (const auto* object = built<PythonObject>(value)) {
+    const bool is_bare = object->arguments.empty() && object->attributes.empty();
+    if (value.as<std::shared_ptr<PythonObject>>()->use_count() == 1 && is_bare) values_ -= kObject;
+  } else {
+    values_ -= 1;
+  }
+}
+
 void PickleStack::push(PythonValue value) {
-  count_values(1);
+  count_values(value.as<PythonText>() ? kText : 1);
   stack_.push_back(std::move(value));
 }
 
 void PickleStack::push_text(std::string_view text) {
-  count_values(kText - 1);
+  count_values(cost_of(text) - kText);
   push(std::string(text));
 }
 
@@ -81,6 +98,7 @@ PythonList PickleStack::to_mark() {
   PythonList items(std::make_move_iterator(first), std::make_move_iterator(stack_.end()));
   stack_.erase(first, stack_.end());
   marks_.pop_back();
+  values_ -= 1;
   return items;
 }
 
@@ -215,6 +233,7 @@ void PickleStack::build(PythonValue state) {
 
 void PickleStack::remember(std::size_t key) {
   if (stack_.empty()) malformed();
+  if (!recalled_.contains(key)) return;
   count_values(kMemo);
   memo_[key] = stack_.back();
 }
@@ -225,7 +244,8 @@ void PickleStack::recall(std::size_t key) {
   const auto* object = found->second.object();
   const bool is_array = object && object->attributes.size() == 1;
   const auto* array = is_array ? found->second.find(kArray) : nullptr;
-  push(array ? *array : found->second);
+  count_values(1);
+  stack_.push_back(array ? *array : found->second);
 }
 
 }  // namespace sectile

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "pickle_bytes.h"
 #include "python_calls.h"
 #include "python_value.h"
 
@@ -18,11 +19,14 @@ namespace sectile {
 
 class PickleStack {
  public:
-  explicit PickleStack(std::uint64_t file_size) : most_values_(kValues + file_size / kBytesPerValue) {}
+  PickleStack(std::uint64_t file_size, RecalledKeys recalled)
+      : most_values_(kValues + file_size / kBytesPerValue), recalled_(std::move(recalled)) {}
 
   [[noreturn]] static void malformed();
   // Memory is counted in plain values, which take up to 48 bytes each while the stack grows.
   void count_values(std::uint64_t count);
+  // What a call has used up: it is counted no longer, but for what is also elsewhere.
+  void forget(PythonValue value);
 
   void push(PythonValue value);
   void push_text(std::string_view text);
@@ -42,7 +46,7 @@ class PickleStack {
   void set_arguments(const PythonList& arguments);
   void build(PythonValue state);
 
-  void remember() { remember(memo_.size()); }
+  void remember_next() { remember(next_key_++); }
   void remember(std::size_t key);
   void recall(std::size_t key);
 
@@ -56,10 +60,10 @@ class PickleStack {
   };
 
   static constexpr int kDeepest = 100;
-  // Many small tensors, of which each needs about 60 with its name, or a long history beside them, have about one for
-  // three bytes.
-  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 3;
+  // A file may need many values, so that the limit grows slowly with its size: a tensor needs about 20, with its name.
+  static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 64;
   static constexpr std::uint64_t kContainer = 3, kObject = 6, kText = 3, kMemo = 2;
+  static std::uint64_t cost_of(std::string_view text) { return kText + text.size() / kBytesPerValue; }
 
   template <class Items>
   void push_new() {
@@ -108,7 +112,9 @@ class PickleStack {
   std::uint64_t values_ = 0;
   std::vector<PythonValue> stack_;
   std::vector<std::size_t> marks_;  // sizes of the stack
-  std::unordered_map<std::size_t, PythonValue> memo_;
+  const RecalledKeys recalled_;
+  std::size_t next_key_ = 0;
+  std::unordered_map<std::size_t, PythonValue> memo_;  // what is recalled
 };
 
 }  // namespace sectile

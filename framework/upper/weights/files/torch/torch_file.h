@@ -19,7 +19,7 @@ struct TorchFile {
 
 // Throws DataError naming the file and the location in it. Tensors are on the CPU, and those of a file of today's
 // torch.save lie in the file, which is mapped; tensors that shared storage in Python also share it here. Takes at most
-// about 16 times the file's size and 100 MB, whatever it holds.
+// about twice the file's size and 100 MB, whatever it holds.
 TorchFile read_torch_file(const std::filesystem::path& file);
 
 // Writes a temporary file and renames it, so that an interrupted save does not damage the previous file. Throws
