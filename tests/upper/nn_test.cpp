@@ -1,8 +1,4 @@
-// The layers and blocks in nn/: against LibTorch's own, their two forms, their statistics over ranks, and resizing by
-// hand-computed numbers.
-#include <barrier>
-#include <thread>
-
+// The layers in nn/: against LibTorch's own, and their two forms.
 #include <ATen/ATen.h>
 #include <ATen/autocast_mode.h>
 #include <torch/nn/functional/activation.h>
@@ -10,34 +6,17 @@
 #include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/linear.h>
 
-#include "support/test.h"
-
 #include <sectile/error.h>
-#include <sectile/nn/depthwise_separable_conv.h>
 #include <sectile/nn/inference.h>
-#include <sectile/nn/inverted_residual.h>
 #include <sectile/nn/linear.h>
-#include <sectile/nn/pyramid_pooling.h>
-#include <sectile/nn/resize.h>
 
-#include "parity/name_hash.h"
+#include "nn_support.h"
 #include "upper/weights/weights.h"
 
 using namespace sectile;
 using namespace sectile::test;
 
 namespace {
-
-// The largest difference, in units of the largest value of a.
-double furthest(const at::Tensor& a, const at::Tensor& b) {
-  REQUIRE(a.sizes() == b.sizes());
-  const auto wanted = a.to(at::kDouble);
-  return ((wanted - b.to(at::kDouble)).abs().max() / wanted.abs().max().clamp_min(1e-30)).item<double>();
-}
-
-double precise(at::ScalarType type) { return type == at::kDouble ? 1e-12 : 1e-6; }
-
-at::Tensor image_of(at::IntArrayRef shape, at::ScalarType type = at::kFloat) { return formula_picture(shape).to(type); }
 
 // Parameters and buffers by name.
 std::map<std::string, at::Tensor> tensors_of(torch::nn::Module& module) {
@@ -184,83 +163,6 @@ at::Tensor by_definition(const at::Tensor& x, nn::Activation activation) {
       return x.exp().log1p();
   }
   return {};
-}
-
-// Ranks as threads of this process. Every thread adds in the same order, so that all get the same sum.
-class Meeting {
- public:
-  explicit Meeting(int count) : barrier_(count), parts_(static_cast<std::size_t>(count)) {}
-  int count() const { return static_cast<int>(parts_.size()); }
-  at::Tensor sum(std::size_t rank, const at::Tensor& value) {
-    parts_[rank] = value;
-    barrier_.arrive_and_wait();
-    auto total = parts_[0].clone();
-    for (std::size_t i = 1; i < parts_.size(); ++i) total += parts_[i];
-    barrier_.arrive_and_wait();
-    return total;
-  }
-
- private:
-  std::barrier<> barrier_;
-  std::vector<at::Tensor> parts_;
-};
-struct Member final : Ranks {
-  Member(std::shared_ptr<Meeting> all, std::size_t own) : meeting(std::move(all)), rank(own) {}
-  int count() const override { return meeting->count(); }
-  at::Tensor sum(const at::Tensor& value) const override { return meeting->sum(rank, value); }
-
-  std::shared_ptr<Meeting> meeting;
-  std::size_t rank;
-};
-
-struct NormRun {
-  at::Tensor output, of_input, of_weight, of_bias, mean, variance;
-};
-
-NormRun run_norm(nn::BatchNorm& norm, const at::Tensor& input, const at::Tensor& gradient) {
-  const auto x = input.clone().set_requires_grad(true);
-  const auto output = norm.forward(x);
-  output.backward(gradient);
-  return {output.detach(), x.grad(), norm.weight.grad(), norm.bias.grad(), norm.running_mean, norm.running_var};
-}
-
-std::shared_ptr<nn::BatchNorm> filled_norm(int channels, at::ScalarType type, double momentum = 0.1) {
-  auto norm = std::make_shared<nn::BatchNorm>(nn::BatchNormOptions{.channels = channels, .momentum = momentum});
-  if (type == at::kDouble) to_double(*norm);
-  fill_by_name(*norm);
-  return norm;
-}
-
-// The same batch in parts of these sizes, one for each rank: outputs and gradients of the input are put together again,
-// those of the parameters added, and every rank's running statistics must agree.
-NormRun run_ranks(const at::Tensor& input, const at::Tensor& gradient, const std::vector<std::int64_t>& sizes) {
-  const auto meeting = std::make_shared<Meeting>(static_cast<int>(sizes.size()));
-  const auto inputs = input.split_with_sizes(sizes), gradients = gradient.split_with_sizes(sizes);
-  std::vector<std::shared_ptr<nn::BatchNorm>> norms;
-  std::vector<NormRun> runs(sizes.size());
-  std::vector<std::thread> threads;
-  for (std::size_t rank = 0; rank < sizes.size(); ++rank) {
-    norms.push_back(filled_norm(static_cast<int>(input.size(1)), input.scalar_type()));
-    CHECK(connect(*norms.back(), std::make_shared<Member>(meeting, rank)) == 1);
-  }
-  for (std::size_t rank = 0; rank < sizes.size(); ++rank)
-    threads.emplace_back([&, rank] { runs[rank] = run_norm(*norms[rank], inputs[rank], gradients[rank]); });
-  for (auto& thread : threads) thread.join();
-  NormRun whole = runs[0];
-  for (std::size_t rank = 1; rank < runs.size(); ++rank) {
-    whole.output = at::cat({whole.output, runs[rank].output});
-    whole.of_input = at::cat({whole.of_input, runs[rank].of_input});
-    whole.of_weight = whole.of_weight + runs[rank].of_weight;
-    whole.of_bias = whole.of_bias + runs[rank].of_bias;
-    CHECK(at::equal(whole.mean, runs[rank].mean));
-    CHECK(at::equal(whole.variance, runs[rank].variance));
-  }
-  return whole;
-}
-
-at::Tensor normal(at::IntArrayRef shape, std::uint64_t seed) {
-  at::manual_seed(seed);
-  return at::randn(shape, at::kDouble);
 }
 
 }  // namespace
@@ -536,211 +438,4 @@ TEST_CASE("a prepared block moves to another type as a whole") {
   prepare_for_inference(owner);
   owner.to(at::kDouble);
   CHECK(furthest(before, block.forward(image.to(at::kDouble))) < 1e-5);
-}
-
-TEST_CASE("layers get the names of their paths, and levels that are there are found again") {
-  torch::nn::Module owner;
-  auto& level = nn::nest(owner, "down1.maxpool_conv.1");
-  CHECK(&nn::nest(owner, "down1.maxpool_conv.1") == &level);
-  CHECK(&nn::nest(nn::nest(owner, "down1"), "maxpool_conv.1") == &level);
-  CHECK(&nn::nest(owner, "") == &owner);
-  const auto conv = [] {
-    return std::make_shared<nn::Conv>(nn::ConvOptions{.in_channels = 1, .out_channels = 1, .kernel_size = 1});
-  };
-  nn::register_at(owner, "down1.maxpool_conv.1.double_conv.0", conv());
-  nn::register_at(owner, "out", conv());
-  CHECK(owner.named_parameters().keys() == std::vector<std::string>{"down1.maxpool_conv.1.double_conv.0.weight",
-                                                                    "down1.maxpool_conv.1.double_conv.0.bias",
-                                                                    "out.weight", "out.bias"});
-  CHECK_THROWS_AS(nn::register_at(owner, "out", conv()), c10::Error);
-  CHECK(nn::conv_bn("a.b").norm == "a.b.bn");
-  CHECK(nn::conv_bn("").conv == "conv");
-  CHECK(nn::in_sequence("a", 3).conv == "a.3");
-  CHECK(nn::in_sequence("").norm == "1");
-}
-
-TEST_CASE("a block without norm has a bias, and one without activation lets negative values through") {
-  torch::nn::Module owner;
-  const nn::ConvNormAct block(owner, nn::conv_bn("bare"),
-                              {.in_channels = 3,
-                               .out_channels = 5,
-                               .kernel_size = 1,
-                               .norm = nn::Norm::none,
-                               .activation = nn::Activation::none});
-  CHECK(owner.named_parameters().keys() == std::vector<std::string>{"bare.conv.weight", "bare.conv.bias"});
-  CHECK(block.forward(image_of({1, 3, 8, 8})).min().item<float>() < 0);
-  for (const auto norm : {nn::Norm::none, nn::Norm::batch, nn::Norm::frozen_batch}) {
-    torch::nn::Module other;
-    const nn::ConvNormAct activated(other, nn::conv_bn(""),
-                                    {.in_channels = 3, .out_channels = 5, .kernel_size = 1, .norm = norm});
-    CHECK(activated.forward(image_of({1, 3, 8, 8})).min().item<float>() == 0);
-    CHECK(other.named_parameters().contains("conv.bias") == (norm == nn::Norm::none));
-    CHECK(other.parameters().size() == (norm == nn::Norm::frozen_batch ? 1 : norm == nn::Norm::batch ? 3 : 2));
-  }
-}
-
-TEST_CASE("a block passes every option to its layers, and takes volumes") {
-  torch::nn::Module owner;
-  const nn::ConvNormAct block(owner, {"a.0", "a.1"},
-                              {.in_channels = 4,
-                               .out_channels = 6,
-                               .kernel_size = {1, 3, 3},
-                               .stride = {1, 2, 2},
-                               .padding = {0, 2, 2},
-                               .dilation = {1, 2, 2},
-                               .groups = 2,
-                               .dimensions = 3,
-                               .bias = true,
-                               .eps = 1e-3,
-                               .momentum = 0.5});
-  CHECK(owner.named_parameters()["a.0.weight"].sizes() == at::IntArrayRef({6, 2, 1, 3, 3}));
-  CHECK(owner.named_parameters().contains("a.0.bias"));
-  CHECK(block.forward(image_of({2, 4, 3, 9, 7})).sizes() == at::IntArrayRef({2, 6, 3, 5, 4}));
-  const auto* norm = dynamic_cast<nn::BatchNorm*>(&nn::nest(owner, "a.1"));
-  REQUIRE(norm);
-  CHECK(norm->options.eps == 1e-3);
-  CHECK(norm->options.momentum == 0.5);
-}
-
-TEST_CASE("statistics over ranks are those of one batch of all, whatever part each rank has") {
-  for (const auto type : {at::kFloat, at::kDouble})
-    for (const std::vector<std::int64_t>& sizes :
-         {std::vector<std::int64_t>{4, 4}, {1, 7}, {2, 2, 2, 2}, {1, 4, 2, 1}, {0, 8}})
-      for (const std::vector<std::int64_t>& shape :
-           {std::vector<std::int64_t>{8, 5, 6, 7}, std::vector<std::int64_t>{8, 5, 2, 3, 7}}) {
-        CAPTURE(sizes.size());
-        CAPTURE(sizes[0]);
-        const double close = type == at::kDouble ? 1e-10 : 1e-5;
-        const auto x = normal(shape, 1).to(type), gradient = normal(shape, 2).to(type);
-        const auto wanted = run_norm(*filled_norm(5, type), x, gradient);
-        const auto answer = run_ranks(x, gradient, sizes);
-        CHECK(furthest(wanted.output, answer.output) < close);
-        CHECK(furthest(wanted.of_input, answer.of_input) < close);
-        CHECK(furthest(wanted.of_weight, answer.of_weight) < close);
-        CHECK(furthest(wanted.of_bias, answer.of_bias) < close);
-        CHECK(furthest(wanted.mean, answer.mean) < close);
-        CHECK(furthest(wanted.variance, answer.variance) < close);
-      }
-}
-
-// E[x²] - E[x]² has no right digit of this variance in float32.
-TEST_CASE("statistics over ranks keep their digits where the mean is far from 0") {
-  const std::vector<std::int64_t> shape{8, 5, 32, 32};
-  const auto x = (normal(shape, 1) + 1e4).to(at::kFloat);
-  const auto gradient = normal(shape, 2).to(at::kFloat);
-  const auto exact = run_norm(*filled_norm(5, at::kDouble), x.to(at::kDouble), gradient.to(at::kDouble));
-  const auto alone = run_norm(*filled_norm(5, at::kFloat), x, gradient);
-  for (const std::vector<std::int64_t>& sizes : {std::vector<std::int64_t>{4, 4}, {1, 7}, {1, 4, 2, 1}}) {
-    const auto ranks = run_ranks(x, gradient, sizes);
-    const auto check = [&](const at::Tensor NormRun::*part) {
-      const auto least = 1e-7;  // one rounding of float32
-      CHECK(furthest(exact.*part, ranks.*part) <= 2 * std::max(furthest(exact.*part, alone.*part), least));
-    };
-    check(&NormRun::output);
-    check(&NormRun::of_input);
-    check(&NormRun::of_weight);
-    check(&NormRun::of_bias);
-    check(&NormRun::mean);
-    CHECK(furthest(exact.variance, ranks.variance) < 1e-3);
-    MESSAGE("at mean 1e4: ", furthest(exact.output, ranks.output), " off over ranks, ",
-            furthest(exact.output, alone.output), " on one; input gradient ", furthest(exact.of_input, ranks.of_input),
-            " and ", furthest(exact.of_input, alone.of_input), "; variance ", furthest(exact.variance, ranks.variance),
-            " and ", furthest(exact.variance, alone.variance));
-  }
-}
-
-TEST_CASE("statistics over ranks can be learned without weight and bias, and in bfloat16") {
-  const auto x = normal({4, 3, 5, 5}, 1);
-  struct Twin final : Ranks {
-    int count() const override { return 2; }
-    at::Tensor sum(const at::Tensor& value) const override { return 2 * value; }
-  };
-  nn::BatchNorm alone({.channels = 3, .affine = false}), shared({.channels = 3, .affine = false});
-  shared.use(std::make_shared<Twin>());
-  const auto a = x.clone().set_requires_grad(true), b = x.clone().set_requires_grad(true);
-  to_double(alone);
-  to_double(shared);
-  const auto wanted = alone.forward(a), answer = shared.forward(b);
-  CHECK(furthest(wanted, answer) < 1e-12);
-  wanted.pow(3).sum().backward();
-  answer.pow(3).sum().backward();
-  CHECK(furthest(a.grad(), b.grad()) < 1e-12);
-  nn::BatchNorm half({.channels = 3});
-  half.use(std::make_shared<Twin>());
-  const auto c = x.to(at::kBFloat16).set_requires_grad(true);
-  const auto in_half = half.forward(c);
-  CHECK((in_half.scalar_type() == at::kBFloat16));
-  CHECK(furthest(wanted, in_half) < 0.02);
-  in_half.pow(3).sum().backward();
-  CHECK((c.grad().scalar_type() == at::kBFloat16));
-  CHECK((half.weight.grad().scalar_type() == at::kFloat));
-}
-
-TEST_CASE("one value per channel cannot be trained on alone, and can where other ranks add theirs") {
-  const auto pixel = image_of({1, 3, 1, 1});
-  nn::BatchNorm norm({.channels = 3});
-  CHECK_THROWS_AS(norm.forward(pixel), DataError);
-  norm.use(std::make_shared<Member>(std::make_shared<Meeting>(1), 0));
-  CHECK_THROWS_AS(norm.forward(pixel), DataError);
-  norm.eval();
-  CHECK(norm.forward(pixel).isfinite().all().item<bool>());
-  const auto two = run_ranks(normal({2, 3, 1, 1}, 1), normal({2, 3, 1, 1}, 2), {1, 1});
-  CHECK(two.output.isfinite().all().item<bool>());
-  CHECK(two.variance.isfinite().all().item<bool>());
-}
-
-TEST_CASE("an inverted residual block has a shortcut where the shape stays, and only there") {
-  const nn::InvertedResidualNames names{nn::conv_bn("0"), nn::conv_bn("1"), nn::conv_bn("2")};
-  const auto is_identity_without_weights = [&](const nn::InvertedResidualOptions& options) {
-    torch::nn::Module owner;
-    const nn::InvertedResidual block(owner, names, options);
-    const c10::AutoGradMode no_grad(false);
-    for (auto& parameter : owner.parameters()) parameter.zero_();
-    const auto image = image_of({1, 4, 6, 6});
-    const auto answer = block.forward(image);
-    return answer.sizes() == image.sizes() && at::equal(answer, image);
-  };
-  CHECK(is_identity_without_weights({.in_channels = 4, .out_channels = 4}));
-  CHECK(is_identity_without_weights({.in_channels = 4, .out_channels = 4, .kernel_size = 5, .dilation = 2}));
-  CHECK_FALSE(is_identity_without_weights({.in_channels = 4, .out_channels = 4, .shortcut = false}));
-  CHECK_FALSE(is_identity_without_weights({.in_channels = 4, .out_channels = 8}));
-  CHECK_FALSE(is_identity_without_weights({.in_channels = 4, .out_channels = 4, .stride = 2}));
-  const auto sizes = [&](const nn::InvertedResidualOptions& options) {
-    torch::nn::Module owner;
-    const nn::InvertedResidual block(owner, names, options);
-    return std::pair(owner.children().size(), owner.named_parameters()["1.conv.weight"].size(0));
-  };
-  CHECK(sizes({.in_channels = 4, .out_channels = 4}) == std::pair(std::size_t{3}, std::int64_t{24}));
-  CHECK(sizes({.in_channels = 4, .out_channels = 4, .expand_ratio = 1}) == std::pair(std::size_t{2}, std::int64_t{4}));
-  CHECK(sizes({.in_channels = 4, .out_channels = 4, .hidden_channels = 10}) ==
-        std::pair(std::size_t{3}, std::int64_t{10}));
-}
-
-TEST_CASE("a depthwise separable convolution is one per channel, then one per pixel") {
-  torch::nn::Module owner;
-  const nn::DepthwiseSeparableConv block(owner, {nn::conv_bn("depthwise"), nn::in_sequence("pointwise")},
-                                         {.in_channels = 4, .out_channels = 8, .stride = 2, .dilation = 2});
-  CHECK(owner.named_parameters()["depthwise.conv.weight"].sizes() == at::IntArrayRef({4, 1, 3, 3}));
-  CHECK(owner.named_parameters()["pointwise.0.weight"].sizes() == at::IntArrayRef({8, 4, 1, 1}));
-  CHECK(owner.named_buffers().contains("pointwise.1.running_mean"));
-  CHECK(block.forward(image_of({2, 4, 9, 7})).sizes() == at::IntArrayRef({2, 8, 5, 4}));
-}
-
-TEST_CASE("pyramid pooling lays one map per scale beside its input") {
-  torch::nn::Module owner;
-  const nn::PyramidPoolingOptions options{.in_channels = 4, .channels = 1, .pool_scales = {1, 2}};
-  const nn::PyramidPooling block(owner, {nn::conv_bn("0"), nn::conv_bn("1")}, options);
-  const auto image = image_of({2, 4, 9, 7});
-  const auto answer = block.forward(image);
-  CHECK(answer.sizes() == at::IntArrayRef({2, 6, 9, 7}));
-  CHECK(at::equal(answer.slice(1, 0, 4), image));
-  const auto whole = answer.select(1, 4).flatten(1);  // scale 1: one value for the whole image
-  CHECK((whole.amax(1) - whole.amin(1)).max().item<float>() < 1e-6);
-  CHECK_THROWS_AS(nn::PyramidPooling(owner, {nn::conv_bn("2")}, options), PluginError);
-}
-
-TEST_CASE("resizing interpolates between pixel centres, or between corners when these are aligned") {
-  const auto row = at::tensor({0.f, 4.f}).view({1, 1, 1, 2}), wide = at::zeros({1, 3, 1, 4});
-  CHECK(furthest(at::tensor({0.f, 1.f, 3.f, 4.f}), nn::resize_like(row, wide).flatten()) < 1e-6);
-  CHECK(furthest(at::tensor({0.f, 4 / 3.f, 8 / 3.f, 4.f}), nn::resize_like(row, wide, true).flatten()) < 1e-6);
 }
