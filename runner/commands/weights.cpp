@@ -233,15 +233,6 @@ void make_checkpoint(const CommandLine& line, const fs::path& output) {
 
 bool is_safetensors(const fs::path& output) { return output.extension() == ".safetensors"; }
 
-// A folder of weights, and an index, are read while the output is written.
-bool is_own_part(const fs::path& input, const fs::path& output) {
-  std::error_code unknown;
-  const bool is_folder = fs::is_directory(input, unknown);
-  if (!is_folder && input.extension() != ".json") return false;
-  const auto folder = is_folder ? input : fs::absolute(input).parent_path();
-  return fs::equivalent(fs::absolute(output).parent_path(), folder, unknown);
-}
-
 // Refuses a suffix of another format, and to lose what is read or is not weights.
 void check_output(const fs::path& output, const std::string& published_or_path, bool checkpoint, bool overwrite) {
   const auto suffix = output.extension();
@@ -252,10 +243,8 @@ void check_output(const fs::path& output, const std::string& published_or_path, 
     throw po::error("--output " + output.string() + ": the suffix says the format: .safetensors, or .pth, .pt or .bin");
   std::error_code unknown;
   if (!fs::exists(output, unknown)) return;
-  const auto input = weights_file(published_or_path);
-  if (fs::equivalent(input, output, unknown)) throw po::error("--output names the file that is read");
-  if (is_own_part(input, output))
-    throw po::error("--output " + output.string() + " is a file of the weights that are read; write to another folder");
+  for (const auto& file : files_of_weights(weights_file(published_or_path)))
+    if (fs::equivalent(file, output, unknown)) throw po::error("--output " + output.string() + " is read itself");
   if (!overwrite) throw DataError(output, "exists already; replace it with --overwrite");
   bool weights = false;
   try {

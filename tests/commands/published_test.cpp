@@ -255,11 +255,27 @@ TEST_CASE("convert replaces no file that is not weights, and writes no checkpoin
   CHECK(sectile_program("weights get test/net").code == 0);
   const auto cached = net.folder() / "cache/weights/test/net/net.pth";
   REQUIRE(fs::exists(cached));
-  CHECK(sectile_program("weights convert test/net --overwrite -o " + cached.string())
-            .says("names the file that is read"));
+  CHECK(sectile_program("weights convert test/net --overwrite -o " + cached.string()).says("is read itself"));
   CHECK(sectile_program("weights show test/net -o x").says("weights show does not take --output"));
   CHECK(sectile_program("weights diff test/net test/net --values").says("weights diff does not take --values"));
   CHECK(sectile_program("weights convert test/net -o x.pth --set /a=1").says("--set changes a spec"));
+}
+
+TEST_CASE("convert writes over no part of the weights that it reads, however it is named") {
+  const sectile::test::Scratch folder;
+  fs::create_directories(folder / "net"), fs::create_directories(folder / "out");
+  const auto part = folder / "net/model-1.safetensors", link = folder / "out/all.safetensors";
+  REQUIRE(sectile_program("weights convert " + run().best() + " -o " + part.string()).code == 0);
+  folder.write("net/model.safetensors.index.json",
+               R"({"weight_map": {"outc.conv.bias": "model-1.safetensors"}})");  // the part has more
+  const auto before = text_of(part);
+  fs::create_symlink("../net/model-1.safetensors", link);
+  const auto convert = "weights convert " + (folder / "net").string() + " --overwrite -o ";
+  for (const auto& output : {part, link}) CHECK(sectile_program(convert + output.string()).says("is read itself"));
+  CHECK(text_of(part) == before);
+  const auto other = (folder / "net/other.safetensors").string();
+  for (int time = 0; time < 2; ++time) CHECK(sectile_program(convert + other).code == 0);
+  CHECK(sectile_program("weights show " + other).says("1 tensors"));
 }
 
 TEST_CASE("the catalogue of the installation is found by both programs") {

@@ -119,7 +119,7 @@ TEST_CASE("many tensors are read, and no more than a file of its size needs") {
     return text + "}";
   };
   CHECK(read_safetensors_header(safetensors(entries(kTensors), 0)).tensors.size() == kTensors);
-  CHECK(refusal(safetensors(entries(kTooMany), 0)).find("tensors, which a file of its size does not need") !=
+  CHECK(refusal(safetensors(entries(kTooMany), 0)).find("entries, which a file of its size does not need") !=
         std::string::npos);
   std::string index = R"({"weight_map": {)";
   for (std::size_t i = 0; i < kTensors; ++i) index += (i ? ", \"l" : "\"l") + std::to_string(i) + R"(": "f")";
@@ -127,6 +127,9 @@ TEST_CASE("many tensors are read, and no more than a file of its size needs") {
   std::string bomb;
   for (int i = 0; i < 300'000; ++i) bomb += "[],";
   CHECK(refusal(safetensors("{\"a\": [" + bomb + "0]}", 0)).find("values in one entry") != std::string::npos);
+  std::string objects = "{\"a\": {";
+  for (int i = 0; i < 200; ++i) objects += (i ? ",\"" : "\"") + std::to_string(i) + "\":{}";
+  CHECK(refusal(safetensors(objects + "}}", 0)).find("more than 100 objects in one entry") != std::string::npos);
   CHECK(refusal(safetensors("{\"a\": " + std::string(1000, '[') + std::string(1000, ']') + "}", 0))
             .find("nested more than 100 deep") != std::string::npos);
 }

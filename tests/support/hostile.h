@@ -135,6 +135,8 @@ inline std::map<std::string, std::string> hostile_files() {
       {"nested dicts", torch_file(repeated("}(K\1", kDeep) + "N" + std::string(kDeep, 'u'))},
       {"nested lists, from the outermost inwards", torch_file(chain)},
       {"a list inside itself", torch_file("]q" + std::string(1, '\0') + "h" + std::string(1, '\0') + "a")},
+      {"long names from few bytes",
+       torch_file(text_value(std::string(498, 'x')) + "q\1" + repeated("h\1h\1\x93", kMany / 20))},
       {"a text in many memo entries", torch_file(text_value(std::string(kLong, 'x')) + std::string(kCopies, '\x94'))},
       {"a text many times",
        torch_file("(" + text_value(std::string(kLong, 'x')) + "q\1" + repeated("h\1", kCopies) + "l")},

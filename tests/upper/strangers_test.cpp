@@ -179,11 +179,34 @@ TEST_CASE("files of very many small entries are read or refused in little memory
     texts += std::to_string(100'000 + i);
     texts += 'N';
   }
+  // Parts of a storage, which files before PyTorch 0.4 have
+  std::string parts = "](";
+  for (int i = 0; i < 300'000; ++i) {
+    parts += '(';
+    parts += test::text_value("storage");
+    parts += "ctorch\nFloatStorage\n";
+    parts += test::text_value("0");
+    parts += test::text_value("cpu");
+    parts += test::small_integer(400'000);
+    parts += '(';
+    parts += test::text_value("p");
+    parts += test::small_integer(i);
+    parts += test::small_integer(0);
+    parts += "ttQ";
+  }
+  std::string legacy = "\x80\x02\x8a\x0al\xfc\x9c\x46\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.\x80\x02}.\x80\x02";
+  legacy += parts;
+  legacy += "e.\x80\x02](";
+  legacy += test::text_value("0");
+  legacy += "e.";
+  legacy += test::little_endian(400'000, 8);
+  legacy += std::string(1'600'000, '\0');
   const std::vector<std::tuple<std::string, std::string, int>> files{{"many.safetensors", safetensors(60'000), 0},
                                                                      {"too_many.safetensors", safetensors(70'000), 2},
                                                                      {"many.json", index(60'000), 0},
                                                                      {"too_many.json", index(150'000), 2},
-                                                                     {"texts.pth", test::torch_file(texts + "u"), 2}};
+                                                                     {"texts.pth", test::torch_file(texts + "u"), 2},
+                                                                     {"legacy.pth", legacy, 2}};
   for (const auto& [name, bytes, code] : files) {
     CAPTURE(name);
     const auto reading = read_apart(folder.write(name, bytes));

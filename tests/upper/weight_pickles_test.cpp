@@ -148,6 +148,74 @@ TEST_CASE("large integers, deques and values that contain themselves beside the 
   CHECK(names_in(shared.read()) == Names{"a.w", "b.c.w"});
 }
 
+TEST_CASE("tensors in a namedtuple, or in a class like a list, are named, and the whole file has them") {
+  const std::string pair = "c__main__\nPair\n(" + pickled_pair() + pickled_pair() + "t\x81";
+  const std::string list = "c__main__\nList\n)\x81(" + pickled_pair() + "e";
+  const auto content = pickled_dict({{"model", pickled_dict({{"w", pickled_pair()}})}, {"norm", pair}, {"list", list}});
+  const PickleFile file(content);
+  CHECK(file.read().elsewhere == Names{"norm", "list"});
+  CHECK(names_in(file.read(".")) == Names{"list.0", "model.w", "norm.0", "norm.1"});
+  const PickleFile inside(pickled_dict({{"w", pickled_pair()}, {"norm", pair}}));
+  CHECK(inside.read().left_out == Names{"norm.0 (in a list)", "norm.1 (in a list)"});
+  CHECK(inside.read().not_tensors.empty());
+}
+
+TEST_CASE("an object may mention itself in its attributes, and may be in several places") {
+  const auto marked = [](const std::string& mention) {  // x = M(); x.w = …; x.x = x, or deeper
+    return "c__main__\nM\n)\x81q\1}(" + pickled("x") + mention + pickled("w") + pickled_pair() + "ub";
+  };
+  const std::string other = "c__main__\nN\n)\x81}" + pickled("p");
+  for (const std::string& mention : {std::string("h\1"), std::string("]h\1a"), other + "h\1sb"}) {
+    CAPTURE(mention);
+    const PickleFile file("}(" + pickled("a") + marked(mention) + pickled("b") + "]h\1au");
+    CHECK(names_in(file.read(".")) == Names{"a.w", "b.0.w"});
+  }
+  // Mentioned by what a call has used up: a parameter whose attributes point to its module.
+  const auto parameter =
+      "ctorch._utils\n_rebuild_parameter_with_state\n(" + pickled_pair() + "\x89)}" + pickled("m") + "h\1stR";
+  const PickleFile used("}" + pickled("a") + "c__main__\nM\n)\x81q\1}(" + pickled("p") + parameter + pickled("q") +
+                        "]h\1aubs");
+  CHECK(names_in(used.read(".")) == Names{"a.p"});
+}
+
+TEST_CASE("keys that are no texts name their tensors where the whole file is taken") {
+  const PickleFile file("}(\x88" + pickled_pair() + "G\x40\4" + std::string(6, '\0') + pickled_pair() + "K\1K\2\x86" +
+                        pickled_pair() + pickled("w") + pickled_pair() + "u");
+  CHECK(file.read().left_out ==
+        Names{"True (its key is not a text)", "2.5 (its key is not a text)", "[2] (its key is not a text)"});
+  CHECK(names_in(file.read(".")) == Names{"2.5", "True", "[2]", "w"});
+}
+
+TEST_CASE("arrays of numpy are read in protocol 5") {
+  const std::string dtype = "cnumpy\ndtype\n(" + pickled("f4") + "\x89\x88tR(K\3" + pickled("<") + "NNNJ" +
+                            std::string(4, '\xff') + "J" + std::string(4, '\xff') + "K" + std::string(1, '\0') + "tb";
+  for (const auto& [order, wanted] :
+       {std::pair("C", at::tensor({1.0F, 2.0F}).view({1, 2})), std::pair("F", at::tensor({1.0F, 2.0F}).view({1, 2}))}) {
+    std::string array = "cnumpy._core.numeric\n_frombuffer\n(\x96" + test::little_endian(8, 8);
+    array += kOneTwo;
+    array += dtype + "K\1K\2\x86" + pickled(order) + "tR";
+    CHECK(at::equal(PickleFile(pickled_dict({{"n", array}})).read().state.at("n"), wanted));
+  }
+}
+
+TEST_CASE("what Python would read in another way is refused") {
+  CHECK(PickleFile("}(" + pickled("w") + "q\1" + pickled_pair() + "\x94u").refusal().find("numbers its memo entries") !=
+        std::string::npos);
+  const test::Scratch folder;
+  const auto old = folder.write("w.pth", test::zip_of({{"archive/data.pkl", "(dp0\n."}, {"archive/version", "3\n"}}));
+  CHECK_THROWS_WITH_AS(read_weights(old), doctest::Contains("was pickled by protocol 0 or 1; save it again"),
+                       DataError);
+}
+
+TEST_CASE("the first part of names is a key, and a key without tensors is an error that says which have some") {
+  const PickleFile file(
+      pickled_dict({{"model.w", pickled_pair()}, {"ema.w", pickled_pair("neg")}, {"states", std::string("]K\1a")}}));
+  CHECK(names_in(file.read("ema")) == Names{"w"});
+  CHECK(file.read("ema").state.at("w").sum().item<double>() == -3);
+  CHECK(file.read("ema").elsewhere == Names{"model"});
+  CHECK(file.refusal("states").find("has no tensors under \"states\"; without a key") != std::string::npos);
+}
+
 TEST_CASE("files with many small values beside or in them are read") {
   std::string many;
   constexpr int kTensors = 30'000;
@@ -183,7 +251,8 @@ TEST_CASE("files of torch.save before PyTorch 1.6 are read in every protocol") {
     CAPTURE(static_cast<int>(protocol));
     const test::Scratch folder;
     const std::string begin = std::string("\x80") + protocol;
-    const auto frame = protocol < 4 ? std::string() : std::string("\x95") + test::little_endian(magic.size(), 8);
+    std::string frame;
+    if (protocol > 3) frame.append(1, '\x95').append(test::little_endian(magic.size(), 8));
     const auto storage = "(" + pickled("storage") + "ctorch\nFloatStorage\n" + pickled("0") + pickled("cpu") + "K\2NtQ";
     const auto tensor = "ctorch._utils\n_rebuild_tensor_v2\n(" + storage + std::string("K\0", 2) +
                         "(K\2t(K\1t\x89"
@@ -207,6 +276,11 @@ TEST_CASE("what safetensors cannot hold is refused by name before anything is wr
   };
   CHECK(refusal("__metadata__").find("cannot hold a tensor of the name __metadata__") != std::string::npos);
   CHECK(refusal("w\xed\xa0\x80").find("which is not UTF-8") != std::string::npos);
+  std::map<std::string, at::Tensor> many;
+  for (int i = 0; i < 70'000; ++i) many.emplace(std::to_string(i), at::Tensor());
+  for (auto& item : many) item.second = many.begin()->second.defined() ? many.begin()->second : at::ones({1});
+  CHECK_THROWS_WITH_AS(write_safetensors(folder / "w.safetensors", many),
+                       doctest::Contains("would have 70000 tensors, more than are read"), DataError);
   CHECK(!fs::exists(folder / "w.safetensors"));
   CHECK_THROWS_WITH_AS(write_torch_file(folder / "w.pth", PythonDict{{"w", at::ones({2}).to(at::kUInt16)}}),
                        doctest::Contains("w.pth: cannot hold tensors of type UInt16, as w is; a .safetensors file can"),

@@ -149,6 +149,14 @@ TEST_CASE("names that a network need not know are noted, also if a prefix was be
   CHECK(started.ends_with("1 not needed by the network, ignored (scale)"));
 }
 
+TEST_CASE("the counter of an averaged model is not needed") {
+  StateDict averaged{{"n_averaged", at::tensor(3)}};
+  for (const auto& [name, tensor] : trained()) averaged["module." + name] = tensor;
+  Start start(averaged);
+  check_same(state_dict(start.model().model->module()), trained());
+  CHECK(start.note.ends_with("1 not needed by the network, ignored (n_averaged)"));
+}
+
 TEST_CASE("a dialect of a module deep inside splits a fused tensor, in whatever model it stands") {
   const auto weights = trained();
   auto fused = weights;

@@ -202,6 +202,20 @@ TEST_CASE("a file that is replaced keeps its mode, and a symbolic link to it sta
   CHECK((fs::status(file).permissions() == (fs::perms::owner_read | fs::perms::owner_write)));
 }
 
+TEST_CASE("a symbolic link to nothing is written where it points, and one to itself is an error") {
+  const Scratch folder;
+  fs::create_directory(folder / "models");
+  fs::create_symlink("models/w.pth", folder / "link.pth");
+  fs::create_symlink("link.pth", folder / "two.pth");
+  write_torch_file(folder / "two.pth", PythonDict{{"b", at::ones({2})}});
+  CHECK(fs::is_symlink(folder / "two.pth"));
+  CHECK(fs::is_symlink(folder / "link.pth"));
+  CHECK(read_weights(folder / "models/w.pth").state.count("b") == 1);
+  fs::create_symlink("loop.pth", folder / "loop.pth");
+  CHECK(message([&] { write_torch_file(folder / "loop.pth", PythonDict{}); }).find("loop.pth") != std::string::npos);
+  CHECK(fs::is_symlink(folder / "loop.pth"));
+}
+
 TEST_CASE("a save that fails leaves the earlier file whole and nothing beside it") {
   const Scratch folder;
   const auto file = folder / "last.pth";

@@ -62,11 +62,13 @@ FileBytes ImageFile::bytes() const {
 
 namespace {
 
-// What a symbolic link names is replaced, and the link stays.
-fs::path followed(const fs::path& path) {
+// What a symbolic link names is replaced or made, and the link stays.
+fs::path followed(fs::path path) {
+  constexpr int kMostLinks = 40;  // as in Linux
   std::error_code unknown;
-  const auto target = fs::is_symlink(path, unknown) ? fs::weakly_canonical(path, unknown) : fs::path();
-  return target.empty() ? path : target;
+  for (int i = 0; i < kMostLinks && fs::is_symlink(path, unknown); ++i)
+    path = path.parent_path() / fs::read_symlink(path, unknown);  // which may be absolute
+  return path;
 }
 
 }  // namespace
@@ -75,6 +77,7 @@ ReplacedFile::ReplacedFile(const fs::path& path) : path_(followed(path)), beside
   static std::atomic<unsigned> counter{0};
   std::error_code unknown;
   if (fs::is_directory(path_, unknown)) fail(EISDIR);
+  if (fs::is_symlink(path_, unknown)) fail(ELOOP);
   const auto suffix = ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
   const auto name = path_.filename().string();
   if (name.size() <= NAME_MAX)  // a longer one is refused when the temporary file is opened

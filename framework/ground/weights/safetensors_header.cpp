@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t kMostDimensions = 16, kAlignment = 8;
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // as in the reference implementation
 constexpr std::uint64_t kLeastTensors = 60'000, kBytesPerTensor = 1000;
+constexpr std::size_t kMostObjects = 100;  // in one entry: the parser looks through all before it at the end of each
 
 [[noreturn]] void refuse(const std::string& why) { throw std::runtime_error(why); }
 
@@ -31,8 +32,11 @@ using Sorted = nlohmann::json;  // finds one of many keys in little time
 class Entries {
  public:
   using Use = std::function<void(const std::string& name, const Sorted& value)>;
-  Entries(std::string_view text, std::string what, Use use)
-      : what_(std::move(what)), use_(std::move(use)), most_(kLeastValues + text.size() / kBytesPerValue) {
+  Entries(std::string_view text, std::string what, std::uint64_t file_size, Use use)
+      : what_(std::move(what)),
+        use_(std::move(use)),
+        most_values_(kLeastValues + text.size() / kBytesPerValue),
+        most_entries_(most_tensors(file_size)) {
     try {
       const auto json = Sorted::parse(
           text, [this](int depth, Sorted::parse_event_t event, Sorted& value) { return see(depth, event, value); });
@@ -51,29 +55,34 @@ class Entries {
       see_key(static_cast<std::size_t>(depth), value.get<std::string>());
       return true;
     }
-    if (event != Event::object_end && event != Event::array_end && ++values_ > most_)
-      refuse("has " + what_ + " with more than " + std::to_string(most_) + " values in one entry");
+    if (event != Event::object_end && event != Event::array_end && ++values_ > most_values_)
+      refuse("has " + what_ + " with more than " + std::to_string(most_values_) + " values in one entry");
     if (event == Event::object_start || event == Event::array_start) {
       if (depth == 0 && event == Event::array_start) refuse("has " + what_ + " that is not a JSON object");
       if (depth >= kDeepestJson) refuse("has " + what_ + " nested more than " + std::to_string(kDeepestJson) + " deep");
+      if (depth > 1 && event == Event::object_start && ++objects_ > kMostObjects)
+        refuse("has " + what_ + " with more than " + std::to_string(kMostObjects) + " objects in one entry");
       keys_.resize(static_cast<std::size_t>(depth) + 2);
       keys_.back().clear();
       return true;
     }
     if (depth != 1 || !name_) return true;
     use_(*std::exchange(name_, std::nullopt), value);
-    values_ = 0;
+    values_ = objects_ = 0;
     return false;
   }
   void see_key(std::size_t depth, const std::string& key) {
     if (!keys_.at(depth).insert(key).second) refuse("has " + what_ + " with two entries " + sectile::quoted(Json(key)));
     if (depth == 1) name_ = key;
+    if (keys_[1].size() > most_entries_)
+      refuse("has " + what_ + " of more than " + std::to_string(most_entries_) +
+             " entries, which a file of its size does not need");
   }
 
   const std::string what_;
   const Use use_;
-  const std::size_t most_;
-  std::size_t values_ = 0;                   // of the entry
+  const std::size_t most_values_, most_entries_;
+  std::size_t values_ = 0, objects_ = 0;     // of the entry
   std::vector<std::set<std::string>> keys_;  // by depth
   std::optional<std::string> name_;          // of the entry, until it was used
 };
@@ -139,11 +148,9 @@ SafetensorsHeader read_safetensors_header(std::string_view file) {
   if (length > kLongestHeader) refuse("has a header of more than " + std::to_string(kLongestHeader) + " bytes");
   const auto begin = sizeof length + length;
   SafetensorsHeader header;
-  const auto most = kLeastTensors + file.size() / kBytesPerTensor;
-  const Entries entries(file.substr(sizeof length, length), "a header", [&](const auto& name, const Sorted& json) {
+  const auto header_text = file.substr(sizeof length, length);
+  const Entries entries(header_text, "a header", file.size(), [&](const auto& name, const Sorted& json) {
     if (name != "__metadata__") {
-      if (header.tensors.size() == most)
-        refuse("has more than " + std::to_string(most) + " tensors, which a file of its size does not need");
       header.tensors.push_back(tensor_of(name, json, begin));
       return;
     }
@@ -161,6 +168,8 @@ SafetensorsHeader read_safetensors_header(std::string_view file) {
   if (at != file.size()) refuse("has " + std::to_string(file.size() - at) + " bytes after its last tensor");
   return header;
 }
+
+std::size_t most_tensors(std::uint64_t file_size) { return kLeastTensors + file_size / kBytesPerTensor; }
 
 bool is_utf8(const std::string& text) {
   try {
@@ -191,7 +200,7 @@ std::string write_safetensors_header(const std::vector<SafetensorsHeader::Tensor
 std::map<std::string, std::string> read_weight_map(const std::string& index) {
   bool is_index = false;
   std::map<std::string, std::string> files;
-  const Entries entries(index, "an index", [&](const auto& entry, const Sorted& json) {
+  const Entries entries(index, "an index", index.size(), [&](const auto& entry, const Sorted& json) {
     if (entry != "weight_map" || !json.is_object()) return;
     is_index = true;
     for (const auto& [name, value] : json.items()) files.emplace(name, file_name(name, value));

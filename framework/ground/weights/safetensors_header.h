@@ -32,6 +32,9 @@ SECTILE_EXPORT std::uint64_t bytes_of_dtype(const std::string& dtype);
 // that is not read, as large as its offsets say.
 SECTILE_EXPORT SafetensorsHeader read_safetensors_header(std::string_view file);
 
+// More tensors are not read from a file of that size, since each takes memory.
+SECTILE_EXPORT std::size_t most_tensors(std::uint64_t file_size);
+
 // Whether a tensor can have that name.
 SECTILE_EXPORT bool is_utf8(const std::string& text);
 

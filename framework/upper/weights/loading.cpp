@@ -23,6 +23,7 @@ namespace {
 using Names = std::vector<std::string>;
 
 constexpr const char* kCounter = "num_batches_tracked";
+constexpr const char* kAverages = "n_averaged";  // how many weights torch.optim.swa_utils.AveragedModel has averaged
 
 // Rules for the tensors of a network.
 class Network {
@@ -57,7 +58,9 @@ class Network {
   }
   bool is_head(const std::string& name) const { return is_of(heads_, name); }
   bool is_optional(const std::string& name) const { return is_of(optional_, name); }
-  bool is_unneeded(const std::string& name) const { return is_optional(name) || transient_.count(name); }
+  bool is_unneeded(const std::string& name) const {
+    return is_optional(name) || transient_.count(name) || name == kAverages;
+  }
   bool is_image_conv(const std::string& name) const {
     return std::find(image_convs.begin(), image_convs.end(), name) != image_convs.end();
   }

@@ -57,6 +57,19 @@ void require_name(const fs::path& file, const std::string& name) {
   throw DataError(file, text.substr(0, text.find('\n')));
 }
 
+// The files of an index, with the names of their tensors.
+std::map<fs::path, std::vector<std::string>> parts_of(const fs::path& index) {
+  try {
+    const MappedFile mapped(index);
+    std::map<fs::path, std::vector<std::string>> parts;
+    for (const auto& [name, part] : read_weight_map(std::string(mapped.bytes())))
+      parts[index.parent_path() / part].push_back(name);
+    return parts;
+  } catch (const std::exception& error) {
+    refuse(index, error);
+  }
+}
+
 }  // namespace
 
 Safetensors read_safetensors(const fs::path& file) {
@@ -83,22 +96,19 @@ Safetensors read_safetensors(const fs::path& file) {
   }
 }
 
+std::set<fs::path> indexed_files(const fs::path& index) {
+  std::set<fs::path> files;
+  for (const auto& item : parts_of(index)) files.insert(item.first);
+  return files;
+}
+
 Safetensors read_indexed(const fs::path& index) {
-  std::map<std::string, std::string> files;
-  try {
-    const MappedFile mapped(index);
-    files = read_weight_map(std::string(mapped.bytes()));
-  } catch (const std::exception& error) {
-    refuse(index, error);
-  }
-  std::map<std::string, std::vector<std::string>> parts;  // and the names of their tensors
-  for (const auto& [name, part] : files) parts[part].push_back(name);
   Safetensors read;
-  for (const auto& [part, names] : parts) {
-    const auto path = index.parent_path() / part;
+  for (const auto& [path, names] : parts_of(index)) {
     std::error_code unknown;
     if (!fs::is_regular_file(path, unknown))
-      throw DataError(index, "names " + part + " for " + names.front() + ", which is missing beside it");
+      throw DataError(index,
+                      "names " + path.filename().string() + " for " + names.front() + ", which is missing beside it");
     if (format_of(path) == WeightsFormat::index) throw DataError(path, "is an index itself, and not a file of weights");
     auto content = read_weights(path);
     std::set<std::string> unread;
@@ -125,8 +135,13 @@ void write_safetensors(const fs::path& file, const std::map<std::string, at::Ten
                       .offset = 0,
                       .bytes = static_cast<std::uint64_t>(tensor.numel()) * tensor.element_size()});
   }
-  ReplacedFile out(file);
   const auto beginning = write_safetensors_header(header, {{"format", "pt"}});
+  auto size = beginning.size();
+  for (const auto& tensor : header) size += tensor.bytes;
+  if (header.size() > most_tensors(size))
+    throw DataError(file, "would have " + std::to_string(header.size()) +
+                              " tensors, more than are read from a safetensors file of its size; write a .pth file");
+  ReplacedFile out(file);
   out.write(beginning.data(), beginning.size());
   for (const auto& item : tensors) {
     const auto values = item.second.detach().cpu().resolve_neg().contiguous();

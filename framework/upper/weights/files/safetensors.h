@@ -26,8 +26,11 @@ Safetensors read_safetensors(const std::filesystem::path& file);
 // file without a tensor that the index says it has.
 Safetensors read_indexed(const std::filesystem::path& index);
 
+// The files that such an index names. Throws DataError.
+std::set<std::filesystem::path> indexed_files(const std::filesystem::path& index);
+
 // Writes a temporary file and renames it. Tensors that share their values are written one by one. Throws DataError,
-// also for names that the format cannot hold.
+// also for names that the format cannot hold, and more tensors than are read.
 void write_safetensors(const std::filesystem::path& file, const std::map<std::string, at::Tensor>& tensors);
 
 }  // namespace sectile

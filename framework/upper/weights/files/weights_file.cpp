@@ -1,14 +1,12 @@
 #include "weights_file.h"
 
 #include <algorithm>
-#include <cstdint>
-#include <string_view>
-#include <tuple>
 #include <utility>
 
 #include <sectile/error.h>
 
 #include "file_format.h"
+#include "named_entries.h"
 #include "safetensors.h"
 #include "torch/python_calls.h"
 #include "torch/python_value.h"
@@ -28,64 +26,6 @@ const std::vector<std::string> kUsual{"state_dict", "model_state_dict", "model_s
 
 std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
-}
-
-// Dictionaries may be shared: with few bytes, a file may have any number of paths to the same tensor. This limits the
-// names that are looked at, and the memory of those that are kept, by its size.
-class NameBudget {
- public:
-  explicit NameBudget(const fs::path& file) : file_(file) {
-    const auto size = fs::file_size(file);
-    looks_ = kLeast + size * 16, kept_ = kLeast + size / 4;
-  }
-
-  void look_at(std::size_t bytes) { spend(looks_, bytes); }
-  void look_at(std::string_view name) { look_at(kEntry + name.size()); }
-  void keep(std::string_view name) {
-    look_at(name);
-    spend(kept_, kEntry + name.size());
-  }
-
- private:
-  static constexpr std::uint64_t kLeast = 16 << 20, kEntry = 128;  // the last: bytes of a map
-
-  void spend(std::uint64_t& left, std::uint64_t bytes) const {
-    if (bytes > left)
-      throw DataError(file_, "has the same dictionaries in one another so many times that its names do not end");
-    left -= bytes;
-  }
-
-  fs::path file_;
-  std::uint64_t looks_, kept_;
-};
-
-struct Entry {
-  std::string_view text;  // the key
-  std::int64_t number;    // the key, if it is not a text
-  bool is_number;
-  const PythonValue* value;
-
-  std::string name() const { return is_number ? std::to_string(number) : std::string(text); }
-};
-
-// Of a key that is given twice, the last value counts, as in Python. Entries of other keys than texts and whole numbers
-// have no name.
-std::vector<Entry> entries_of(const PythonDict& dict, NameBudget& budget) {
-  std::vector<Entry> entries;
-  std::map<std::tuple<bool, std::int64_t, std::string_view>, std::size_t> known;
-  for (const auto& [key, item] : dict) {
-    const auto* text = key.as<std::string>();
-    const auto* number = key.as<std::int64_t>();
-    if (!text && !number) continue;
-    const Entry entry{text ? *text : std::string_view(), number ? *number : 0, !text, &item};
-    budget.look_at(entry.text.size());
-    const auto [at, is_new] = known.try_emplace({entry.is_number, entry.number, entry.text}, entries.size());
-    if (is_new)
-      entries.push_back(entry);
-    else
-      entries[at->second].value = &item;
-  }
-  return entries;
 }
 
 // The names of a module's attributes in an object: a module that was saved as a whole keeps them in three dictionaries,
@@ -154,8 +94,7 @@ class Collector {
   }
   void items(const PythonDict& dict, const std::string& prefix) {
     for (const auto& entry : entries_of(dict, budget_))
-      inside(entry.name(), *entry.value, joined(prefix, entry.name()),
-             entry.is_number ? "its key is a number" : nullptr);
+      inside(entry.name(), *entry.value, joined(prefix, entry.name()), entry.why_not());
   }
   void list(const PythonList& list, const std::string& prefix) {
     for (std::size_t i = 0; i < list.size(); ++i)
@@ -197,17 +136,6 @@ Collector collected(const PythonValue& value, const fs::path& file, NameBudget& 
   return collector;
 }
 
-// Plain values of a state dict, beside its tensors: counters, class values.
-std::vector<std::string> not_tensors(const PythonValue& value) {
-  std::vector<std::string> names;
-  const auto* dict = value.dict();
-  if (!dict || !has_tensor(*dict)) return names;
-  for (const auto& [key, item] : *dict)
-    if (const auto* name = key.as<std::string>(); name && !item.as<at::Tensor>() && !item.dict() && !item.object())
-      names.push_back(*name);
-  return names;
-}
-
 bool is_module(const PythonValue& value) { return value.object() || value.find("_parameters"); }
 
 // What a file offers besides what is taken from it.
@@ -226,6 +154,16 @@ class Survey {
     std::vector<std::string> found;
     find_others(root, "", taken, found);
     return found;
+  }
+  // Plain values of a state dict, beside its tensors: counters, class values.
+  std::vector<std::string> not_tensors(const PythonValue& value) {
+    std::vector<std::string> names;
+    const auto* dict = value.dict();
+    if (!dict || !has_tensor(*dict)) return names;
+    for (const auto& [key, item] : *dict)
+      if (const auto* name = key.as<std::string>(); name && !item.dict() && !item.object() && !has_tensors(item))
+        names.push_back(*name);
+    return names;
   }
 
  private:
@@ -247,7 +185,7 @@ class Survey {
     if (!path.empty() && has_tensor(*dict)) budget_.keep(path), found.push_back(path);
     if (depth == kDeepest) return;
     for (const auto& entry : entries_of(*dict, budget_))
-      if (!entry.is_number) find_dictionaries(*entry.value, inside(path, entry.name()), depth + 1, found);
+      if (!entry.why_not()) find_dictionaries(*entry.value, inside(path, entry.name()), depth + 1, found);
   }
 
   void find_others(const PythonValue& value, const std::string& path, const std::string& taken,
@@ -266,7 +204,7 @@ class Survey {
   // Anywhere inside, also such that are not read.
   bool has_tensors(const PythonValue& value) {
     if (value.as<at::Tensor>()) return true;
-    const auto* list = value.list();
+    const auto* list = value.object() ? &value.object()->arguments : value.list();
     const auto* dict = value.object() ? &value.object()->attributes : value.dict();
     if (list || dict) budget_.look_at(std::string_view());
     if (value.find(kUnread)) return true;
@@ -299,6 +237,21 @@ std::size_t own_tensors(const PythonDict& dict) {
       std::count_if(dict.begin(), dict.end(), [](const auto& item) { return item.second.template as<at::Tensor>(); }));
 }
 
+// Of a state dict of several networks: {"student.w": …, "teacher.w": …}.
+bool take_prefix(WeightsContent& content, const State& all, const std::string& key) {
+  const auto prefix = key + ".";
+  std::set<std::string> others;
+  for (const auto& [name, tensor] : all)
+    if (name.starts_with(prefix))
+      content.state.emplace(name.substr(prefix.size()), tensor);
+    else
+      others.insert(name.substr(0, name.find('.')));
+  if (content.state.empty()) return false;
+  content.key = key;
+  content.elsewhere.assign(others.begin(), others.end());
+  return true;
+}
+
 void choose(WeightsContent& content, const PythonValue& root, const std::string& key, const fs::path& file) {
   NameBudget budget(file);
   Survey survey(budget);
@@ -309,7 +262,7 @@ void choose(WeightsContent& content, const PythonValue& root, const std::string&
     content.left_out = std::move(taken.left_out);
     if (taken.state.size() < least) return false;
     content.state = std::move(taken.state);
-    content.not_tensors = not_tensors(*value);
+    content.not_tensors = survey.not_tensors(*value);
     content.key = name;
     if (!name.empty()) content.elsewhere = survey.other_parts(root, name);
     return true;
@@ -319,11 +272,10 @@ void choose(WeightsContent& content, const PythonValue& root, const std::string&
     return;
   }
   if (!key.empty()) {
-    if (!take(at_path(root, key), key))
-      throw DataError(
-          file, "has no tensors under \"" + key + "\"" +
-                    (content.keys.empty() ? "; leave out the key" : "; it has some under " + listed(content.keys)));
-    return;
+    if (take(at_path(root, key), key) || take_prefix(content, collected(root, file, budget).state, key)) return;
+    throw DataError(file, "has no tensors under \"" + key + "\"" +
+                              (content.keys.empty() ? "" : "; it has some under " + listed(content.keys)) +
+                              "; without a key, those of the usual one are taken, and with the key \".\" all");
   }
   const auto* format = root.find("format") ? root.find("format")->as<std::string>() : nullptr;
   content.checkpoint = format && format->starts_with("sectile-");
@@ -336,6 +288,15 @@ void choose(WeightsContent& content, const PythonValue& root, const std::string&
   take(&root, "");
 }
 
+fs::path file_in(const fs::path& folder) {
+  std::error_code unknown;
+  if (!fs::is_directory(folder, unknown)) return folder;
+  for (const char* name :
+       {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"})
+    if (fs::is_regular_file(folder / name, unknown)) return folder / name;
+  throw DataError(folder, "is a folder without model.safetensors or pytorch_model.bin; name a file");
+}
+
 std::set<std::string> names_of(const State& state) {
   std::set<std::string> names;
   for (const auto& item : state) names.insert(item.first);
@@ -344,14 +305,15 @@ std::set<std::string> names_of(const State& state) {
 
 }  // namespace
 
-WeightsContent read_weights(const fs::path& file, const std::string& key) {
-  std::error_code unknown;
-  if (fs::is_directory(file, unknown)) {
-    for (const char* name :
-         {"model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin"})
-      if (fs::is_regular_file(file / name, unknown)) return read_weights(file / name, key);
-    throw DataError(file, "is a folder without model.safetensors or pytorch_model.bin; name a file");
-  }
+std::set<fs::path> files_of_weights(const fs::path& file_or_folder) {
+  const auto file = file_in(file_or_folder);
+  std::set<fs::path> files{file};
+  if (format_of(file) == WeightsFormat::index) files.merge(indexed_files(file));
+  return files;
+}
+
+WeightsContent read_weights(const fs::path& file_or_folder, const std::string& key) {
+  const auto file = file_in(file_or_folder);
   WeightsContent content;
   const auto format = format_of(file);
   if (format == WeightsFormat::safetensors || format == WeightsFormat::index) {

@@ -25,9 +25,13 @@ struct WeightsContent {
   bool averaged = false;                 // a Sectile checkpoint's moving average, which its metrics are of
 };
 
-// key: of the dictionary with the weights, such as "state_dict", or "model/ema" of one in another; empty: the usual
-// ones; ".": all tensors of the file, also of lists ("optimizer.state.0.exp_avg"). Throws DataError for a file without
-// tensors there, for two tensors of one name, and for other formats, naming them and how to convert them.
+// key: of the dictionary with the weights, such as "state_dict", or "model/ema" of one in another, or the first part of
+// the names of some, "student" of "student.conv.weight"; empty: the usual ones; ".": all tensors of the file, also of
+// lists ("optimizer.state.0.exp_avg"). Throws DataError for a file without tensors there, for two tensors of one name,
+// and for other formats, naming them and how to convert them.
 WeightsContent read_weights(const std::filesystem::path& file, const std::string& key = {});
+
+// The files that are opened for it: one, or an index and those that it names. Throws DataError.
+std::set<std::filesystem::path> files_of_weights(const std::filesystem::path& file_or_folder);
 
 }  // namespace sectile

@@ -80,6 +80,7 @@ class Legacy {
     const auto [type, key, count, unread, width] = storage_id(id);
     const Storage storage{.type = type, .count = count, .unread = unread, .width = width};
     const auto& known = storages_.try_emplace(key, storage).first->second;
+    count_storages();
     if (known.type != type || known.count != count) throw std::runtime_error("has a storage of two types or sizes");
     return {};
   }
@@ -115,14 +116,21 @@ class Legacy {
     if (part.defined()) return part;
     const auto width = c10::elementSize(all.type);
     viewed_ += static_cast<std::uint64_t>(*size) * width;
+    ++parts_;
+    count_storages();
     if (viewed_ > file_.size()) throw std::runtime_error("has storages that share their values more than once");
     return part = file_.values(all.at + static_cast<std::uint64_t>(*offset) * width, *size, all.type);
+  }
+
+  void count_storages() const {
+    if (storages_.size() + parts_ > most_storages(file_.size()))
+      throw std::runtime_error("has more storages than a file of its size needs");
   }
 
   const MappedFile& file_;
   std::uint64_t at_;
   std::map<std::string, Storage> storages_;
-  std::uint64_t viewed_ = 0;  // bytes of parts
+  std::uint64_t parts_ = 0, viewed_ = 0;  // and their bytes
 };
 
 }  // namespace

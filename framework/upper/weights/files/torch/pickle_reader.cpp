@@ -13,7 +13,10 @@ namespace {
 class PickleReader : PickleStack, PickleBytes {
  public:
   PickleReader(std::string_view bytes, std::uint64_t file_size, const Persistent& persistent)
-      : PickleStack(file_size, RecalledKeys(bytes)), PickleBytes(bytes), persistent_(persistent) {}
+      : PickleStack(file_size, RecalledKeys(bytes)),
+        PickleBytes(bytes),
+        is_old_(!bytes.starts_with('\x80')),
+        persistent_(persistent) {}
 
   Unpickled read() {
     for (;;) {
@@ -129,10 +132,10 @@ class PickleReader : PickleStack, PickleBytes {
         push_text(take(number<std::uint64_t>()));
         return;
       case 'q':
-        remember(number<std::uint8_t>());
+        remember_as(number<std::uint8_t>());
         return;
       case 'r':
-        remember(number<std::uint32_t>());
+        remember_as(number<std::uint32_t>());
         return;
       case 0x94:
         remember_next();
@@ -186,6 +189,7 @@ class PickleReader : PickleStack, PickleBytes {
         return;
       }
       default:
+        if (is_old_) throw std::runtime_error("was pickled by protocol 0 or 1; save it again by another one");
         throw std::runtime_error("contains something that weights do not need (pickle opcode " +
                                  std::to_string(opcode) + ")");
     }
@@ -216,7 +220,9 @@ class PickleReader : PickleStack, PickleBytes {
   void push_class(std::string_view module, std::string_view name) {
     constexpr std::size_t kLongestName = 1000;
     if (module.size() + name.size() > kLongestName) malformed();
-    push_object(std::string(module) + "." + std::string(name), false);
+    std::string whole;
+    whole.reserve(module.size() + 1 + name.size());
+    push_object(whole.append(module).append(1, '.').append(name), false);
   }
   void stack_global() {
     const auto name = pop(), module = pop();
@@ -237,11 +243,12 @@ class PickleReader : PickleStack, PickleBytes {
         forget(std::move(function));
         return;
       }
-    not_called_.insert(object->name);
+    if (not_called_.insert(object->name).second) count_values(kObject + object->name.size() / kBytesOfValue);
     push_object(object->name, true);
     set_arguments(*arguments.list());
   }
 
+  const bool is_old_;  // protocol 0 or 1, which have other opcodes for many values
   const Persistent& persistent_;
   std::set<std::string> not_called_;
 };

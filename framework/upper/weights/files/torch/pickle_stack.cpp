@@ -56,7 +56,7 @@ void PickleStack::push_list(PythonList items) {
 }
 
 void PickleStack::push_object(std::string name, bool instance) {
-  count_values(kObject - kContainer);
+  count_values(kObject - kContainer + name.size() / kBytesOfValue);
   push_new<PythonObject>();
   auto& made = top<PythonObject>();
   made.name = std::move(name);
@@ -108,17 +108,6 @@ void PickleStack::tuple(std::size_t count) {
   push_list(std::move(items));
 }
 
-// Pickled before its attributes are known, because they mention it: what mentions it gets no more than its name.
-void PickleStack::leave_name_only(PythonValue& item) {
-  const auto* object = built<PythonObject>(item);
-  if (!object || !object->instance || !object->attributes.empty()) return;
-  count_values(kObject);
-  auto bare = std::make_shared<Built<PythonObject>>();
-  bare->name = object->name;
-  bare->instance = true;
-  item.held = std::shared_ptr<PythonObject>(std::move(bare));
-}
-
 // What the top of the stack gets next may mention it, also deep inside: such a mention is left out, so that nothing
 // contains itself.
 void PickleStack::break_cycles(PythonList& items) {
@@ -130,6 +119,19 @@ void PickleStack::break_cycles(PythonList& items) {
       item = {};
     else if (places_of(stack_.back()) > 0)
       take_out(whole, item, seen);
+  if (const auto* object = built<PythonObject>(stack_.back()); object && object->places > 0) replace_top(*object);
+}
+
+// By a copy: values that calls have used up mention the object, and what still does keeps it as it is now.
+void PickleStack::replace_top(const Built<PythonObject>& object) {
+  count_values(kObject + object.arguments.size() + 2 * object.attributes.size() + memo_.size() / kMemoPerValue);
+  auto copy = std::make_shared<Built<PythonObject>>(object);
+  copy->places = 0;
+  PythonValue value;
+  value.held = std::shared_ptr<PythonObject>(std::move(copy));
+  for (auto& [key, entry] : memo_)
+    if (address_of(entry) == &object) entry = value;
+  stack_.back() = value;
 }
 
 void PickleStack::take_out(const void* whole, PythonValue& from, std::set<const void*>& seen) {
@@ -154,7 +156,6 @@ void PickleStack::take_out(const void* whole, PythonValue& from, std::set<const 
 
 template <class Items>
 void PickleStack::place(PythonValue& item, Built<Items>& into) {
-  leave_name_only(item);
   const auto put = [&](auto* inner) {
     if (!inner) return;
     ++inner->places;
@@ -218,6 +219,7 @@ void PickleStack::build(PythonValue state) {
   if (!object || !object->instance) return;
   PythonList parts{std::move(state)};
   break_cycles(parts);
+  object = top_if<PythonObject>();  // which may be another one now
   state = std::move(parts[0]);
   if (const auto array = array_of(*object, state, [this](std::uint64_t values) { count_values(values); })) {
     if (!array->unread.empty()) return set(kUnread, array->unread);
@@ -229,6 +231,17 @@ void PickleStack::build(PythonValue state) {
   if (const auto* pair = state.list(); pair && pair->size() == 2)  // with slots
     add_attributes((*pair)[0]), add_attributes((*pair)[1]);
   if (object->attributes.empty()) set(kState, std::move(state));
+}
+
+// Python counts the entries so far; one that has got a key of its own would be among them.
+void PickleStack::remember_next() {
+  if (has_own_keys_) throw std::runtime_error("numbers its memo entries in two ways; " + kSaveStateDict);
+  remember(next_key_++);
+}
+
+void PickleStack::remember_as(std::size_t key) {
+  has_own_keys_ = true;
+  remember(key);
 }
 
 void PickleStack::remember(std::size_t key) {

@@ -22,8 +22,10 @@ class PickleStack {
   PickleStack(std::uint64_t file_size, RecalledKeys recalled)
       : most_values_(kValues + file_size / kBytesPerValue), recalled_(std::move(recalled)) {}
 
+  static constexpr std::uint64_t kObject = 6, kBytesOfValue = 48;
+
   [[noreturn]] static void malformed();
-  // Memory is counted in plain values, which take up to 48 bytes each while the stack grows.
+  // Memory is counted in plain values, which take up to kBytesOfValue each while the stack grows.
   void count_values(std::uint64_t count);
   // What a call has used up: it is counted no longer, but for what is also elsewhere.
   void forget(PythonValue value);
@@ -46,8 +48,8 @@ class PickleStack {
   void set_arguments(const PythonList& arguments);
   void build(PythonValue state);
 
-  void remember_next() { remember(next_key_++); }
-  void remember(std::size_t key);
+  void remember_next();
+  void remember_as(std::size_t key);
   void recall(std::size_t key);
 
  private:
@@ -62,7 +64,8 @@ class PickleStack {
   static constexpr int kDeepest = 100;
   // A file may need many values, so that the limit grows slowly with its size: a tensor needs about 20, with its name.
   static constexpr std::uint64_t kValues = 1'500'000, kBytesPerValue = 64;
-  static constexpr std::uint64_t kContainer = 3, kObject = 6, kText = 3, kMemo = 2;
+  static constexpr std::uint64_t kContainer = 3, kText = 3, kMemo = 2;
+  static constexpr std::uint64_t kMemoPerValue = 64;  // looked through, for its time
   static std::uint64_t cost_of(std::string_view text) { return kText + text.size() / kBytesPerValue; }
 
   template <class Items>
@@ -104,7 +107,8 @@ class PickleStack {
   template <class Items>
   void set(Built<Items>& into, PythonDict& items, PythonValue key, PythonValue item);
   void add_attributes(const PythonValue& attributes);
-  void leave_name_only(PythonValue& item);
+  void remember(std::size_t key);
+  void replace_top(const Built<PythonObject>& object);
   void break_cycles(PythonList& items);
   void take_out(const void* whole, PythonValue& from, std::set<const void*>& seen);
 
@@ -114,6 +118,7 @@ class PickleStack {
   std::vector<std::size_t> marks_;  // sizes of the stack
   const RecalledKeys recalled_;
   std::size_t next_key_ = 0;
+  bool has_own_keys_ = false;
   std::unordered_map<std::size_t, PythonValue> memo_;  // what is recalled
 };
 

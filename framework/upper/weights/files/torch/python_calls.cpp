@@ -97,6 +97,32 @@ std::string unread_array(const PythonValue& dtype) {
   return "an array of numpy of type " + (order && *order == ">" ? *order : "") + *code;
 }
 
+std::vector<std::int64_t> reversed_order(std::int64_t dimensions) {
+  std::vector<std::int64_t> order;
+  while (dimensions > 0) order.push_back(--dimensions);
+  return order;
+}
+
+// An array of numpy; nothing if it has no numbers.
+std::optional<Made> array(const PythonValue& dtype, const PythonValue& shape, bool fortran,
+                          const PythonValue& values_of, const CountValues& count) {
+  const auto type = array_type(dtype);
+  const auto* bytes = values_of.as<std::string>();
+  if (!type && !unread_array(dtype).empty()) return Made{{}, unread_array(dtype)};
+  if (!type || !bytes) return {};
+  auto sizes = sizes_of(shape);
+  if (fortran) std::reverse(sizes.begin(), sizes.end());
+  std::uint64_t values = 1;
+  for (const auto size : sizes)
+    if (__builtin_mul_overflow(values, static_cast<std::uint64_t>(size), &values)) malformed();
+  if (bytes->size() % c10::elementSize(*type) || values != bytes->size() / c10::elementSize(*type)) malformed();
+  count(kTensor + bytes->size() / kBytesPerValue);
+  auto tensor = at::empty(sizes, at::dtype(*type));
+  if (!bytes->empty()) std::memcpy(tensor.mutable_data_ptr(), bytes->data(), bytes->size());
+  if (fortran) tensor = tensor.permute(reversed_order(tensor.dim()));
+  return Made{tensor};
+}
+
 // numpy.float64(…) and others: (type, bytes).
 std::optional<Made> number_of(const PythonList& arguments) {
   const auto type = array_type(at(arguments, 0));
@@ -122,12 +148,6 @@ std::string bytes_of(const std::string& text) {
     bytes += static_cast<char>((first & 3U) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3fU));
   }
   return bytes;
-}
-
-std::vector<std::int64_t> reversed_order(std::int64_t dimensions) {
-  std::vector<std::int64_t> order;
-  while (dimensions > 0) order.push_back(--dimensions);
-  return order;
 }
 
 PythonDict dict_of(const PythonList& arguments) {
@@ -176,6 +196,11 @@ std::optional<Made> call_known(const std::string& function, const PythonList& ar
   if ((function == "builtins.bytes" || function == "builtins.bytearray" || function == "__builtin__.bytes") &&
       arguments.empty())
     return Made{""};
+  // (bytes, type, shape, order), of protocol 5
+  if (function == "numpy.core.numeric._frombuffer" || function == "numpy._core.numeric._frombuffer") {
+    const auto* order = at(arguments, 3).as<std::string>();
+    return array(at(arguments, 1), at(arguments, 2), order && *order == "F", at(arguments, 0), count);
+  }
   if (function == "numpy.core.multiarray.scalar" || function == "numpy._core.multiarray.scalar")
     return number_of(arguments);
   return {};
@@ -186,22 +211,9 @@ std::optional<Made> array_of(const PythonObject& object, const PythonValue& stat
     return {};
   const auto* parts = state.list();  // (version, shape, type, whether it is in Fortran's order, bytes)
   if (!parts || parts->size() != 5) malformed();
-  const auto type = array_type((*parts)[2]);
   const auto* fortran = (*parts)[3].as<bool>();
-  const auto* bytes = (*parts)[4].as<std::string>();
-  if (!type && !unread_array((*parts)[2]).empty()) return Made{{}, unread_array((*parts)[2])};
-  if (!type || !fortran || !bytes) return {};
-  auto sizes = sizes_of((*parts)[1]);
-  if (*fortran) std::reverse(sizes.begin(), sizes.end());
-  std::uint64_t values = 1;
-  for (const auto size : sizes)
-    if (__builtin_mul_overflow(values, static_cast<std::uint64_t>(size), &values)) malformed();
-  if (bytes->size() % c10::elementSize(*type) || values != bytes->size() / c10::elementSize(*type)) malformed();
-  count(kTensor + bytes->size() / kBytesPerValue);
-  auto tensor = at::empty(sizes, at::dtype(*type));
-  if (!bytes->empty()) std::memcpy(tensor.mutable_data_ptr(), bytes->data(), bytes->size());
-  if (*fortran) tensor = tensor.permute(reversed_order(tensor.dim()));
-  return Made{tensor};
+  if (!fortran) return {};
+  return array((*parts)[2], (*parts)[1], *fortran, (*parts)[4], count);
 }
 
 }  // namespace sectile

@@ -11,6 +11,9 @@
 
 namespace sectile {
 
+// Storages of a file of this size, and parts of them, of which each takes some hundred bytes.
+constexpr std::uint64_t most_storages(std::uint64_t file_size) { return 100'000 + file_size / 1000; }
+
 // Of "torch.FloatStorage", "torch.float32" and "torch.storage.UntypedStorage", whose values are bytes. Throws
 // std::runtime_error, as all below.
 at::ScalarType scalar_type_of(const std::string& name);

@@ -31,6 +31,8 @@ class Records {
       if (found->second.scalar_type() != type) throw std::runtime_error("has a storage of two types");
       return found->second;
     }
+    if (storages_.size() == most_storages(zip_.file().size()))
+      throw std::runtime_error("has more storages than a file of its size needs");
     const auto record = "data/" + key;
     if (!zip_.has(record))
       throw std::runtime_error("is damaged: the record " + record + " with values of a tensor is missing");
