@@ -49,6 +49,10 @@ class SECTILE_EXPORT Dataset;
 struct FeatureRequest {
   int output_stride = 0;      // of its coarsest level, by dilating instead of striding; 0: the backbone's own
   std::vector<int> levels{};  // indexes of levels, from the finest one; negative: from the end; empty: all
+  // Where dilation replaces the stride of a stage, its first block is dilated like the others, as in
+  // segmentation_models_pytorch. false: as in the backbone's original; torchvision's ResNet gives it the dilation of
+  // the stage before.
+  bool dilate_first_block = false;
 
   // The requested elements of a backbone's levels or features. Throws OptionError if there is no such level.
   template <class T>

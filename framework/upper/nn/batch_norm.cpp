@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <sectile/error.h>
+#include <sectile/nn/checkpoint.h>
 #include <sectile/nn/inference.h>
 
 namespace sectile::nn {
@@ -157,10 +158,12 @@ at::Tensor BatchNorm::trained(const at::Tensor& input) {
                     "training with one value per channel (one image, 1 x 1 features), which has no variance; train "
                     "with two or more images per batch, without an incomplete last one (\"drop_last\": true), or with "
                     "larger images");
-  num_batches_tracked.add_(1);
+  const bool updates = !recomputing();
+  if (updates) num_batches_tracked.add_(1);
   if (ranks_) return trained_across_ranks(input);
-  return at::batch_norm(input, weight, bias, running_mean, running_var, /*training=*/true, options.momentum,
-                        options.eps, at::globalContext().userEnabledCuDNN());
+  return at::batch_norm(input, weight, bias, updates ? running_mean : at::Tensor(),
+                        updates ? running_var : at::Tensor(),
+                        /*training=*/true, options.momentum, options.eps, at::globalContext().userEnabledCuDNN());
 }
 
 at::Tensor BatchNorm::trained_across_ranks(const at::Tensor& input) {
@@ -168,9 +171,11 @@ at::Tensor BatchNorm::trained_across_ranks(const at::Tensor& input) {
   {
     const c10::AutoGradMode no_grad(false);
     of = moments_across(input.detach(), *ranks_);
-    const auto unbiased = of.variance * of.count / (of.count - 1).clamp_min(1);  // undefined for one value in total
-    running_mean.lerp_(of.mean.to(running_mean.scalar_type()), options.momentum);
-    running_var.lerp_(unbiased.to(running_var.scalar_type()), options.momentum);
+    if (!recomputing()) {
+      const auto unbiased = of.variance * of.count / (of.count - 1).clamp_min(1);  // undefined for one value in total
+      running_mean.lerp_(of.mean.to(running_mean.scalar_type()), options.momentum);
+      running_var.lerp_(unbiased.to(running_var.scalar_type()), options.momentum);
+    }
   }
   const auto if_affine = [&](const at::Tensor& tensor) {
     return options.affine ? std::optional<at::Tensor>(tensor) : std::nullopt;

@@ -5,6 +5,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv3d.h>
 #include <ATen/ops/conv_transpose2d.h>
@@ -69,6 +70,10 @@ struct JoinedConv : torch::autograd::Function<JoinedConv> {
   }
 };
 
+Axes unless_zeros(Axes axes) {
+  return std::all_of(axes.begin(), axes.end(), [](auto axis) { return axis == 0; }) ? Axes{} : axes;
+}
+
 const ConvOptions& checked(const ConvOptions& options) {
   if (options.dimensions != 2 && options.dimensions != 3)
     throw PluginError("convolution", "has " + std::to_string(options.dimensions) + " dimensions, and works in 2 or 3");
@@ -78,6 +83,8 @@ const ConvOptions& checked(const ConvOptions& options) {
                                          std::to_string(options.out_channels) + " in " +
                                          std::to_string(options.groups) +
                                          " groups; give numbers of channels that the groups divide");
+  if (options.transposed && !unless_zeros(options.end_padding.of(options.dimensions)).empty())
+    throw PluginError("convolution", "is transposed and has end_padding, which only others have; use output_padding");
   return options;
 }
 
@@ -103,7 +110,8 @@ Conv::Conv(const ConvOptions& wanted)
       stride_(options.stride.of(options.dimensions)),
       padding_(options.padding.of(options.dimensions)),
       dilation_(options.dilation.of(options.dimensions)),
-      output_padding_(options.output_padding.of(options.dimensions)) {
+      output_padding_(options.output_padding.of(options.dimensions)),
+      end_padding_(unless_zeros(options.end_padding.of(options.dimensions))) {
   Axes shape = options.transposed ? Axes{options.in_channels, options.out_channels / options.groups}
                                   : Axes{options.out_channels, options.in_channels / options.groups};
   shape.insert(shape.end(), kernel_.begin(), kernel_.end());
@@ -117,8 +125,15 @@ Conv::Conv(const ConvOptions& wanted)
 }
 Conv::~Conv() = default;
 
+at::Tensor Conv::padded(const at::Tensor& input) const {
+  if (end_padding_.empty()) return input;
+  Axes pads;  // of the last axis first: before, after
+  for (auto axis = end_padding_.rbegin(); axis != end_padding_.rend(); ++axis) pads.insert(pads.end(), {0, *axis});
+  return at::constant_pad_nd(input, pads);
+}
+
 at::Tensor Conv::forward(const at::Tensor& input) const {
-  if (!options.transposed) return convolve(input, weight, bias, stride_, padding_, dilation_, options.groups);
+  if (!options.transposed) return convolve(padded(input), weight, bias, stride_, padding_, dilation_, options.groups);
   return options.dimensions == 3
              ? at::conv_transpose3d(input, weight, bias, stride_, padding_, output_padding_, options.groups, dilation_)
              : at::conv_transpose2d(input, weight, bias, stride_, padding_, output_padding_, options.groups, dilation_);
@@ -128,7 +143,7 @@ at::Tensor Conv::forward(const at::Tensor& a, const at::Tensor& b) const {
   if (options.transposed) throw PluginError("convolution", "joins two inputs only where it is not transposed");
   if (!c10::GradMode::is_enabled()) return forward(at::cat({a, b}, 1));
   const auto optional_bias = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-  return JoinedConv::apply(a, b, weight, optional_bias, stride_, padding_, dilation_,
+  return JoinedConv::apply(padded(a), padded(b), weight, optional_bias, stride_, padding_, dilation_,
                            static_cast<std::int64_t>(options.groups));
 }
 

@@ -9,9 +9,11 @@ ConvNormAct::ConvNormAct(torch::nn::Module& owner, const Names& names, const Con
                                                            .kernel_size = options.kernel_size,
                                                            .stride = options.stride,
                                                            .padding = options.padding,
+                                                           .end_padding = options.end_padding,
                                                            .dilation = options.dilation,
                                                            .groups = options.groups,
                                                            .bias = options.bias.value_or(options.norm == Norm::none),
+                                                           .transposed = options.transposed,
                                                            .dimensions = options.dimensions}))),
       activation_(options.activation) {
   if (options.norm == Norm::none) return;
@@ -29,6 +31,10 @@ at::Tensor ConvNormAct::forward(const at::Tensor& input) const {
 }
 at::Tensor ConvNormAct::forward(const at::Tensor& a, const at::Tensor& b) const {
   return normalized_and_activated(conv_->forward(a, b));
+}
+
+at::Tensor ConvNormAct::forward_added(const at::Tensor& input, at::Tensor shortcut, Activation activation) const {
+  return activate(forward(input) + shortcut, activation);
 }
 
 at::Tensor ConvNormAct::normalized_and_activated(const at::Tensor& convolved) const {

@@ -28,7 +28,8 @@ struct ConvOptions {
   int out_channels;
   PerAxis kernel_size;
   PerAxis stride = 1;
-  PerAxis padding = 0;  // with zeros
+  PerAxis padding = 0;      // with zeros, at both ends of each axis
+  PerAxis end_padding = 0;  // more zeros at the bottom and right, as in TensorFlow's "same" padding; not if transposed
   PerAxis dilation = 1;
   int groups = 1;
   bool bias = true;
@@ -67,7 +68,10 @@ class SECTILE_EXPORT Conv final : public torch::nn::Module, public InferenceForm
  private:
   void keep(const at::Tensor& new_weight, const at::Tensor& new_bias, const InferencePlan& plan);
 
+  at::Tensor padded(const at::Tensor& input) const;
+
   const std::vector<std::int64_t> kernel_, stride_, padding_, dilation_, output_padding_;
+  const std::vector<std::int64_t> end_padding_;  // empty: none
   bool expects_fold_ = false;
 };
 

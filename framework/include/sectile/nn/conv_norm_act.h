@@ -19,8 +19,10 @@ struct ConvNormActOptions {
   PerAxis kernel_size;
   PerAxis stride = 1;
   PerAxis padding = 0;
+  PerAxis end_padding = 0;
   PerAxis dilation = 1;
   int groups = 1;
+  bool transposed = false;
   int dimensions = 2;
   std::optional<bool> bias{};  // default: if no norm follows
   Norm norm = Norm::batch;
@@ -36,6 +38,10 @@ class SECTILE_EXPORT ConvNormAct final {
   ConvNormAct(torch::nn::Module& owner, const Names& names, const ConvNormActOptions& options);
   at::Tensor forward(const at::Tensor& input) const;  // float [N, C, (D,) H, W] → [N, C', (D',) H', W']
   at::Tensor forward(const at::Tensor& a, const at::Tensor& b) const;  // of cat({a, b}, 1)
+  // activation(forward(input) + shortcut), for the last layer of a residual block. shortcut: of the result's shape.
+  // Move it in where it is not used afterwards: inference then adds to it in place, unless something else holds it too.
+  at::Tensor forward_added(const at::Tensor& input, at::Tensor shortcut,
+                           Activation activation = Activation::none) const;
 
  private:
   at::Tensor normalized_and_activated(const at::Tensor& convolved) const;
