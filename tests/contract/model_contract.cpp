@@ -132,7 +132,7 @@ void check_training(Findings& findings, Model& model, const Batch& input) {
 // Every layer compares its two forms by itself, and the whole network must answer the same.
 void check_inference_form(Findings& findings, Model& model, const Batch& input) {
   const auto before = evaluate(model, input);
-  prepare_for_inference(model.module(), {.verify = true});
+  prepare_for_inference(model.module(), {.format = at::MemoryFormat::ChannelsLast, .pack = true, .verify = true});
   const auto after = evaluate(model, input);
   for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
     const double scale = std::max(1.0, before[i].abs().max().item<double>());

@@ -23,6 +23,9 @@ struct InferencePlan {
   at::ScalarType precision = at::kFloat;
   at::Device device{at::kCPU};                             // of computation and weights
   at::MemoryFormat format = at::MemoryFormat::Contiguous;  // of images and of 4-D weights
+  // Layers may also keep their weights in an order of their own, for one pass with what follows them. Their parameters
+  // are empty then, and cannot be converted again.
+  bool pack = false;
   // A layer compares both its forms on example input, and throws PluginError if they differ by more than the precision
   // explains.
   bool verify = false;

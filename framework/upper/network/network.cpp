@@ -128,7 +128,8 @@ Checkpoint Network::checkpoint(std::string resolved_spec) const {
 
 void Network::prepare_for_inference() {
   sectile::prepare_for_inference(
-      model->module(), {.precision = scalar_type(precision_), .device = device, .format = network_format(device)});
+      model->module(),
+      {.precision = scalar_type(precision_), .device = device, .format = network_format(device), .pack = true});
 }
 
 void Network::build_model(bool load_weights_files, AllProblems& all) {

@@ -142,7 +142,7 @@ void BatchNorm::follows(std::shared_ptr<Conv> conv) {
 }
 
 at::Tensor BatchNorm::forward(const at::Tensor& input) {
-  if (folded_) return activate(input, options.activation);
+  if (folded_) return input;
   const bool learns = is_training() && !options.frozen;
   return activate(learns ? trained(input) : evaluated(input), options.activation);
 }
@@ -196,7 +196,7 @@ void BatchNorm::prepare_for_inference(const InferencePlan& plan) {
   if (options.affine) scale = scale * weight.to(at::kDouble);
   auto shift = -running_mean.to(at::kDouble) * scale;
   if (options.affine) shift = shift + bias.to(at::kDouble);
-  conv_->fold(scale, shift, plan);
+  conv_->fold(scale, shift, options.activation, plan);
   folded_ = true;
   if (plan.verify)
     require_same("batch norm", before,

@@ -19,6 +19,8 @@
 #include <sectile/error.h>
 #include <sectile/nn/inference.h>
 
+#include "packed_conv.h"
+
 namespace sectile::nn {
 namespace {
 
@@ -111,7 +113,8 @@ Conv::Conv(const ConvOptions& wanted)
       padding_(options.padding.of(options.dimensions)),
       dilation_(options.dilation.of(options.dimensions)),
       output_padding_(options.output_padding.of(options.dimensions)),
-      end_padding_(unless_zeros(options.end_padding.of(options.dimensions))) {
+      end_padding_(unless_zeros(options.end_padding.of(options.dimensions))),
+      activation_(options.activation) {
   Axes shape = options.transposed ? Axes{options.in_channels, options.out_channels / options.groups}
                                   : Axes{options.out_channels, options.in_channels / options.groups};
   shape.insert(shape.end(), kernel_.begin(), kernel_.end());
@@ -133,6 +136,11 @@ at::Tensor Conv::padded(const at::Tensor& input) const {
 }
 
 at::Tensor Conv::forward(const at::Tensor& input) const {
+  if (packed_) return packed_->forward(padded(input));
+  return activate(convolved(input), activation_);
+}
+
+at::Tensor Conv::convolved(const at::Tensor& input) const {
   if (!options.transposed) return convolve(padded(input), weight, bias, stride_, padding_, dilation_, options.groups);
   return options.dimensions == 3
              ? at::conv_transpose3d(input, weight, bias, stride_, padding_, output_padding_, options.groups, dilation_)
@@ -143,12 +151,20 @@ at::Tensor Conv::forward(const at::Tensor& a, const at::Tensor& b) const {
   if (options.transposed) throw PluginError("convolution", "joins two inputs only where it is not transposed");
   if (!c10::GradMode::is_enabled()) return forward(at::cat({a, b}, 1));
   const auto optional_bias = bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt;
-  return JoinedConv::apply(padded(a), padded(b), weight, optional_bias, stride_, padding_, dilation_,
-                           static_cast<std::int64_t>(options.groups));
+  return activate(JoinedConv::apply(padded(a), padded(b), weight, optional_bias, stride_, padding_, dilation_,
+                                    static_cast<std::int64_t>(options.groups)),
+                  activation_);
+}
+
+at::Tensor Conv::forward_added(const at::Tensor& input, at::Tensor shortcut, Activation activation) const {
+  if (packed_) return packed_->forward_added(padded(input), std::move(shortcut), activation);
+  const auto output = forward(input);
+  // The backward pass of a convolution does not need its output; that of an activation does.
+  return activate(activation_ == Activation::none ? output.add_(shortcut) : output + shortcut, activation);
 }
 
 void Conv::prepare_for_inference(const InferencePlan& plan) {
-  if (expects_fold_) return;
+  if (expects_fold_ || packed_) return;
   const auto input = plan.verify ? example_input() : at::Tensor();
   const auto before = plan.verify ? forward(input) : at::Tensor();
   keep(weight, bias, plan);
@@ -162,7 +178,8 @@ void Conv::expect_fold() {
   expects_fold_ = true;
 }
 
-void Conv::fold(const at::Tensor& scale, const at::Tensor& shift, const InferencePlan& plan) {
+void Conv::fold(const at::Tensor& scale, const at::Tensor& shift, Activation activation, const InferencePlan& plan) {
+  activation_ = activation;
   const auto exact = weight.to(at::kDouble);
   const int axes = options.dimensions;
   // A transposed weight has groups along the input channels, and the outputs of each group in the next dimension.
@@ -175,13 +192,16 @@ void Conv::fold(const at::Tensor& scale, const at::Tensor& shift, const Inferenc
 }
 
 void Conv::keep(const at::Tensor& new_weight, const at::Tensor& new_bias, const InferencePlan& plan) {
-  weight.set_data(planned(new_weight, plan));
-  if (!new_bias.defined()) return;
-  const auto kept = planned(new_bias, plan).to(weight.scalar_type());
-  if (bias.defined())
-    bias.set_data(kept);
-  else
-    bias = register_parameter("bias", kept, /*requires_grad=*/false);
+  const auto converted = planned(new_weight, plan);
+  if (new_bias.defined()) {
+    const auto kept = planned(new_bias, plan).to(converted.scalar_type());
+    if (bias.defined())
+      bias.set_data(kept);
+    else
+      bias = register_parameter("bias", kept, /*requires_grad=*/false);
+  }
+  packed_ = PackedConv::make(options, converted, bias, activation_, plan);
+  weight.set_data(packed_ ? at::empty({0}, converted.options()) : converted);
 }
 
 at::Tensor Conv::example_input() const {

@@ -24,7 +24,7 @@ struct BatchNormOptions {
 // The same names as torch.nn's BatchNorm2d and BatchNorm3d; without num_batches_tracked if frozen.
 //
 // If it is given the preceding convolution, whose output must not be used elsewhere, it is folded into that for
-// inference, and only applies its activation. Without one, its inference form is that of evaluation, which is exact.
+// inference, and so is its activation. Without one, its inference form is that of evaluation, which is exact.
 //
 // Across ranks, statistics are computed over the batches of all ranks, which may differ in size; gradients of weight
 // and bias are this rank's share. Every rank must call forward and backward equally often, in the same order.
@@ -37,6 +37,7 @@ class SECTILE_EXPORT BatchNorm final : public torch::nn::Module, public Inferenc
   at::Tensor forward(const at::Tensor& input);
   void follows(std::shared_ptr<Conv> conv);  // throws PluginError for a conv with other channels or another norm
   void prepare_for_inference(const InferencePlan& plan) override;
+  bool is_folded() const { return folded_; }
   void use(std::shared_ptr<const Ranks> ranks) override;
 
   const BatchNormOptions options;

@@ -44,11 +44,10 @@ class SECTILE_EXPORT ConvNormAct final {
                            Activation activation = Activation::none) const;
 
  private:
-  at::Tensor normalized_and_activated(const at::Tensor& convolved) const;
+  at::Tensor normalized(const at::Tensor& convolved) const;
 
   std::shared_ptr<Conv> conv_;
   std::shared_ptr<BatchNorm> norm_;  // null: none
-  Activation activation_;            // after the convolution, if there is no norm
 };
 
 }  // namespace sectile::nn
