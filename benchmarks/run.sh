@@ -6,20 +6,20 @@
 # ratio > 1: Sectile is better. Memory is the proportional set size of the whole process tree, at its largest; of
 # load_weights, the network and what is resident beside it.
 #
-#   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, load_weights
-#   SECTILE_DATA=DIR                where camvid/ lies, which load_weights does not need
+#   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, train_encoder, inference, load_weights
+#   SECTILE_DATA=DIR                where camvid/ lies, which load_weights and inference do not need
 #   SECTILE_PYTHON=FILE             a Python that has the peers; otherwise one is installed into .deps/peers (5 GB)
 #   BENCH_ROUNDS=N                  how often each program runs; the median counts (5)
 #   BENCH_THREADS=N                 OpenMP threads of each (2)
-#   BENCH_PRECISION="fp32 bf16"     of train_unet: which; BENCH_WARM_UP=2, BENCH_STEPS=5: its steps, untimed and timed
+#   BENCH_PRECISION="fp32 bf16"     of training: which; BENCH_WARM_UP=2, BENCH_STEPS=5: its steps, untimed and timed
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
 
 name=${1:-}
-[[ -n $name && -f benchmarks/$name.py && $name != harness ]] ||
-  fail "usage: benchmarks/run.sh NAME" "known: $(cd benchmarks && ls ./*.py | sed 's|./||; s|\.py||' | grep -v harness | xargs)"
-! grep -q 'harness\.DATA' "benchmarks/$name.py" || [[ -n ${SECTILE_DATA:-} && -d $SECTILE_DATA/camvid ]] ||
+[[ -n $name && -f benchmarks/$name.py ]] && grep -q '^# targets: ' "benchmarks/$name.py" ||
+  fail "usage: benchmarks/run.sh NAME" "known: $(cd benchmarks && grep -l '^# targets: ' ./*.py | sed 's|./||; s|\.py||' | xargs)"
+! grep -q '^# data: camvid' "benchmarks/$name.py" || [[ -n ${SECTILE_DATA:-} && -d $SECTILE_DATA/camvid ]] ||
   fail "SECTILE_DATA must name a folder with camvid/ in it"
 
 scripts/setup.sh

@@ -1,5 +1,6 @@
 """One image (480 x 360, PNG) segmented by a process that was not there before: the whole time from start to end."""
 # targets: sectile_dataset_image_folder sectile_model_unet sectile_model_fast_scnn sectile_loss_cross_entropy sectile_metric_iou sectile_optimizer_adamw sectile_schedule_constant sectile_sampler_shuffle sectile_transform_normalize sectile_transform_random_crop
+# data: camvid
 import json
 import os
 import subprocess

@@ -131,3 +131,23 @@ TEST_CASE("resizing interpolates between pixel centres, or between corners when 
   CHECK(furthest(at::tensor({0.f, 1.f, 3.f, 4.f}), nn::resize_like(row, wide).flatten()) < 1e-6);
   CHECK(furthest(at::tensor({0.f, 4 / 3.f, 8 / 3.f, 4.f}), nn::resize_like(row, wide, true).flatten()) < 1e-6);
 }
+
+TEST_CASE("resizing up, down and to one pixel gives torch.nn.functional.interpolate's values, without smoothing") {
+  const auto x = at::tensor({3.75, 6.48, 0.0, 2.72, 1.32, 0.83, 1.68, 3.11, 3.57, 4.85, 3.77, 6.17}, at::kDouble)
+                     .view({1, 1, 3, 4});
+  const auto resized = [&](std::int64_t rows, std::int64_t columns, bool align_corners) {
+    return nn::resize_like(x, at::empty({1, 1, rows, columns}), align_corners)[0][0];
+  };
+  const auto close = [](const at::Tensor& found, std::vector<double> expected) {
+    return furthest(at::tensor(expected, at::kDouble), found.flatten()) < 1e-12;
+  };
+  CHECK(close(resized(2, 3, false), {3.463333333333333, 2.74375, 2.417916666666666, 3.1470833333333332,
+                                     3.5462499999999997, 5.045416666666666}));
+  CHECK(close(resized(2, 3, true), {3.75, 3.24, 2.72, 3.57, 4.31, 6.17}));
+  CHECK(close(resized(1, 1, false), {1.255}));
+  CHECK(close(resized(1, 1, true), {3.75}));
+  CHECK(close(resized(6, 8, false)[1],
+              {3.1425, 3.62375, 4.58625, 3.9056250000000006, 1.581875, 1.019375, 2.218125, 2.8175}));
+  CHECK(close(resized(6, 8, true)[1], {2.778, 3.3959999999999995, 4.014, 3.206285714285715, 1.6857142857142862,
+                                       0.9868571428571428, 1.931428571428571, 2.8760000000000003}));
+}

@@ -1,4 +1,4 @@
-"""A U-Net trained in plain PyTorch: train_unet.py CAMVID fp32|bf16 contiguous|channels_last STEPS
+"""A network trained in plain PyTorch: training.py MODEL CAMVID fp32|bf16 contiguous|channels_last STEPS
 
 Prints when each step ended, in seconds since training began.
 """
@@ -15,10 +15,16 @@ from albumentations.pytorch import ToTensorV2
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from unet import UNet
-
-root, precision, layout, steps = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+model, root, precision, layout, steps = *sys.argv[1:5], int(sys.argv[5])
 memory_format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+
+
+def network():
+    if model == "unet":
+        from unet import UNet
+        return UNet(11)
+    import segmentation_models_pytorch as smp
+    return smp.Unet(model.removeprefix("unet_"), encoder_weights=None, classes=11)
 
 
 class CamVid(Dataset):
@@ -43,7 +49,7 @@ def main():
                              A.RandomCrop(256, 256), A.HorizontalFlip(p=0.5), A.RandomBrightnessContrast(p=0.5),
                              A.Normalize(), ToTensorV2()]))
     loader = DataLoader(data, 4, shuffle=True, num_workers=2, drop_last=True)
-    net = UNet(11).to(memory_format=memory_format).train()
+    net = network().to(memory_format=memory_format).train()
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3)
     autocast = torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
     ends, start = [], time.perf_counter()
