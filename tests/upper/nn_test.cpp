@@ -7,6 +7,7 @@
 #include <torch/nn/modules/linear.h>
 
 #include <sectile/error.h>
+#include <sectile/nn/batch_norm.h>
 #include <sectile/nn/inference.h>
 #include <sectile/nn/linear.h>
 

@@ -1,5 +1,6 @@
 // What layers do in training alone: stochastic depth and gradient checkpointing.
 #include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
 
 #include <sectile/error.h>
 #include <sectile/nn/backbone_options.h>
