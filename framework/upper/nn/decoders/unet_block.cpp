@@ -1,11 +1,11 @@
-#include <sectile/nn/unet_block.h>
+#include <sectile/nn/decoders/unet_block.h>
 
 #include <ATen/ops/cat.h>
 
 namespace sectile::nn {
 namespace {
 
-ConvNormActOptions conv(int in, int out, Norm norm) {
+ConvNormActOptions block_conv(int in, int out, Norm norm) {
   return {.in_channels = in, .out_channels = out, .kernel_size = 3, .padding = 1, .norm = norm};
 }
 
@@ -14,8 +14,9 @@ ConvNormActOptions conv(int in, int out, Norm norm) {
 UnetBlock::UnetBlock(torch::nn::Module& owner, const std::string& path, const UnetBlockOptions& options)
     : interpolation_(options.interpolation),
       first_(owner, in_sequence(path + ".conv1"),
-             conv(options.in_channels + options.skip_channels, options.out_channels, options.norm)),
-      second_(owner, in_sequence(path + ".conv2"), conv(options.out_channels, options.out_channels, options.norm)) {
+             block_conv(options.in_channels + options.skip_channels, options.out_channels, options.norm)),
+      second_(owner, in_sequence(path + ".conv2"),
+              block_conv(options.out_channels, options.out_channels, options.norm)) {
   if (options.attention == Attention::none) return;
   // The original also makes the first one where there is no skip connection, and does not use it there.
   if (options.skip_channels > 0)

@@ -6,8 +6,8 @@
 #include <string>
 
 #include <sectile/nn/conv_norm_act.h>
+#include <sectile/nn/decoders/scse.h>
 #include <sectile/nn/resize.h>
-#include <sectile/nn/scse.h>
 
 namespace sectile::nn {
 

@@ -1,4 +1,4 @@
-#include <sectile/nn/encoder_decoder.h>
+#include <sectile/nn/decoders/encoder_decoder.h>
 
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <torch/nn/init.h>
@@ -13,7 +13,7 @@ constexpr const char* kEncoder = "encoder";
 constexpr const char* kDecoder = "decoder";
 constexpr const char* kHead = "segmentation_head.0";
 
-std::string strides(const std::vector<FeatureLevel>& levels) {
+std::string listed_strides(const std::vector<FeatureLevel>& levels) {
   std::string text;
   for (const auto& level : levels) text += (text.empty() ? "" : ", ") + std::to_string(level.stride);
   return text;
@@ -26,9 +26,9 @@ void check_strides(const Ref<Backbone>& backbone, const std::vector<FeatureLevel
     const int own = 2 << level;
     expected.push_back({0, request.output_stride > 0 ? std::min(own, request.output_stride) : own});
   }
-  if (strides(found) == strides(expected)) return;
-  throw OptionError("backbone", "\"" + backbone.type() + "\" gives features at strides " + strides(found) +
-                                    ", and the model needs " + strides(expected) + ": choose another backbone");
+  if (listed_strides(found) == listed_strides(expected)) return;
+  throw OptionError("backbone", "\"" + backbone.type() + "\" gives features at strides " + listed_strides(found) +
+                                    ", and the model needs " + listed_strides(expected) + ": choose another backbone");
 }
 
 }  // namespace
