@@ -32,6 +32,17 @@ inline void check_decoder_with_backbones(const std::string& model, const std::st
     check_decoder(with_backbone(model, backbone, more), model + " " + backbone);
 }
 
+inline void check_folded_decoder(Model& model) {
+  auto& module = model.module();
+  fill_by_name(module);
+  module.eval();
+  const c10::AutoGradMode no_grad(false);
+  const auto before = logits(model, {2, 3, 64, 96});
+  prepare_for_inference(module, {.verify = true});
+  forget_statistics(module);
+  CHECK(distance(before, logits(model, {2, 3, 64, 96})) < 1e-4);
+}
+
 // What all these networks have in common.
 inline void check_decoder_contract(const std::string& type, const std::string& more = "") {
   const auto model = small_decoder(type, more);
@@ -58,15 +69,7 @@ inline void check_decoder_contract(const std::string& type, const std::string& m
       CHECK(logits(*many, {1, channels, 64, 32}).sizes() == at::IntArrayRef({1, 5, 64, 32}));
     }
   }
-  SUBCASE("folded for inference it answers the same") {
-    fill_by_name(module);
-    module.eval();
-    const c10::AutoGradMode no_grad(false);
-    const auto before = logits(*model, {2, 3, 64, 96});
-    prepare_for_inference(module, {.verify = true});
-    forget_statistics(module);
-    CHECK(distance(before, logits(*model, {2, 3, 64, 96})) < 1e-4);
-  }
+  SUBCASE("folded for inference it answers the same") { check_folded_decoder(*model); }
 }
 
 // The largest weight of a parameter.

@@ -18,8 +18,8 @@ TEST_CASE("unet_encoder has the original's names, outputs and gradients") {
 
 TEST_CASE("unet_encoder keeps what all networks with a backbone keep") { check_decoder_contract("unet_encoder"); }
 
-TEST_CASE("unet_encoder with attention keeps it, too") {
-  check_decoder_contract("unet_encoder", R"("attention": "scse")");
+TEST_CASE("unet_encoder with attention folded for inference answers the same") {
+  check_folded_decoder(*small_decoder("unet_encoder", R"("attention": "scse")"));
 }
 
 TEST_CASE("unet_encoder answers at the image's size, whatever that is") {
