@@ -105,9 +105,10 @@ inline void forget_statistics(torch::nn::Module& module) {
 }
 
 // What reading a spec's component answers to wrong options.
-inline std::string refusal(const std::string& json) {
+template <class Interface = Model>
+std::string refusal(const std::string& json) {
   try {
-    make<Model>(json, context(3));
+    make<Interface>(json, context(3));
   } catch (const SpecError& error) {
     return error.what();
   }

@@ -6,6 +6,7 @@
 #include <sectile/nn/inverted_residual.h>
 #include <sectile/nn/pyramid_pooling.h>
 #include <sectile/nn/resize.h>
+#include <sectile/nn/squeeze_excitation.h>
 
 #include "nn_support.h"
 
@@ -130,4 +131,55 @@ TEST_CASE("resizing interpolates between pixel centres, or between corners when 
   const auto row = at::tensor({0.f, 4.f}).view({1, 1, 1, 2}), wide = at::zeros({1, 3, 1, 4});
   CHECK(furthest(at::tensor({0.f, 1.f, 3.f, 4.f}), nn::resize_like(row, wide).flatten()) < 1e-6);
   CHECK(furthest(at::tensor({0.f, 4 / 3.f, 8 / 3.f, 4.f}), nn::resize_like(row, wide, true).flatten()) < 1e-6);
+}
+
+TEST_CASE("squeeze and excitation scales each channel by what the whole image holds") {
+  for (const bool hard : {false, true}) {
+    torch::nn::Module owner;
+    const nn::SqueezeExcitation block(owner, {"se.fc1", "se.fc2"},
+                                      {.channels = 2,
+                                       .squeezed_channels = 1,
+                                       .activation = hard ? nn::Activation::relu : nn::Activation::silu,
+                                       .gate = hard ? nn::Activation::hard_sigmoid : nn::Activation::sigmoid});
+    const c10::AutoGradMode no_grad(false);
+    const auto parameters = owner.named_parameters();
+    parameters["se.fc1.weight"].copy_(at::tensor({1.f, 2.f}).view({1, 2, 1, 1}));
+    parameters["se.fc1.bias"].fill_(-3);
+    parameters["se.fc2.weight"].copy_(at::tensor({1.f, -1.f}).view({2, 1, 1, 1}));
+    parameters["se.fc2.bias"].fill_(0.5);
+    // Means 1 and 2: 1 + 2 * 2 - 3 = 2.
+    const auto image = at::tensor({0.f, 2.f, 4.f, 0.f}).view({1, 2, 1, 2});
+    const double inner = hard ? 2 : 2 / (1 + std::exp(-2.0));
+    const auto gate = [&](double x) { return hard ? std::clamp(x / 6 + 0.5, 0.0, 1.0) : 1 / (1 + std::exp(-x)); };
+    const double first = gate(inner + 0.5), second = gate(0.5 - inner);
+    CHECK(furthest(at::tensor({0., 2 * first, 4 * second, 0.}), block.forward(image).flatten()) < 1e-6);
+  }
+}
+
+TEST_CASE("an inverted residual block squeezes before it projects, and pads as it is told") {
+  torch::nn::Module owner;
+  const nn::InvertedResidual block(
+      owner,
+      {.expand = nn::conv_bn("0"),
+       .depthwise = nn::conv_bn("1"),
+       .project = nn::conv_bn("2"),
+       .squeeze = {"se.reduce", "se.expand"}},
+      {.in_channels = 4, .out_channels = 6, .stride = 2, .padding = 0, .end_padding = 1, .squeezed_channels = 3});
+  CHECK(owner.named_parameters()["se.reduce.weight"].sizes() == at::IntArrayRef({3, 24, 1, 1}));
+  CHECK(owner.named_parameters()["se.expand.weight"].sizes() == at::IntArrayRef({24, 3, 1, 1}));
+  CHECK(block.forward(image_of({2, 4, 8, 9})).sizes() == at::IntArrayRef({2, 6, 4, 4}));
+}
+
+TEST_CASE("an inverted residual block drops its branch for whole images, in training only") {
+  torch::nn::Module owner;
+  const nn::InvertedResidual block(owner, {nn::conv_bn("0"), nn::conv_bn("1"), nn::conv_bn("2")},
+                                   {.in_channels = 4, .out_channels = 4, .drop_path_rate = 0.5});
+  const auto images = image_of({16, 4, 6, 6});
+  at::manual_seed(1);
+  owner.train();
+  const auto changed = (block.forward(images) - images).flatten(1).ne(0).any(1).sum().item<std::int64_t>();
+  CHECK(changed > 0);
+  CHECK(changed < 16);
+  owner.eval();
+  CHECK((block.forward(images) - images).flatten(1).ne(0).any(1).all().item<bool>());
 }

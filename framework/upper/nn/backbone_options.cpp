@@ -2,7 +2,7 @@
 
 namespace sectile::nn {
 
-void BackboneOptions::declare(Options& options) {
+void BackboneOptions::declare(Options& options, const char* drop_path_help) {
   options
       .add("norm", &norm_kind,
            "Batch norm, or frozen_batch, whose weights and statistics never change: for batches too small to estimate "
@@ -12,12 +12,7 @@ void BackboneOptions::declare(Options& options) {
       .at_least(1e-12)
       .at_most(1);
   options.add("momentum", &momentum, "Momentum of the batch norm statistics.").at_least(0).at_most(1);
-  options
-      .add("drop_path_rate", &drop_path_rate,
-           "Stochastic depth in training: the probability that the last residual block is skipped, which rises evenly "
-           "from 0 at the first.")
-      .at_least(0)
-      .at_most(0.95);
+  options.add("drop_path_rate", &drop_path_rate, drop_path_help).at_least(0).at_most(0.95);
   options.add("gradient_checkpointing", &gradient_checkpointing,
               "Computes each stage a second time for its gradients instead of keeping what they need: less memory, "
               "longer steps.");

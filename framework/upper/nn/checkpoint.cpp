@@ -68,10 +68,10 @@ class SecondRun final {
 };
 
 // The parameters are inputs, so that their gradients are this function's, and an input without gradient, such as
-// images, is no obstacle.
+// images, is no obstacle. LibTorch finds the variables of a TensorList, but not those of a vector.
 struct Checkpoint : torch::autograd::Function<Checkpoint> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const Stage& stage,
-                            const variable_list& parameters) {
+                            at::TensorList parameters) {
     context->saved_data["first"] = c10::IValue::make_capsule(c10::make_intrusive<FirstRun>(stage, input));
     variable_list saved{input};
     saved.insert(saved.end(), parameters.begin(), parameters.end());
@@ -106,7 +106,7 @@ struct Checkpoint : torch::autograd::Function<Checkpoint> {
 }  // namespace
 
 at::Tensor checkpoint(const Stage& stage, const at::Tensor& input, const std::vector<at::Tensor>& parameters) {
-  return c10::GradMode::is_enabled() ? Checkpoint::apply(input, stage, parameters) : stage(input);
+  return c10::GradMode::is_enabled() ? Checkpoint::apply(input, stage, at::TensorList(parameters)) : stage(input);
 }
 
 bool recomputing() { return runs_again; }

@@ -1,0 +1,193 @@
+// EfficientNet B0 to B7 (Tan and Le 2019, arXiv:1905.11946), equal to segmentation_models_pytorch's
+// EfficientNetEncoder, which is lukemelas/EfficientNet-PyTorch: its names, levels, initialization, dilation and rule of
+// stochastic depth. Weights of both load without conversion.
+//
+// As in TensorFlow, zeros are padded so that the output has 1/stride of the size, more of them at the bottom and right.
+// How many is fixed per layer by the size of the images that the variant was designed for.
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <sectile/nn/backbone_options.h>
+#include <sectile/nn/inverted_residual.h>
+#include <sectile/nn/staged_backbone.h>
+
+namespace {
+
+namespace nn = sectile::nn;
+
+constexpr int kLevels = 5;
+
+struct Variant {
+  double width;
+  double depth;
+  int image_size;
+  std::array<int, 3> level_ends;  // the last block of levels 1, 2 and 3
+};
+constexpr Variant kVariants[] = {{1.0, 1.0, 224, {2, 4, 8}},   {1.0, 1.1, 240, {4, 7, 15}},
+                                 {1.1, 1.2, 260, {4, 7, 15}},  {1.2, 1.4, 300, {4, 7, 17}},
+                                 {1.4, 1.8, 380, {5, 9, 21}},  {1.6, 2.2, 456, {7, 12, 26}},
+                                 {1.8, 2.6, 528, {8, 14, 30}}, {2.0, 3.1, 600, {10, 17, 37}}};
+
+struct EfficientNetOptions : nn::BackboneOptions {
+  EfficientNetOptions() : nn::BackboneOptions(1e-3, 0.01) { drop_path_rate = 0.2; }
+
+  void declare(sectile::Options& options) {
+    nn::BackboneOptions::declare(options,
+                                 "Stochastic depth in training: block i of n, counted from 0, is skipped with the "
+                                 "probability drop_path_rate * i / n, as in the original. 0: none.");
+  }
+};
+
+// Blocks of equal channels, of B0; only the first one has a stride.
+struct Group {
+  int blocks;
+  int kernel_size;
+  int stride;
+  int expand_ratio;
+  int channels;
+};
+constexpr Group kGroups[] = {{1, 3, 1, 1, 16},  {2, 3, 2, 6, 24},  {2, 5, 2, 6, 40}, {3, 3, 2, 6, 80},
+                             {3, 5, 1, 6, 112}, {4, 5, 2, 6, 192}, {1, 3, 1, 6, 320}};
+
+// The nearest multiple of 8, but never more than 10 % less.
+int rounded(double channels) {
+  const int nearest = std::max(8, static_cast<int>(channels + 4) / 8 * 8);
+  return nearest < 0.9 * channels ? nearest + 8 : nearest;
+}
+
+int divided_up(int size, int stride) { return (size + stride - 1) / stride; }
+
+struct Padding {
+  int before;  // at both ends
+  int end;     // more at the bottom and right
+};
+
+// Of a map of this size, so that the output has divided_up(size, stride).
+Padding same_padding(int size, int kernel_size, int stride) {
+  const int all = std::max(0, (divided_up(size, stride) - 1) * stride + kernel_size - size);
+  return {all / 2, all % 2};
+}
+
+class EfficientNet : public nn::StagedBackbone {
+ public:
+  EfficientNet(const Variant& variant, const EfficientNetOptions& options, const sectile::BuildContext& context)
+      : StagedBackbone(context.features, kLevels, options.gradient_checkpointing),
+        options_(options),
+        variant_(variant),
+        size_(variant.image_size) {
+    int in = rounded(32 * variant.width), index = 0;
+    add_stem(context.channels, in);
+    end_stage(in);
+    for (const auto& group : kGroups)
+      for (int i = 0; i < repeats(group); ++i, ++index) {
+        const int out = rounded(group.channels * variant.width);
+        add_block(index, in, out, group, i == 0 ? group.stride : 1);
+        in = out;
+        if (std::count(variant.level_ends.begin(), variant.level_ends.end(), index) > 0) end_stage(out);
+      }
+    end_stage(in);
+  }
+
+  std::vector<std::string> image_convs() const override { return {"_conv_stem.weight"}; }
+  // Files hold the layers of classification.
+  std::vector<std::string> optional_layers() const override {
+    auto all = StagedBackbone::optional_layers();
+    all.insert(all.end(), {"_conv_head.", "_bn1.", "_fc."});
+    return all;
+  }
+
+ private:
+  int repeats(const Group& group) const { return static_cast<int>(std::ceil(variant_.depth * group.blocks)); }
+  int blocks() const {
+    int sum = 0;
+    for (const auto& group : kGroups) sum += repeats(group);
+    return sum;
+  }
+
+  void add_stem(int channels, int out) {
+    const int stride = step(2, false).stride;
+    const auto padding = same_padding(size_, 3, 2);
+    size_ = divided_up(size_, 2);
+    add({"_conv_stem.", "_bn0."}, [&] {
+      return nn::ConvNormAct(*this, {"_conv_stem", "_bn0"},
+                             {.in_channels = channels,
+                              .out_channels = out,
+                              .kernel_size = 3,
+                              .stride = stride,
+                              .padding = padding.before,
+                              .end_padding = padding.end,
+                              .norm = options_.norm(),
+                              .eps = options_.eps,
+                              .momentum = options_.momentum,
+                              .activation = nn::Activation::silu});
+    });
+  }
+
+  // That of the level which the block belongs to; level 4 begins before its stride.
+  int dilation(int index) const {
+    const int own = index > variant_.level_ends[2] ? 32 : index > variant_.level_ends[1] ? 16 : 8;
+    const int wanted = request().output_stride == 0 ? own : request().output_stride;
+    return std::max(1, own / wanted);
+  }
+
+  void add_block(int index, int in, int out, const Group& group, int original_stride) {
+    const int stride = step(original_stride, false).stride;
+    nn::InvertedResidualOptions block{.in_channels = in,
+                                      .out_channels = out,
+                                      .kernel_size = group.kernel_size,
+                                      .stride = stride,
+                                      .dilation = dilation(index),
+                                      .expand_ratio = group.expand_ratio,
+                                      .squeezed_channels = in / 4,
+                                      .shortcut = original_stride == 1,
+                                      .drop_path_rate = options_.drop_path_rate * index / blocks(),
+                                      .norm = options_.norm(),
+                                      .eps = options_.eps,
+                                      .momentum = options_.momentum,
+                                      .activation = nn::Activation::silu,
+                                      .squeezed_activation = nn::Activation::silu};
+    if (block.dilation == 1) {  // the original pads dilated layers at both ends, whatever the size
+      const auto padding = same_padding(size_, group.kernel_size, original_stride);
+      block.padding = padding.before;
+      block.end_padding = padding.end;
+    }
+    size_ = divided_up(size_, original_stride);
+    const auto path = "_blocks." + std::to_string(index) + ".";
+    add({path}, [&] {
+      return nn::InvertedResidual(*this,
+                                  {.expand = {path + "_expand_conv", path + "_bn0"},
+                                   .depthwise = {path + "_depthwise_conv", path + "_bn1"},
+                                   .project = {path + "_project_conv", path + "_bn2"},
+                                   .squeeze = {path + "_se_reduce", path + "_se_expand"}},
+                                  block);
+    });
+  }
+
+  EfficientNetOptions options_;
+  Variant variant_;
+  int size_;  // of the features that come next, for the image size that the variant was designed for
+};
+
+template <std::size_t Number>
+class EfficientNetB final : public EfficientNet {
+ public:
+  EfficientNetB(const EfficientNetOptions& options, const sectile::BuildContext& context)
+      : EfficientNet(kVariants[Number], options, context) {}
+};
+
+template <std::size_t Number>
+constexpr sectile::Component variant(const char* name, const char* summary) {
+  return sectile::backbone<EfficientNetB<Number>, EfficientNetOptions>(name, summary);
+}
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", variant<0>("efficientnet_b0", "EfficientNet-B0 of Tan and Le 2019, 4 million parameters."),
+               variant<1>("efficientnet_b1", "EfficientNet-B1 of Tan and Le 2019, 7 million parameters."),
+               variant<2>("efficientnet_b2", "EfficientNet-B2 of Tan and Le 2019, 8 million parameters."),
+               variant<3>("efficientnet_b3", "EfficientNet-B3 of Tan and Le 2019, 11 million parameters."),
+               variant<4>("efficientnet_b4", "EfficientNet-B4 of Tan and Le 2019, 18 million parameters."),
+               variant<5>("efficientnet_b5", "EfficientNet-B5 of Tan and Le 2019, 28 million parameters."),
+               variant<6>("efficientnet_b6", "EfficientNet-B6 of Tan and Le 2019, 41 million parameters."),
+               variant<7>("efficientnet_b7", "EfficientNet-B7 of Tan and Le 2019, 64 million parameters."))

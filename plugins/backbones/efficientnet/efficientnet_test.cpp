@@ -1,0 +1,77 @@
+// EfficientNet against segmentation_models_pytorch's (tests/parity/efficientnet.py).
+#include <ATen/ATen.h>
+
+#include "support/test.h"
+
+#include "parity/backbone_checks.h"
+
+using namespace sectile;
+using namespace sectile::test;
+
+namespace {
+
+void check_efficientnet(const std::string& name, const FeatureRequest& request = {}) {
+  CAPTURE(name);
+  const auto backbone =
+      make_backbone(backbone_json("efficientnet_" + name.substr(0, 2), R"("drop_path_rate": 0)"), request);
+  check_parity(*backbone, expected("efficientnet")[name], features_of(*backbone));
+}
+
+}  // namespace
+
+TEST_CASE("EfficientNet B0 to B3 have the original's names, features and gradients") {
+  for (const auto* name : {"b0", "b1", "b2", "b3"}) check_efficientnet(name);
+}
+
+TEST_CASE("EfficientNet B4 to B7 have the original's names, features and gradients") {
+  for (const auto* name : {"b4", "b5", "b6", "b7"}) check_efficientnet(name);
+}
+
+TEST_CASE("EfficientNet dilated as the original does it, whatever the first block shall be") {
+  for (const bool first : {false, true})
+    check_efficientnet("b0_output_stride_16", {.output_stride = 16, .dilate_first_block = first});
+  check_efficientnet("b0_output_stride_8", {.output_stride = 8});
+  check_efficientnet("b3_output_stride_8", {.output_stride = 8});
+}
+
+TEST_CASE("EfficientNet makes the levels that are asked for, and follows the output stride") {
+  check_levels("efficientnet_b0", {{32, 2}, {24, 4}, {40, 8}, {112, 16}, {320, 32}});
+  check_output_strides("efficientnet_b0");
+  check_output_strides("efficientnet_b3");
+}
+
+TEST_CASE("EfficientNet's options of all backbones have an effect") {
+  check_drop_path("efficientnet_b0");
+  check_frozen_norm("efficientnet_b0");
+  check_checkpointing("efficientnet_b0");
+  check_image_channels("efficientnet_b0", "_conv_stem.weight");
+  check_depths(*make_backbone(backbone_json("efficientnet_b0")));
+}
+
+TEST_CASE("EfficientNet has stochastic depth by default, as the original") {
+  const auto images = formula_picture({2, 3, 64, 64});
+  const auto features = [&](const std::string& options) {
+    const auto backbone = make_backbone(backbone_json("efficientnet_b1", options));
+    return train_step(*backbone, images).features.back();
+  };
+  CHECK(at::equal(features(""), features(R"("drop_path_rate": 0.2)")));
+  CHECK_FALSE(at::equal(features(""), features(R"("drop_path_rate": 0)")));
+}
+
+TEST_CASE("EfficientNet takes a file for classification, whose last layers it does not use") {
+  const auto backbone = make_backbone(backbone_json("efficientnet_b0"));
+  auto file = state_dict(*backbone);
+  for (const auto* name : {"_conv_head.weight", "_bn1.weight", "_bn1.running_mean", "_fc.weight", "_fc.bias"})
+    file[name] = at::zeros({1});
+  const auto report = load_state(*backbone, file);
+  CHECK(report.missing.empty());
+  CHECK(report.unexpected.empty());
+}
+
+TEST_CASE("EfficientNet's wrong options are refused") {
+  const auto answer = [](const std::string& option) {
+    return refusal<Backbone>(backbone_json("efficientnet_b0", option));
+  };
+  CHECK(answer(R"("drop_connect_rate": 0.2)").find("drop_connect_rate") != std::string::npos);
+  CHECK(answer(R"("eps": 0)").find("/part/eps") != std::string::npos);
+}

@@ -1,0 +1,28 @@
+"""Features of EfficientNet: segmentation_models_pytorch 0.6.0's encoders."""
+
+from segmentation_models_pytorch.encoders import get_encoder
+
+from network import expected, write
+
+
+def encoder(number, **options):
+    net = get_encoder(f"efficientnet-b{number}", weights=None, **options)
+    net._drop_connect_rate = 0.0
+    del net._conv_head, net._bn1  # never used
+    return net
+
+
+def features(net, images):
+    return net(images)[1:]
+
+
+odd, even = [2, 3, 97, 75], [1, 3, 64, 96]
+networks = {
+    f"b{number}": expected(encoder(number), [odd if number == 4 else [2, 3, 64, 64]], features, 8)
+    for number in range(1, 8)
+}
+networks["b0"] = expected(encoder(0), [odd, even], features)
+networks["b0_output_stride_16"] = expected(encoder(0, output_stride=16), [odd], features)
+networks["b0_output_stride_8"] = expected(encoder(0, output_stride=8), [odd], features)
+networks["b3_output_stride_8"] = expected(encoder(3, output_stride=8), [[2, 3, 64, 64]], features, 8)
+write(__file__, networks)
