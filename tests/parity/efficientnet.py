@@ -16,13 +16,13 @@ def features(net, images):
     return net(images)[1:]
 
 
-odd, even = [2, 3, 97, 75], [1, 3, 64, 96]
+odd, even, small = [2, 3, 97, 75], [2, 3, 64, 32], [2, 3, 65, 49]
 networks = {
-    f"b{number}": expected(encoder(number), [odd if number == 4 else [2, 3, 64, 64]], features, 8)
+    f"b{number}": expected(encoder(number), [small if number == 4 else even], features, 8)
     for number in range(1, 8)
 }
 networks["b0"] = expected(encoder(0), [odd, even], features)
-networks["b0_output_stride_16"] = expected(encoder(0, output_stride=16), [odd], features)
-networks["b0_output_stride_8"] = expected(encoder(0, output_stride=8), [odd], features)
-networks["b3_output_stride_8"] = expected(encoder(3, output_stride=8), [[2, 3, 64, 64]], features, 8)
+networks["b0_output_stride_16"] = expected(encoder(0, output_stride=16), [small], features)
+networks["b0_output_stride_8"] = expected(encoder(0, output_stride=8), [small], features)
+networks["b3_output_stride_8"] = expected(encoder(3, output_stride=8), [[2, 3, 32, 64]], features, 8)
 write(__file__, networks)

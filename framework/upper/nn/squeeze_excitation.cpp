@@ -22,7 +22,7 @@ SqueezeExcitation::SqueezeExcitation(torch::nn::Module& owner, const SqueezeExci
       gate_(options.gate) {}
 
 at::Tensor SqueezeExcitation::forward(const at::Tensor& input) const {
-  const auto squeezed = activate(reduce_->forward(at::adaptive_avg_pool2d(input, 1)), activation_);
+  const auto squeezed = activate(reduce_->forward(at::adaptive_avg_pool2d(input, {1, 1})), activation_);
   return input * activate(expand_->forward(squeezed), gate_);
 }
 

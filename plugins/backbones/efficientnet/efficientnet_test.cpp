@@ -28,9 +28,8 @@ TEST_CASE("EfficientNet B4 to B7 have the original's names, features and gradien
 }
 
 TEST_CASE("EfficientNet dilated as the original does it, whatever the first block shall be") {
-  for (const bool first : {false, true})
-    check_efficientnet("b0_output_stride_16", {.output_stride = 16, .dilate_first_block = first});
-  check_efficientnet("b0_output_stride_8", {.output_stride = 8});
+  check_efficientnet("b0_output_stride_16", {.output_stride = 16});
+  check_efficientnet("b0_output_stride_8", {.output_stride = 8, .dilate_first_block = true});
   check_efficientnet("b3_output_stride_8", {.output_stride = 8});
 }
 

@@ -24,10 +24,8 @@ TEST_CASE("MobileNetV3 has the original's names, features and gradients") {
 }
 
 TEST_CASE("MobileNetV3 dilated as the original does it, whatever the first block shall be") {
-  for (const bool first : {false, true}) {
-    check_mobilenet_v3("large_dilated", {.output_stride = 16, .dilate_first_block = first});
-    check_mobilenet_v3("large_stride_8", {.output_stride = 8, .dilate_first_block = first});
-  }
+  check_mobilenet_v3("large_dilated", {.output_stride = 16});
+  check_mobilenet_v3("large_stride_8", {.output_stride = 8, .dilate_first_block = true});
   check_mobilenet_v3("small_dilated", {.output_stride = 16});
 }
 
