@@ -4,7 +4,6 @@
 """
 
 import segmentation_models_pytorch as smp
-import torch
 
 import network
 
@@ -49,7 +48,6 @@ def shapes(model):
 
 
 def of(model, backbone, options, cases=slice(None)):
-    torch.manual_seed(0)
     net = MODELS[model](backbone, encoder_weights=None, classes=5, **options)
     return network.expected(net, shapes(model)[cases], lambda net, images: [net(images)], samples=12)
 
