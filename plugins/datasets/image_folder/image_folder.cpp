@@ -65,6 +65,8 @@ struct ImageFolderOptions {
       problems.add("classes_file", "cannot be combined with classes, ignore or ignore_colors");
     if (pairs.masks && table.classes.empty() && classes_file.empty())
       problems.add("classes", "is missing: masks need \"classes\" or \"classes_file\" to be read");
+    if (channels && !pairs.band_suffixes.empty())
+      problems.add("channels", "cannot be combined with band_suffixes: the transform select_channels selects channels");
     if (channels && (*channels < 1 || *channels > 4))
       problems.add("channels", std::to_string(*channels) + " is not from 1 to 4");
   }
@@ -103,7 +105,8 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
     sectile::Sample sample;
     sample.id = entry.name;
     if (wanted.image)
-      sample.image = convert(sectile::read_image(entry.image, reading(entry)), place_of(entry, entry.image));
+      sample.image =
+          with_bands(entry, convert(sectile::read_image(entry.image, reading(entry)), place_of(entry, entry.image)));
     if (entry.mask.empty() || !wanted.labels) return sample;
     auto of_mask = reading(entry);
     of_mask.keep_alpha = false;
@@ -124,6 +127,23 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
     return {.page = entry.page,
             .apply_exif_orientation = apply_exif_orientation_,
             .keep_alpha = channels_ == 2 || channels_ == 4};
+  }
+
+  cv::Mat with_bands(const Entry& entry, const cv::Mat& image) const {
+    if (entry.bands.empty()) return image;
+    std::vector<cv::Mat> files{image};
+    for (const auto& band : entry.bands) {
+      files.push_back(sectile::read_image(band, reading(entry)));
+      const auto& read = files.back();
+      if (read.size() != image.size() || read.depth() != image.depth())
+        throw DataError(place_of(entry, band), "is " + size_of(read.size()) + " pixels (width x height) of " +
+                                                   cv::depthToString(read.depth()) + ", and " + entry.image.string() +
+                                                   " is " + size_of(image.size()) + " of " +
+                                                   cv::depthToString(image.depth()) + ": bands must be alike");
+    }
+    cv::Mat joined;
+    cv::merge(files, joined);
+    return joined;
   }
 
   // Whether all images are like the first one is not known before they are read.

@@ -141,11 +141,31 @@ void find_masks(const PairOptions& options, const std::vector<std::string>& name
   masks.demand_all(image_folder(options), "mask_suffix");
 }
 
+// A name that also ends with the suffix of the images themselves.
+bool is_band(const PairOptions& options, const std::string& name) {
+  return std::any_of(options.band_suffixes.begin(), options.band_suffixes.end(), [&](const std::string& suffix) {
+    return suffix.size() > options.image_suffix->size() && ends_with(name, suffix);
+  });
+}
+
+void find_bands(const PairOptions& options, std::vector<Entry>& entries) {
+  for (auto& entry : entries)
+    for (const auto& suffix : options.band_suffixes) {
+      const auto image = entry.image.string();
+      const fs::path band = image.substr(0, image.size() - options.image_suffix->size()) + suffix;
+      if (!is_file(band))
+        throw DataError(entry.image.string(),
+                        "has no file " + band.filename().string() + " beside it, which \"band_suffixes\" asks for");
+      entry.bands.push_back(band);
+    }
+}
+
 // Every image of the folder, by its name without suffix.
 Stems images_in(const PairOptions& options, std::vector<std::string>& found, std::vector<std::string>& notes) {
   const auto folder = image_folder(options);
   const auto names = files_below(folder, options.masks ? mask_folder(options) : fs::path());
-  const auto is_mask = [&](const std::string& name) {
+  const auto is_other = [&](const std::string& name) {
+    if (is_band(options, name)) return true;
     return in_one_folder(options) && options.mask_suffix && ends_with(name, *options.mask_suffix) &&
            options.mask_suffix->size() > options.image_suffix.value_or("").size();
   };
@@ -154,7 +174,7 @@ Stems images_in(const PairOptions& options, std::vector<std::string>& found, std
   for (const auto& name : names) {
     const auto its = stem(name, options.image_suffix);
     if (its.empty()) others.push_back(name);
-    if (its.empty() || is_mask(name)) continue;
+    if (its.empty() || is_other(name)) continue;
     stems.add(its, name.substr(its.size()));
     found.push_back(its);
   }
@@ -342,6 +362,12 @@ void PairOptions::declare(sectile::Options& options) {
            "Suffix of mask file names, in upper or lower case, such as \"_mask.png\" for the mask cat_mask.png of "
            "cat.png. Default: the image's name, with the suffix of any image format.")
       .not_empty();
+  options
+      .add("band_suffixes", &band_suffixes,
+           "Suffixes of further files with more channels of the same image, such as [\"_nir.png\"] for the band "
+           "a_nir.png of a_rgb.png; needs image_suffix. Their channels follow those of the image, in this order. All "
+           "files of an image have the same size and type.")
+      .not_empty();
   options.add("list", &list,
               "Text file with the samples, in order. Each line is a name (a file in images, with or without suffix), "
               "or an image and its mask, both relative to root, separated by blanks or, if names contain blanks, by a "
@@ -369,15 +395,18 @@ void PairOptions::check(sectile::Problems& problems) const {
   if (pattern && is_pattern(masks) && Pattern(*images).stars() != Pattern(*masks).stars())
     problems.add("masks", "has the stars " + Pattern(*masks).stars() + ", and images has " + Pattern(*images).stars() +
                               ": each must have its counterpart");
+  if (!band_suffixes.empty() && !image_suffix)
+    problems.add("band_suffixes", "needs \"image_suffix\", which they take the place of");
   if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)
     problems.add("mask_suffix", "is missing: images and masks are in one folder, and need different suffixes");
 }
 
 std::vector<Entry> find_entries(const PairOptions& options, std::vector<std::string>& notes) {
   check_folder(options.root, "root");
-  const auto entries = !options.list.empty()        ? by_list(options)
-                       : is_pattern(options.images) ? by_pattern(options)
-                                                    : by_folder(options, notes);
+  auto entries = !options.list.empty()        ? by_list(options)
+                 : is_pattern(options.images) ? by_pattern(options)
+                                              : by_folder(options, notes);
+  find_bands(options, entries);
   check_mask_pages(entries);
   return entries;
 }

@@ -13,10 +13,11 @@ namespace image_folder {
 struct Entry {
   std::string name;
   std::filesystem::path image;
-  std::filesystem::path mask{};  // empty: unlabelled
-  int page = 0;                  // of both files, from 0
-  int pages = 1;                 // of the image's file; 0: it cannot be told, and reading it will say why
-  std::size_t file = 0;          // place of the image's file among those found: the pages of a stack share it
+  std::filesystem::path mask{};                // empty: unlabelled
+  std::vector<std::filesystem::path> bands{};  // further files with channels of the same image
+  int page = 0;                                // of both files, from 0
+  int pages = 1;                               // of the image's file; 0: it cannot be told, and reading it will say why
+  std::size_t file = 0;  // place of the image's file among those found: the pages of a stack share it
 };
 
 struct PairOptions {
@@ -25,6 +26,7 @@ struct PairOptions {
   std::optional<std::string> masks;
   std::optional<std::string> image_suffix;
   std::optional<std::string> mask_suffix;
+  std::vector<std::string> band_suffixes;
   std::filesystem::path list;
   int skip = 0;
   std::optional<int> limit;

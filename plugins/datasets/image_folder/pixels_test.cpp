@@ -256,3 +256,31 @@ TEST_CASE("a mask of another size and a damaged image are errors that name the f
   fs::resize_file(folder.path() / "images/a.png", 40);
   CHECK(has(problem(folder.spec(), true), "images/a.png: is damaged or cut short"));
 }
+
+TEST_CASE("the bands of an image may be in several files") {
+  const Folder folder;
+  folder.image("images/a.png", cv::Mat(2, 2, CV_16UC3, cv::Scalar(1, 2, 3)));
+  folder.image("images/a_nir.png", cv::Mat(2, 2, CV_16UC1, cv::Scalar(400)));
+  folder.image("images/a_swir.png", cv::Mat(2, 2, CV_16UC3, cv::Scalar(5, 6, 7)));
+  folder.image("masks/a.png", mask({0, 1, 1, 0}));
+  const json bands = {{"image_suffix", ".png"}, {"band_suffixes", {"_swir.png", "_nir.png"}}};
+  const auto dataset = open(folder.spec(bands));
+  REQUIRE(dataset->size() == 1);
+  const auto image = dataset->read(0).image;
+  REQUIRE(image.type() == CV_16UC(7));
+  const auto* first = image.ptr<std::uint16_t>(1, 1);
+  CHECK(std::vector<int>(first, first + 7) == std::vector<int>{1, 2, 3, 5, 6, 7, 400});
+
+  json without = bands;
+  without.erase("image_suffix");
+  CHECK(has(problem(folder.spec(without)), "/part/band_suffixes: needs \"image_suffix\""));
+  json converted = bands;
+  converted["channels"] = 3;
+  CHECK(has(problem(folder.spec(converted)), "/part/channels: cannot be combined with band_suffixes"));
+  folder.image("images/a_nir.png", cv::Mat(2, 3, CV_16UC1, cv::Scalar(400)));
+  CHECK(has(problem(folder.spec(bands), true), "a_nir.png: is 3 x 2 pixels (width x height) of CV_16U, and "));
+  folder.image("images/a_nir.png", cv::Mat(2, 2, CV_8UC1, cv::Scalar(4)));
+  CHECK(has(problem(folder.spec(bands), true), "of CV_8U"));
+  fs::remove(folder.path() / "images/a_nir.png");
+  CHECK(has(problem(folder.spec(bands)), "a.png: has no file a_nir.png beside it"));
+}
