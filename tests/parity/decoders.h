@@ -6,7 +6,8 @@
 namespace sectile::test {
 
 inline std::string with_backbone(const std::string& model, const std::string& backbone, const std::string& more = "") {
-  return R"({"type": ")" + model + R"(", "backbone": {"type": ")" + backbone + R"("})" +
+  const std::string kept = backbone.starts_with("efficientnet") ? R"(, "drop_path_rate": 0)" : "";
+  return R"({"type": ")" + model + R"(", "backbone": {"type": ")" + backbone + "\"" + kept + "}" +
          (more.empty() ? "" : ", " + more) + "}";
 }
 

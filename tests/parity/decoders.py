@@ -49,6 +49,8 @@ def shapes(model):
 
 def of(model, backbone, options, cases=slice(None)):
     net = MODELS[model](backbone, encoder_weights=None, classes=5, **options)
+    if backbone.startswith("efficientnet"):
+        net.encoder._drop_connect_rate = 0.0
     return network.expected(net, shapes(model)[cases], lambda net, images: [net(images)], samples=12)
 
 

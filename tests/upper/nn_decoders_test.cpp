@@ -47,11 +47,11 @@ TEST_CASE("group norm's inference form answers the same, in the plan's precision
     const InferencePlan plan{.precision = at::kBFloat16, .format = format, .verify = true};
     norm.prepare_for_inference(plan);
     norm.prepare_for_inference(plan);
-    CHECK(norm.weight.scalar_type() == at::kBFloat16);
+    CHECK((norm.weight.scalar_type() == at::kBFloat16));
     at::autocast::set_autocast_enabled(at::kCPU, true);
     const auto after = norm.forward(x.to(at::kBFloat16));
     at::autocast::set_autocast_enabled(at::kCPU, false);
-    CHECK(after.scalar_type() == at::kBFloat16);
+    CHECK((after.scalar_type() == at::kBFloat16));
     CHECK(furthest(before, after) < 2e-2);
   }
 }
