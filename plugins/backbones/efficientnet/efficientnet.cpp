@@ -184,10 +184,10 @@ constexpr sectile::Component variant(const char* name, const char* summary) {
 }  // namespace
 
 SECTILE_PLUGIN("1.0.0", variant<0>("efficientnet_b0", "EfficientNet-B0 of Tan and Le 2019, 4 million parameters."),
-               variant<1>("efficientnet_b1", "EfficientNet-B1 of Tan and Le 2019, 7 million parameters."),
-               variant<2>("efficientnet_b2", "EfficientNet-B2 of Tan and Le 2019, 8 million parameters."),
-               variant<3>("efficientnet_b3", "EfficientNet-B3 of Tan and Le 2019, 11 million parameters."),
-               variant<4>("efficientnet_b4", "EfficientNet-B4 of Tan and Le 2019, 18 million parameters."),
-               variant<5>("efficientnet_b5", "EfficientNet-B5 of Tan and Le 2019, 28 million parameters."),
-               variant<6>("efficientnet_b6", "EfficientNet-B6 of Tan and Le 2019, 41 million parameters."),
-               variant<7>("efficientnet_b7", "EfficientNet-B7 of Tan and Le 2019, 64 million parameters."))
+               variant<1>("efficientnet_b1", "EfficientNet-B1 of Tan and Le 2019, 6 million parameters."),
+               variant<2>("efficientnet_b2", "EfficientNet-B2 of Tan and Le 2019, 7 million parameters."),
+               variant<3>("efficientnet_b3", "EfficientNet-B3 of Tan and Le 2019, 10 million parameters."),
+               variant<4>("efficientnet_b4", "EfficientNet-B4 of Tan and Le 2019, 17 million parameters."),
+               variant<5>("efficientnet_b5", "EfficientNet-B5 of Tan and Le 2019, 27 million parameters."),
+               variant<6>("efficientnet_b6", "EfficientNet-B6 of Tan and Le 2019, 39 million parameters."),
+               variant<7>("efficientnet_b7", "EfficientNet-B7 of Tan and Le 2019, 62 million parameters."))

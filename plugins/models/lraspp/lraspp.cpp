@@ -70,7 +70,7 @@ class Lraspp : public torch::nn::Module, public sectile::WeightRules {
     const auto features = backbone_->features(images);
     const auto& low = features[low_];
     const auto& high = features.back();
-    const auto scale = nn::activate(scale_->forward(at::adaptive_avg_pool2d(high, 1)), nn::Activation::sigmoid);
+    const auto scale = nn::activate(scale_->forward(at::adaptive_avg_pool2d(high, {1, 1})), nn::Activation::sigmoid);
     const auto context = nn::resize_like(project_.forward(high) * scale, low);
     return nn::resize_like(low_classifier_->forward(low) + high_classifier_->forward(context), images);
   }

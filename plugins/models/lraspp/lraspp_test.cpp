@@ -73,7 +73,7 @@ TEST_CASE("LR-ASPP's wrong options are refused with what to do") {
   const auto answer = [](const std::string& option) { return refusal(R"({"type": "lraspp", )" + option + "}"); };
   CHECK(answer(R"("output_stride": 12)").find("is 12; expected 8, 16 or 32") != std::string::npos);
   CHECK(answer(R"("inter_channels": 0)").find("/part/inter_channels") != std::string::npos);
-  CHECK(answer(R"("backbone": {"type": "mobilenet_v4"})").find("mobilenet_v3_large") != std::string::npos);
+  CHECK(answer(R"("backbone": {"type": "mobilenet_v3_larg"})").find("mobilenet_v3_large") != std::string::npos);
 }
 
 TEST_CASE("LR-ASPP's classifiers may have another number of classes in a file of weights") {
