@@ -44,7 +44,7 @@ inline void check_gradients(torch::nn::Module& module, const Json& one) {
 
 // What the original's state dict has, and nothing else. Tensors that the original holds and never uses are not made,
 // but a file may have them.
-inline void check_names(torch::nn::Module& module, const Json& wanted) {
+inline void check_state_names(torch::nn::Module& module, const Json& wanted) {
   const auto lines = names_and_sizes(module);
   std::string text;
   for (const auto& line : lines) text += (text.empty() ? "" : "\n") + line;
@@ -63,7 +63,7 @@ inline void check_names(torch::nn::Module& module, const Json& wanted) {
 
 // forward: the original's outputs, in the order of the script's.
 inline void check_parity(torch::nn::Module& module, const Json& wanted, const Forward& forward) {
-  check_names(module, wanted);
+  check_state_names(module, wanted);
   for (const auto& one : wanted["cases"]) {
     const auto shape = one["input"].get<std::vector<std::int64_t>>();
     CAPTURE(shape);
