@@ -22,7 +22,10 @@ def of_torchvision(backbone):
 
 
 def of_smp(backbone, **more):
-    return smp.DeepLabV3(backbone, encoder_weights=None, classes=5, **more)
+    net = smp.DeepLabV3(backbone, encoder_weights=None, classes=5, **more)
+    if backbone.startswith("efficientnet"):
+        net.encoder._drop_connect_rate = 0.0
+    return net
 
 
 def main():

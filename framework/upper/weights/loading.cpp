@@ -25,6 +25,8 @@ using Names = std::vector<std::string>;
 constexpr const char* kCounter = "num_batches_tracked";
 constexpr const char* kAverages = "n_averaged";  // how many weights torch.optim.swa_utils.AveragedModel has averaged
 
+std::string layer_of(const std::string& name) { return name.substr(0, name.find_last_of('.') + 1); }
+
 // Rules for the tensors of a network.
 class Network {
  public:
@@ -59,7 +61,7 @@ class Network {
   bool is_head(const std::string& name) const { return is_of(heads_, name); }
   bool is_optional(const std::string& name) const { return is_of(optional_, name); }
   bool is_unneeded(const std::string& name) const {
-    return is_optional(name) || transient_.count(name) || name == kAverages;
+    return is_optional(name) || transient_.count(name) || name == kAverages || is_counter_of_frozen(name);
   }
   bool is_image_conv(const std::string& name) const {
     return std::find(image_convs.begin(), image_convs.end(), name) != image_convs.end();
@@ -93,6 +95,10 @@ class Network {
   Names image_convs;
 
  private:
+  // A frozen batch norm counts nothing, and the file is of one that was trained.
+  bool is_counter_of_frozen(const std::string& name) const {
+    return name.ends_with(kCounter) && tensors.count(layer_of(name) + "running_mean") > 0;
+  }
   static bool is_of(const Names& layers, const std::string& name) {
     return std::any_of(layers.begin(), layers.end(), [&](const auto& layer) { return name.starts_with(layer); });
   }
@@ -217,8 +223,6 @@ struct Plan {
   std::vector<std::pair<at::Tensor, at::Tensor>> copies;  // to, from
   Names image_convs;
 };
-
-std::string layer_of(const std::string& name) { return name.substr(0, name.find_last_of('.') + 1); }
 
 std::string shape_text(at::IntArrayRef shape) {
   std::string text;

@@ -26,8 +26,9 @@ struct LoadReport {
   std::vector<std::string> loaded;
   std::vector<std::string> adapted;  // to another shape, by WeightRules::adapt or image_convs
   std::vector<std::string> missing, unexpected;
-  std::vector<std::string> without;       // missing, of WeightRules::optional_layers
-  std::vector<std::string> ignored;       // of optional layers that this network does not have, and transient buffers
+  std::vector<std::string> without;  // missing, of WeightRules::optional_layers
+  // Of optional layers that this network does not have, transient buffers, and counters of norms that are frozen here.
+  std::vector<std::string> ignored;
   std::vector<std::string> reversed;      // input channels, because they are of BGR images
   std::vector<std::string> tied;          // missing in the file, with values of another name: the network shares them
   std::vector<std::string> weight_norms;  // the file's, computed from their direction and length

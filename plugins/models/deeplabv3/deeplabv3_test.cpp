@@ -45,11 +45,19 @@ TEST_CASE("DeepLabV3 has torchvision's names, values and gradients") {
     check_deeplabv3(backbone, *model);
     CHECK(parameter_count(model->module()) == parameters);
   }
+  const auto model =
+      deeplabv3("mobilenet_v3_large", R"(, "output_stride": 16, "aux_loss": true, "dropout": 0, "aux_dropout": 0)");
+  check_deeplabv3("mobilenet_v3_large", *model);
+  CHECK(parameter_count(model->module()) == 11029328);
 }
 
 TEST_CASE("DeepLabV3 has segmentation_models_pytorch's names, values and gradients") {
   const std::string smp = R"(, "preset": "smp", "dropout": 0)";
   check_deeplabv3("smp_resnet18", *deeplabv3("resnet18", smp, 5));
+  check_deeplabv3("smp_mobilenet_v2", *deeplabv3("mobilenet_v2", smp, 5));
+  check_deeplabv3("smp_efficientnet_b0", *make<Model>(R"({"type": "deeplabv3", "preset": "smp", "dropout": 0,
+                                   "backbone": {"type": "efficientnet_b0", "drop_path_rate": 0}})",
+                                                      context(5)));
   check_deeplabv3(
       "smp_resnet18_separable",
       *deeplabv3("resnet18",
