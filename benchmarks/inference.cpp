@@ -34,7 +34,6 @@ int main(int, char** words) {
   const auto flat = logits.contiguous().flatten();
   std::cout << "], \"logits\": [";
   constexpr int kShown = 32;
-  for (int i = 0; i < kShown; ++i)
-    std::cout << (i ? ", " : "") << flat[i * (flat.numel() / kShown)].item<float>();
+  for (int i = 0; i < kShown; ++i) std::cout << (i ? ", " : "") << flat[i * (flat.numel() / kShown)].item<float>();
   std::cout << "]}\n";
 }

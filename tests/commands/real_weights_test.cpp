@@ -77,9 +77,9 @@ TEST_CASE("specs/kelp.json predicts what the original LR-ASPP does, pixel by pix
   const auto folder = real_weights("kelp-lraspp");
   if (folder.empty()) return;
   const Scratch out;
-  const auto ended = sectile_says("predict " SECTILE_SOURCE_DIR "/specs/kelp.json " +
-                                  (folder / "input/kelp_drone.png").string() + " -o " + (out / "a").string() +
-                                  " --raw --no-overlay");
+  const auto ended =
+      sectile_says("predict " SECTILE_SOURCE_DIR "/specs/kelp.json " + (folder / "input/kelp_drone.png").string() +
+                   " -o " + (out / "a").string() + " --raw --no-overlay");
   REQUIRE_MESSAGE(ended.code == 0, ended.output);
 
   const auto found = read_raw_image(out / "a/kelp_drone.png").pixels;
