@@ -41,7 +41,7 @@ class SelectChannels final : public sectile::Transform {
   explicit SelectChannels(const SelectChannelsOptions& options) : channels_(options.channels) {}
 
   void apply(sectile::Sample& sample, sectile::Draw&) const override {
-    if (channels_.empty()) return;
+    if (channels_.empty() || sample.image.empty()) return;  // only the annotation was read
     const int count = sample.image.channels();
     const int last = *std::max_element(channels_.begin(), channels_.end());
     if (last >= count)

@@ -53,3 +53,9 @@ TEST_CASE("select_channels says what does not fit") {
                        sectile::DataError);
   CHECK_THROWS_AS(make<Transform>(R"({"type": "select_channels", "channels": [-1]})"), sectile::SpecError);
 }
+
+TEST_CASE("select_channels passes a sample whose image was not read") {
+  auto annotation = rgb_pixel();
+  annotation.image = {};
+  CHECK(applied(*make<Transform>(R"({"type": "select_channels", "channels": [0, 2]})"), annotation).image.empty());
+}
