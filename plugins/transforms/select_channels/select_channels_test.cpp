@@ -56,6 +56,6 @@ TEST_CASE("select_channels says what does not fit") {
 
 TEST_CASE("select_channels passes a sample whose image was not read") {
   auto annotation = rgb_pixel();
-  annotation.image = {};
+  annotation.image = cv::Mat();
   CHECK(applied(*make<Transform>(R"({"type": "select_channels", "channels": [0, 2]})"), annotation).image.empty());
 }
