@@ -28,7 +28,8 @@ Aspp::Aspp(torch::nn::Module& owner, const std::string& path, const AsppOptions&
     : level_(nest(owner, path)),
       project_(owner, in_sequence(path + ".project"),
                pointwise((static_cast<int>(options.atrous_rates.size()) + 2) * options.channels, options)),
-      dropout_(options.dropout) {
+      dropout_(options.dropout),
+      mean_first_(options.mean_first) {
   const auto branch = [&] { return path + ".convs." + std::to_string(branches_.size()); };
   branches_.push_back({nullptr, ConvNormAct(owner, in_sequence(branch()), pointwise(options.in_channels, options))});
   for (const int rate : options.atrous_rates) {
@@ -60,7 +61,7 @@ at::Tensor Aspp::forward(const at::Tensor& input) const {
   }
   // Interpolating a single pixel gives that pixel everywhere.
   const auto mean = branches_.back().conv.forward(input.mean({2, 3}, /*keepdim=*/true));
-  parts.push_back(mean.expand({-1, -1, input.size(2), input.size(3)}));
+  parts.insert(mean_first_ ? parts.begin() : parts.end(), mean.expand({-1, -1, input.size(2), input.size(3)}));
   return at::dropout(project_.forward(at::cat(parts, 1)), dropout_, level_.is_training());
 }
 

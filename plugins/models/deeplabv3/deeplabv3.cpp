@@ -30,6 +30,7 @@ struct DeepLabV3Options {
   std::vector<int> atrous_rates{12, 24, 36};
   int channels = 256;
   bool separable = false;
+  bool mean_first = false;
   double dropout = 0.5;
   bool head_conv = true;
   double eps = 1e-5;
@@ -59,6 +60,9 @@ struct DeepLabV3Options {
     options.add("channels", &channels, "Channels of each branch of the pyramid, and of what follows.").at_least(1);
     options.add("separable", &separable,
                 "Splits the pyramid's 3x3 convolutions into one per channel and one per pixel: less computation.");
+    options.add("mean_first", &mean_first,
+                "The pyramid's projection takes the mean over the image before the convolutions. true for weights from "
+                "TensorFlow's DeepLab, whose names and shapes do not tell.");
     options.add("dropout", &dropout, "Dropout probability of the pyramid's result, in training.")
         .at_least(0)
         .at_most(0.99);
@@ -121,7 +125,8 @@ class DeepLabV3 : public torch::nn::Module, public sectile::WeightRules {
                   .atrous_rates = options.atrous_rates,
                   .separable = options.separable,
                   .dropout = options.dropout,
-                  .eps = options.eps}) {
+                  .eps = options.eps,
+                  .mean_first = options.mean_first}) {
     if (options.head_conv)
       conv_.emplace(*this, paths_.conv,
                     nn::ConvNormActOptions{.in_channels = options.channels,

@@ -171,6 +171,21 @@ TEST_CASE("DeepLabV3's dropouts are drawn in training, and its eps is that of th
   CHECK(distance(with_eps("1e-5"), with_eps("0.5")) > 1e-2);
 }
 
+TEST_CASE("DeepLabV3's mean first is the same network with the columns of its projection moved") {
+  const auto usual = deeplabv3("resnet18", kSmallDeepLab, 2);
+  const auto first = deeplabv3("resnet18", std::string(kSmallDeepLab).append(R"(, "mean_first": true)"), 2);
+  for (const auto* model : {&usual, &first}) {
+    fill_by_name((*model)->module());
+    (*model)->module().eval();
+  }
+  const c10::AutoGradMode no_grad(false);
+  const auto before = logits(*first, {1, 3, 32, 40});
+  CHECK(distance(logits(*usual, {1, 3, 32, 40}), before) > 1e-3);
+  auto weight = usual->module().named_parameters()["classifier.0.project.0.weight"];  // of 4 branches of 16 channels
+  weight.copy_(weight.roll(-16, 1));
+  CHECK(distance(logits(*usual, {1, 3, 32, 40}), before) < 1e-5);
+}
+
 TEST_CASE("DeepLabV3 starts as its preset's original") {
   const auto usual = deeplabv3("resnet18", "")->module().named_parameters();
   const auto smp = deeplabv3("resnet18", R"(, "preset": "smp")")->module().named_parameters();

@@ -21,6 +21,7 @@ struct AsppOptions {
   Norm norm = Norm::batch;
   double eps = 1e-5;
   double momentum = 0.1;
+  bool mean_first = false;  // in what is projected, as in TensorFlow's DeepLab; its name stays that of the last branch
 };
 
 // Layers below `path` in `owner`, with torchvision's names: <path>.convs.0.0, <path>.project.1, …; separable ones with
@@ -40,6 +41,7 @@ class SECTILE_EXPORT Aspp final {
   std::vector<Branch> branches_;    // the last one is that of the mean
   ConvNormAct project_;
   double dropout_;
+  bool mean_first_;
 };
 
 }  // namespace sectile::nn
