@@ -8,6 +8,7 @@
 #include <iostream>
 #include <stdexcept>
 
+#include <unistd.h>
 #include <boost/program_options/errors.hpp>
 
 #include <sectile/error.h>
@@ -43,6 +44,9 @@ void finish_output() {
   errno = 0;
   std::cout.flush();
   if (std::cout.good() && std::fflush(stdout) == 0 && !std::ferror(stdout)) return;
+  // If an earlier write failed, its reason is lost, and another one finds it.
+  if (errno == 0) [[maybe_unused]]
+    const auto written = write(STDOUT_FILENO, "\n", 1);
   throw std::runtime_error(std::string("standard output cannot be written") +
                            (errno ? std::string(": ") + std::strerror(errno) : ""));
 }

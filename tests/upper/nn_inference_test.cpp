@@ -77,7 +77,7 @@ TEST_CASE("a block added to a shortcut answers the same in training, evaluation 
         options.activation = first;
         OneBlock one(options);
         const auto image = image_of({2, options.in_channels, 17, 12});
-        const auto shape = one.block.forward(image).sizes();
+        const auto shape = one.block.forward(image).sizes().vec();
         const auto shortcut = image_of(shape).cos();
         for (const bool learns : {true, false}) {
           one.train(learns);

@@ -122,14 +122,15 @@ Tensor PackedConv::forward(const Tensor& input) const {
 
 Tensor PackedConv::forward_added(const Tensor& input, Tensor shortcut, Activation activation) const {
   const auto type = weight_.scalar_type();
-  const auto last = fused(activation);
   // Whoever else holds the shortcut, or shares its memory, must not see it change.
   const bool is_free = shortcut.use_count() == 1 && shortcut.storage().use_count() == 1 &&
                        shortcut.is_contiguous(at::MemoryFormat::ChannelsLast) && shortcut.scalar_type() == type;
-  if (activation_ != Activation::none || !last.name || !is_free)
-    return activate(forward(input).add_(shortcut), activation);
-  return pointwise_added().call(shortcut, input.to(type), weight_, bias_, padding_, stride_, dilation_, groups_, "add",
-                                at::Scalar(1.0), MaybeText(last.name), numbers(last), last.algorithm);
+  if (activation_ != Activation::none || !is_free) return activate(forward(input).add_(shortcut), activation);
+  // After a sum, the operator knows no other activation.
+  const bool fuses_relu = activation == Activation::relu;
+  pointwise_added().call(shortcut, input.to(type), weight_, bias_, padding_, stride_, dilation_, groups_, "add",
+                         at::Scalar(1.0), fuses_relu ? MaybeText("relu") : std::nullopt, Numbers(), std::nullopt);
+  return fuses_relu ? shortcut : activate(std::move(shortcut), activation);
 }
 
 }  // namespace sectile::nn

@@ -362,12 +362,11 @@ void PairOptions::declare(sectile::Options& options) {
            "Suffix of mask file names, in upper or lower case, such as \"_mask.png\" for the mask cat_mask.png of "
            "cat.png. Default: the image's name, with the suffix of any image format.")
       .not_empty();
-  options
-      .add("band_suffixes", &band_suffixes,
-           "Suffixes of further files with more channels of the same image, such as [\"_nir.png\"] for the band "
-           "a_nir.png of a_rgb.png; needs image_suffix. Their channels follow those of the image, in this order. All "
-           "files of an image have the same size and type.")
-      .not_empty();
+  options.add(
+      "band_suffixes", &band_suffixes,
+      "Suffixes of further files with more channels of the same image, such as [\"_nir.png\"] for the band "
+      "a_nir.png of a_rgb.png; needs image_suffix. Their channels follow those of the image, in this order. All "
+      "files of an image have the same size and type.");
   options.add("list", &list,
               "Text file with the samples, in order. Each line is a name (a file in images, with or without suffix), "
               "or an image and its mask, both relative to root, separated by blanks or, if names contain blanks, by a "
@@ -395,6 +394,8 @@ void PairOptions::check(sectile::Problems& problems) const {
   if (pattern && is_pattern(masks) && Pattern(*images).stars() != Pattern(*masks).stars())
     problems.add("masks", "has the stars " + Pattern(*masks).stars() + ", and images has " + Pattern(*images).stars() +
                               ": each must have its counterpart");
+  for (const auto& suffix : band_suffixes)
+    if (suffix.empty()) problems.add("band_suffixes", "has an empty suffix, which names no other file");
   if (!band_suffixes.empty() && !image_suffix)
     problems.add("band_suffixes", "needs \"image_suffix\", which they take the place of");
   if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)

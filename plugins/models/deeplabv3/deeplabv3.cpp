@@ -10,7 +10,7 @@
 #include <sectile/backbone.h>
 #include <sectile/model.h>
 #include <sectile/nn/aspp.h>
-#include <sectile/nn/fcn_head.h>
+#include <sectile/nn/decoders/fcn_head.h>
 #include <sectile/nn/resize.h>
 #include <sectile/roles.h>
 

@@ -1,4 +1,4 @@
-#include <sectile/nn/fcn_head.h>
+#include <sectile/nn/decoders/fcn_head.h>
 
 #include <algorithm>
 
