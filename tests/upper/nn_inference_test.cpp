@@ -4,6 +4,7 @@
 #include <sectile/nn/conv_norm_act.h>
 
 #include "nn_support.h"
+#include "upper/nn/cpu/winograd.h"
 #include "upper/weights/weights.h"
 
 using namespace sectile;
@@ -65,6 +66,78 @@ TEST_CASE("a packed convolution answers as the plain one, with every option and 
       CHECK(furthest(before, one.block.forward(image)) < 1e-5);
       CHECK(one.parameters().front().numel() == 0);
     }
+}
+
+TEST_CASE("a packed convolution answers the same for images of changing sizes") {
+  const c10::AutoGradMode no_grad(false);
+  for (const auto& options : packable()) {
+    CAPTURE(options.out_channels);
+    OneBlock plain(options), packed(options);
+    prepare_for_inference(packed, packed_plan());
+    for (const auto& [height, width] : {std::pair{17, 12}, {30, 40}, {30, 40}, {9, 9}, {17, 12}, {17, 12}, {64, 64}}) {
+      const auto image = image_of({1, options.in_channels, height, width}).contiguous(kLast);
+      CHECK(furthest(plain.block.forward(image), packed.block.forward(image)) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a 3x3 convolution of many channels by minimal filtering equals the sum over its kernel") {
+  const c10::AutoGradMode no_grad(false);
+  struct Case {
+    int in, out, dilation, batch, height, width;
+  };
+  for (const auto& [in, out, dilation, batch, height, width] : {Case{64, 64, 1, 1, 32, 32},
+                                                                {32, 48, 1, 2, 37, 30},
+                                                                {64, 16, 1, 1, 50, 33},
+                                                                {48, 80, 2, 1, 41, 39},
+                                                                {32, 32, 5, 1, 61, 47},
+                                                                {256, 64, 1, 3, 23, 18},
+                                                                {16, 32, 1, 1, 4, 300},
+                                                                {64, 64, 3, 1, 2, 700}}) {
+    CAPTURE(in);
+    CAPTURE(out);
+    CAPTURE(dilation);
+    const nn::ConvOptions options{
+        .in_channels = in, .out_channels = out, .kernel_size = 3, .padding = dilation, .dilation = dilation};
+    if (!nn::WinogradConv::serves(options, at::kFloat)) return;  // this processor has no AVX-512
+    nn::Conv conv(options);
+    fill_by_name(conv);
+    const auto image = image_of({batch, in, height, width}).contiguous(kLast);
+    const auto shortcut = image_of({batch, out, height, width}).contiguous(kLast);
+    const auto expected = at::conv2d(image.to(at::kDouble), conv.weight.to(at::kDouble), conv.bias.to(at::kDouble), 1,
+                                     dilation, dilation);
+    const nn::WinogradConv winograd(options, conv.weight, conv.bias);
+    for (const bool adds : {false, true})
+      for (const bool relu : {false, true}) {
+        auto output = shortcut.clone();
+        winograd.forward(image, output, adds, relu);
+        auto wanted = adds ? expected + shortcut : expected;
+        if (relu) wanted = wanted.relu();
+        CHECK(furthest(wanted, output) < 1e-5);
+      }
+  }
+}
+
+TEST_CASE("minimal filtering is taken only where it takes less time") {
+  const auto pays = [](int in, int out, int dilation, int size) {
+    const nn::ConvOptions options{
+        .in_channels = in, .out_channels = out, .kernel_size = 3, .padding = dilation, .dilation = dilation};
+    return nn::WinogradConv::pays(options, {1, in, size, size});
+  };
+  CHECK(pays(64, 64, 1, 128));
+  CHECK(pays(512, 512, 4, 65));
+  CHECK_FALSE(pays(512, 512, 1, 16));    // 16 tiles: the weights are read for few products
+  CHECK_FALSE(pays(2048, 256, 36, 65));  // most of each tile lies outside, and so do most products of the usual sum
+  CHECK_FALSE(pays(16, 16, 1, 8));
+  const nn::ConvOptions fitting{.in_channels = 64, .out_channels = 64, .kernel_size = 3, .padding = 1};
+  auto strided = fitting, unpadded = fitting, grouped = fitting, narrow = fitting;
+  strided.stride = 2;
+  unpadded.padding = 0;
+  grouped.groups = 4;
+  narrow.in_channels = 24;
+  for (const auto* options : {&strided, &unpadded, &grouped, &narrow})
+    CHECK_FALSE(nn::WinogradConv::serves(*options, at::kFloat));
+  CHECK_FALSE(nn::WinogradConv::serves(fitting, at::kBFloat16));
 }
 
 TEST_CASE("a block added to a shortcut answers the same in training, evaluation and packed") {

@@ -19,7 +19,7 @@
 #include <sectile/error.h>
 #include <sectile/nn/inference.h>
 
-#include "packed_conv.h"
+#include "cpu/packed_conv.h"
 
 namespace sectile::nn {
 namespace {

@@ -6,6 +6,7 @@
 #include <ATen/Context.h>
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
 
 namespace sectile::nn {
 namespace {
@@ -85,6 +86,12 @@ Numbers numbers(const Fused& activation) {
   return list;
 }
 
+// The weights in LibTorch's order; oneDNN has one more dimension for groups.
+Tensor dense(const Tensor& packed) {
+  const auto weight = packed.to_dense();
+  return weight.dim() == 5 ? weight.flatten(0, 1) : weight;
+}
+
 bool serves(const ConvOptions& options, const Tensor& weight, const InferencePlan& plan) {
   static const bool has_bfloat16 = operator_named<bool()>("mkldnn::_is_mkldnn_bf16_supported", "").call();
   const auto type = weight.scalar_type();
@@ -95,41 +102,76 @@ bool serves(const ConvOptions& options, const Tensor& weight, const InferencePla
 
 }  // namespace
 
-PackedConv::PackedConv(const ConvOptions& options, Activation activation)
-    : stride_(options.stride.of(2)),
+PackedConv::PackedConv(const ConvOptions& options, const Tensor& weight, const Tensor& bias, Activation activation)
+    : options_(options),
+      stride_(options.stride.of(2)),
       padding_(options.padding.of(2)),
       dilation_(options.dilation.of(2)),
-      groups_(options.groups),
-      activation_(activation) {}
+      activation_(activation),
+      type_(weight.scalar_type()),
+      weight_(weight.detach()) {  // the layer empties its own
+  if (bias.defined()) bias_ = bias;
+}
 
 std::shared_ptr<const PackedConv> PackedConv::make(const ConvOptions& options, const Tensor& weight, const Tensor& bias,
                                                    Activation activation, const InferencePlan& plan) {
   if (!plan.pack || !serves(options, weight, plan)) return nullptr;
-  std::shared_ptr<PackedConv> packed(new PackedConv(options, activation));
-  packed->weight_ =
-      reordered().call(weight, packed->padding_, packed->stride_, packed->dilation_, packed->groups_, std::nullopt);
-  if (bias.defined()) packed->bias_ = bias;
-  return packed;
+  return std::shared_ptr<const PackedConv>(new PackedConv(options, weight, bias, activation));
 }
 
-Tensor PackedConv::forward(const Tensor& input) const {
+Tensor PackedConv::weight_for(Shape input) const {
+  const std::lock_guard lock(mutex_);
+  // The best order depends on the input's shape; oneDNN changes the order in every pass where it is another. So it is
+  // that of the first shape, or of a shape that comes twice on end.
+  if (packed_for_.empty() || (input != packed_for_ && input == last_)) {
+    const auto plain = weight_.is_mkldnn() ? dense(weight_) : weight_;
+    weight_ = reordered().call(plain, padding_, stride_, dilation_, options_.groups, input);
+    packed_for_ = input.vec();
+  }
+  last_ = input.vec();
+  return weight_;
+}
+
+const WinogradConv* PackedConv::winograd_for(const Tensor& input) const {
+  if (!WinogradConv::serves(options_, type_) || !WinogradConv::pays(options_, input.sizes())) return nullptr;
+  const std::lock_guard lock(mutex_);
+  if (!winograd_)
+    winograd_ = std::make_unique<WinogradConv>(options_, weight_.is_mkldnn() ? dense(weight_) : weight_,
+                                               bias_.value_or(Tensor()));
+  return winograd_.get();
+}
+
+Tensor PackedConv::forward(const Tensor& wanted) const {
+  const auto input = wanted.to(type_);
+  if (const auto* const winograd = winograd_for(input)) {
+    auto shape = input.sizes().vec();
+    shape[1] = options_.out_channels;
+    auto output = at::empty(shape, input.options().memory_format(at::MemoryFormat::ChannelsLast));
+    const bool is_relu = activation_ == Activation::relu;
+    winograd->forward(input.contiguous(at::MemoryFormat::ChannelsLast), output, /*adds=*/false, is_relu);
+    return is_relu ? output : activate(std::move(output), activation_);
+  }
   const auto activation = fused(activation_);
   const auto output =
-      pointwise().call(input.to(weight_.scalar_type()), weight_, bias_, padding_, stride_, dilation_, groups_,
+      pointwise().call(input, weight_for(input.sizes()), bias_, padding_, stride_, dilation_, options_.groups,
                        activation.name ? activation.name : "none", numbers(activation), activation.algorithm);
   return activation.name ? output : activate(output, activation_);
 }
 
-Tensor PackedConv::forward_added(const Tensor& input, Tensor shortcut, Activation activation) const {
-  const auto type = weight_.scalar_type();
+Tensor PackedConv::forward_added(const Tensor& wanted, Tensor shortcut, Activation activation) const {
   // Whoever else holds the shortcut, or shares its memory, must not see it change.
   const bool is_free = shortcut.use_count() == 1 && shortcut.storage().use_count() == 1 &&
-                       shortcut.is_contiguous(at::MemoryFormat::ChannelsLast) && shortcut.scalar_type() == type;
-  if (activation_ != Activation::none || !is_free) return activate(forward(input).add_(shortcut), activation);
-  // After a sum, the operator knows no other activation.
+                       shortcut.is_contiguous(at::MemoryFormat::ChannelsLast) && shortcut.scalar_type() == type_;
+  if (activation_ != Activation::none || !is_free) return activate(forward(wanted).add_(shortcut), activation);
+  const auto input = wanted.to(type_);
+  // After a sum, the operators know no other activation.
   const bool fuses_relu = activation == Activation::relu;
-  pointwise_added().call(shortcut, input.to(type), weight_, bias_, padding_, stride_, dilation_, groups_, "add",
-                         at::Scalar(1.0), fuses_relu ? MaybeText("relu") : std::nullopt, Numbers(), std::nullopt);
+  if (const auto* const winograd = winograd_for(input))
+    winograd->forward(input.contiguous(at::MemoryFormat::ChannelsLast), shortcut, /*adds=*/true, fuses_relu);
+  else
+    pointwise_added().call(shortcut, input, weight_for(input.sizes()), bias_, padding_, stride_, dilation_,
+                           options_.groups, "add", at::Scalar(1.0), fuses_relu ? MaybeText("relu") : std::nullopt,
+                           Numbers(), std::nullopt);
   return fuses_relu ? shortcut : activate(std::move(shortcut), activation);
 }
 

@@ -1,15 +1,19 @@
 // A convolution of images on the CPU by oneDNN, with its weights in oneDNN's own order and its activation, and the sum
 // with a shortcut, in the same pass: LibTorch's operators mkldnn::_convolution_pointwise, which its compiler uses.
+// Where that takes less time, by WinogradConv.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
 
 #include <sectile/nn/conv.h>
+
+#include "winograd.h"
 
 namespace sectile::nn {
 
@@ -25,13 +29,19 @@ class PackedConv final {
   at::Tensor forward_added(const at::Tensor& input, at::Tensor shortcut, Activation activation) const;
 
  private:
-  PackedConv(const ConvOptions& options, Activation activation);
+  PackedConv(const ConvOptions& options, const at::Tensor& weight, const at::Tensor& bias, Activation activation);
+  at::Tensor weight_for(at::IntArrayRef input) const;
+  const WinogradConv* winograd_for(const at::Tensor& input) const;  // null: the usual sum takes less time
 
+  ConvOptions options_;
   std::vector<std::int64_t> stride_, padding_, dilation_;
-  std::int64_t groups_;
   Activation activation_;
-  at::Tensor weight_;  // opaque
+  at::ScalarType type_;
   std::optional<at::Tensor> bias_;
+  mutable std::mutex mutex_;                             // of what follows, which depends on the images that come
+  mutable at::Tensor weight_;                            // opaque once it is packed
+  mutable std::vector<std::int64_t> packed_for_, last_;  // shapes of inputs
+  mutable std::unique_ptr<const WinogradConv> winograd_;
 };
 
 }  // namespace sectile::nn
