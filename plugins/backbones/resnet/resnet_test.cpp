@@ -110,7 +110,7 @@ TEST_CASE("a ResNet's levels are at strides 2 to its output stride, and no layer
   CHECK(two->named_children().keys() == std::vector<std::string>{"conv1", "bn1", "layer1", "layer2"});
   CHECK(resnet("resnet18", {.levels = {0}})->named_children().size() == 2);
   CHECK_THROWS_WITH_AS(resnet("resnet18", {.output_stride = 4}),
-                       doctest::Contains("/part/type: has output stride 8, 16 or 32, and the model asks for 4"),
+                       doctest::Contains("/part/type: has output strides 8, 16 and 32, and the model asks for 4"),
                        SpecError);
 }
 
