@@ -18,7 +18,7 @@ namespace sectile::nn {
 class SECTILE_EXPORT StagedBackbone : public Backbone, public WeightRules {
  public:
   ~StagedBackbone() override;
-  std::vector<at::Tensor> features(const at::Tensor& images) final;
+  std::vector<at::Tensor> features(const at::Tensor& images) override;
   std::vector<FeatureLevel> levels() const final;
   int depth(const std::string& parameter) const final;
   std::vector<std::string> optional_layers() const override;
