@@ -20,11 +20,7 @@ inline void check_decoder(const std::string& spec, const std::string& name) {
   CAPTURE(name);
   const auto model = make<Model>(spec, context(5));
   static const Json all = expected("decoders");
-  check_parity(model->module(), all[name], [&](const at::Tensor& images) {
-    Batch batch;
-    batch.images = images;
-    return std::vector<at::Tensor>{model->forward(batch).logits};
-  });
+  check_parity(model->module(), all[name], logits_of(*model));
 }
 
 // With each of three backbones.

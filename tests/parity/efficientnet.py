@@ -22,6 +22,7 @@ networks = {
     for number in range(1, 8)
 }
 networks["b0"] = expected(encoder(0), [odd, even], features)
+networks["b1_least"] = expected(encoder(1), [[4, 3, 16, 31]], features, 8)
 networks["b0_output_stride_16"] = expected(encoder(0, output_stride=16), [small], features)
 networks["b0_output_stride_8"] = expected(encoder(0, output_stride=8), [small], features)
 networks["b3_output_stride_8"] = expected(encoder(3, output_stride=8), [[2, 3, 32, 64]], features, 8)

@@ -11,6 +11,18 @@ namespace sectile::test {
 
 using Forward = std::function<std::vector<at::Tensor>(const at::Tensor& images)>;
 
+// Logits, then those of auxiliary outputs.
+inline Forward logits_of(Model& model) {
+  return [&model](const at::Tensor& images) {
+    Batch batch;
+    batch.images = images;
+    const auto outputs = model.forward(batch);
+    std::vector<at::Tensor> all{outputs.logits};
+    for (const auto& auxiliary : outputs.auxiliary) all.push_back(auxiliary.logits);
+    return all;
+  };
+}
+
 // [first difference beyond the tolerance]; empty: none. In units of the largest value of a tensor.
 inline double worst(const std::vector<at::Tensor>& outputs, const Json& wanted) {
   REQUIRE(outputs.size() == wanted.size());

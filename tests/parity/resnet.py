@@ -28,24 +28,16 @@ from mmseg.models.backbones import ResNetV1c  # noqa: E402
 ODD, EVEN, SMALL = [2, 3, 97, 75], [1, 3, 64, 96], [2, 3, 65, 64]
 
 
-def of_torchvision(net, images):
-    x = net.relu(net.bn1(net.conv1(images)))
-    levels = [x]
+def levels(net, images):
+    """Of torchvision's, and of timm's, whose first activation has another name."""
+    activation = net.act1 if hasattr(net, "act1") else net.relu
+    x = activation(net.bn1(net.conv1(images)))
+    made = [x]
     x = net.maxpool(x)
     for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
         x = layer(x)
-        levels.append(x)
-    return levels
-
-
-def of_timm(net, images):
-    x = net.act1(net.bn1(net.conv1(images)))
-    levels = [x]
-    x = net.maxpool(x)
-    for layer in (net.layer1, net.layer2, net.layer3, net.layer4):
-        x = layer(x)
-        levels.append(x)
-    return levels
+        made.append(x)
+    return made
 
 
 def of_smp(net, images):
@@ -69,15 +61,15 @@ def main():
     expected = network.expected
     networks = {}
     for name in ("resnet18", "resnet34", "resnet50", "resnext50_32x4d", "wide_resnet50_2"):
-        networks[name] = expected(torchvision.models.get_model(name), [ODD], of_torchvision)
+        networks[name] = expected(torchvision.models.get_model(name), [ODD], levels)
     for name in ("resnet101", "resnet152", "resnext101_32x8d"):
-        networks[name] = expected(torchvision.models.get_model(name), [SMALL], of_torchvision, 8)
-    networks["resnet18_os8"] = expected(timm.create_model("resnet18", output_stride=8), [ODD], of_timm)
-    networks["resnet18_os16"] = expected(timm.create_model("resnet18", output_stride=16), [EVEN], of_timm)
+        networks[name] = expected(torchvision.models.get_model(name), [SMALL], levels, 8)
+    networks["resnet18_os8"] = expected(timm.create_model("resnet18", output_stride=8), [ODD], levels)
+    networks["resnet18_os16"] = expected(timm.create_model("resnet18", output_stride=16), [EVEN], levels)
     dilated = {"replace_stride_with_dilation": [False, True, True]}
-    networks["resnet50_os8"] = expected(torchvision.models.resnet50(**dilated), [ODD], of_torchvision)
+    networks["resnet50_os8"] = expected(torchvision.models.resnet50(**dilated), [ODD], levels)
     dilated = {"replace_stride_with_dilation": [False, False, True]}
-    networks["resnet50_os16"] = expected(torchvision.models.resnet50(**dilated), [EVEN], of_torchvision)
+    networks["resnet50_os16"] = expected(torchvision.models.resnet50(**dilated), [EVEN], levels)
     for name in ("resnet18", "resnet50"):
         for stride in (8, 16):
             net = smp.encoders.get_encoder(name, weights=None, output_stride=stride)

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 
+#include <torch/nn/init.h>
+
 #include <sectile/error.h>
 #include <sectile/nn/checkpoint.h>
+#include <sectile/nn/conv.h>
 
 namespace sectile::nn {
 namespace {
@@ -56,6 +59,15 @@ void StagedBackbone::omit(const std::vector<std::string>& prefixes) {
 }
 
 void StagedBackbone::end_stage(int channels) { levels_.push_back({channels, stride_}); }
+
+void StagedBackbone::initialize_convs() {
+  for (const auto& module : modules(/*include_self=*/false)) {
+    const auto* conv = dynamic_cast<const Conv*>(module.get());
+    if (!conv) continue;
+    torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
+    if (conv->bias.defined()) torch::nn::init::zeros_(conv->bias);
+  }
+}
 
 at::Tensor StagedBackbone::run(const Stage& stage, const at::Tensor& input) const {
   auto x = input;

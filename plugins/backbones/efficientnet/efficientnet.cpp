@@ -3,10 +3,12 @@
 // stochastic depth. Weights of both load without conversion.
 //
 // As in TensorFlow, zeros are padded so that the output has 1/stride of the size, more of them at the bottom and right.
-// How many is fixed per layer by the size of the images that the variant was designed for.
+// How many is fixed per layer by the size of the images that the variant was designed for, so that small images do not
+// fill the kernels of deep layers, in the original too.
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <stdexcept>
 
 #include <sectile/nn/backbone_options.h>
 #include <sectile/nn/inverted_residual.h>
@@ -89,6 +91,15 @@ class EfficientNet : public nn::StagedBackbone {
     end_stage(in);
   }
 
+  std::vector<at::Tensor> features(const at::Tensor& images) override {
+    if (images.size(2) < least_ || images.size(3) < least_)
+      throw std::invalid_argument(  // to which the host adds the names of model and images
+          "images have at least " + std::to_string(least_) + " x " + std::to_string(least_) +
+          " pixels for this EfficientNet, and these have " + std::to_string(images.size(2)) + " x " +
+          std::to_string(images.size(3)) + ": enlarge them, or choose another backbone");
+    return StagedBackbone::features(images);
+  }
+
   std::vector<std::string> image_convs() const override { return {"_conv_stem.weight"}; }
   // Files hold the layers of classification.
   std::vector<std::string> optional_layers() const override {
@@ -105,11 +116,18 @@ class EfficientNet : public nn::StagedBackbone {
     return sum;
   }
 
+  // A layer that is made needs a whole kernel, of which the padding is a part.
+  void demand(int kernel_size, int stride, const Padding& padding) {
+    least_ += (kernel_size - 1 - 2 * padding.before - padding.end) * stride_;
+    stride_ *= stride;
+  }
+
   void add_stem(int channels, int out) {
     const int stride = step(2, false).stride;
     const auto padding = same_padding(size_, 3, 2);
     size_ = divided_up(size_, 2);
     add({"_conv_stem.", "_bn0."}, [&] {
+      demand(3, stride, padding);
       return nn::ConvNormAct(*this, {"_conv_stem", "_bn0"},
                              {.in_channels = channels,
                               .out_channels = out,
@@ -147,14 +165,15 @@ class EfficientNet : public nn::StagedBackbone {
                                       .momentum = options_.momentum,
                                       .activation = nn::Activation::silu,
                                       .squeezed_activation = nn::Activation::silu};
+    const auto padding = same_padding(size_, group.kernel_size, original_stride);
     if (block.dilation == 1) {  // the original pads dilated layers at both ends, whatever the size
-      const auto padding = same_padding(size_, group.kernel_size, original_stride);
       block.padding = padding.before;
       block.end_padding = padding.end;
     }
     size_ = divided_up(size_, original_stride);
     const auto path = "_blocks." + std::to_string(index) + ".";
     add({path}, [&] {
+      if (block.dilation == 1) demand(group.kernel_size, stride, padding);
       return nn::InvertedResidual(*this,
                                   {.expand = {path + "_expand_conv", path + "_bn0"},
                                    .depthwise = {path + "_depthwise_conv", path + "_bn1"},
@@ -166,7 +185,9 @@ class EfficientNet : public nn::StagedBackbone {
 
   EfficientNetOptions options_;
   Variant variant_;
-  int size_;  // of the features that come next, for the image size that the variant was designed for
+  int size_;        // of the features that come next, for the image size that the variant was designed for
+  int least_ = 1;   // side of the images
+  int stride_ = 1;  // of the layers made so far
 };
 
 template <std::size_t Number>

@@ -20,7 +20,7 @@ void check_efficientnet(const std::string& name, const FeatureRequest& request =
 }  // namespace
 
 TEST_CASE("EfficientNet B0 to B3 have the original's names, features and gradients") {
-  for (const auto* name : {"b0", "b1", "b2", "b3"}) check_efficientnet(name);
+  for (const auto* name : {"b0", "b1", "b1_least", "b2", "b3"}) check_efficientnet(name);
 }
 
 TEST_CASE("EfficientNet B4 to B7 have the original's names, features and gradients") {
@@ -37,6 +37,30 @@ TEST_CASE("EfficientNet makes the levels that are asked for, and follows the out
   check_levels("efficientnet_b0", {{32, 2}, {24, 4}, {40, 8}, {112, 16}, {320, 32}});
   check_output_strides("efficientnet_b0");
   check_output_strides("efficientnet_b3");
+}
+
+// The sizes from which segmentation_models_pytorch 0.6.0's encoders run, with output strides 32, 16 and 8.
+TEST_CASE("EfficientNet takes images as small as the original does, and refuses smaller ones") {
+  const int least[8][3] = {{32, 16, 8}, {16, 16, 8}, {4, 4, 4},   {12, 12, 4},
+                           {28, 12, 4}, {8, 8, 8},   {16, 16, 8}, {24, 8, 8}};
+  const c10::AutoGradMode no_grad(false);
+  for (int variant = 0; variant < 8; ++variant)
+    for (int i = 0; i < 3; ++i) {
+      const int side = least[variant][i];
+      CAPTURE(variant);
+      CAPTURE(side);
+      const auto backbone =
+          make_backbone(backbone_json("efficientnet_b" + std::to_string(variant)), {.output_stride = 32 >> i});
+      backbone->eval();
+      CHECK(backbone->features(formula_picture({1, 3, side, side + 1})).back().numel() > 0);
+      CHECK_THROWS_WITH(backbone->features(formula_picture({1, 3, side + 1, side - 1})),
+                        doctest::Contains("images have at least"));
+    }
+  CHECK_THROWS_WITH(make_backbone(backbone_json("efficientnet_b0"))->features(formula_picture({1, 3, 40, 31})),
+                    doctest::Contains("at least 32 x 32 pixels for this EfficientNet, and these have 40 x 31"));
+  const auto part = make_backbone(backbone_json("efficientnet_b0"), {.levels = {1}});
+  part->eval();
+  CHECK(part->features(formula_picture({1, 3, 4, 4}))[0].size(2) == 1);
 }
 
 TEST_CASE("EfficientNet's options of all backbones have an effect") {

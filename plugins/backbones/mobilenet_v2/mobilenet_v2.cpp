@@ -6,8 +6,6 @@
 // (FeatureRequest::dilate_first_block), as in segmentation_models_pytorch.
 #include <algorithm>
 
-#include <torch/nn/init.h>
-
 #include <sectile/nn/backbone_options.h>
 #include <sectile/nn/inverted_residual.h>
 #include <sectile/nn/staged_backbone.h>
@@ -78,7 +76,7 @@ class MobileNetV2 final : public nn::StagedBackbone {
       in = out;
     }
     end_stage(in);
-    initialize();
+    initialize_convs();
   }
 
   std::vector<std::string> image_convs() const override { return {"features.0.0.weight"}; }
@@ -135,12 +133,6 @@ class MobileNetV2 final : public nn::StagedBackbone {
                                    .eps = options_.eps,
                                    .momentum = options_.momentum});
     });
-  }
-
-  void initialize() {
-    for (const auto& module : modules(/*include_self=*/false))
-      if (const auto* conv = dynamic_cast<const nn::Conv*>(module.get()))
-        torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
   }
 
   MobileNetV2Options options_;

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <span>
 
-#include <torch/nn/init.h>
-
 #include <sectile/nn/backbone_options.h>
 #include <sectile/nn/inverted_residual.h>
 #include <sectile/nn/staged_backbone.h>
@@ -69,7 +67,7 @@ class MobileNetV3 : public nn::StagedBackbone {
     }
     add_conv(index, in, 6 * in, {.kernel_size = 1});
     end_stage(6 * in);
-    initialize();
+    initialize_convs();
   }
 
   std::vector<std::string> image_convs() const override { return {"0.0.weight"}; }
@@ -135,15 +133,6 @@ class MobileNetV3 : public nn::StagedBackbone {
                                    .activation = block.activation,
                                    .gate = nn::Activation::hard_sigmoid});
     });
-  }
-
-  void initialize() {
-    for (const auto& module : modules(/*include_self=*/false)) {
-      const auto* conv = dynamic_cast<const nn::Conv*>(module.get());
-      if (!conv) continue;
-      torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-      if (conv->bias.defined()) torch::nn::init::zeros_(conv->bias);
-    }
   }
 
   MobileNetV3Options options_;

@@ -69,9 +69,13 @@ TEST_CASE("the norms of each family have the original's eps and momentum") {
     const char* type;
     double eps;
     double momentum;
-  } families[] = {{"mobilenet_v2", 1e-5, 0.1},        {"mobilenet_v3_large", 1e-3, 0.01},
-                  {"mobilenet_v3_small", 1e-3, 0.01}, {"efficientnet_b0", 1e-3, 0.01},
-                  {"efficientnet_b4", 1e-3, 0.01},    {"efficientnet_b7", 1e-3, 0.01}};
+  } families[] = {{"resnet50", 1e-5, 0.1},
+                  {"mobilenet_v2", 1e-5, 0.1},
+                  {"mobilenet_v3_large", 1e-3, 0.01},
+                  {"mobilenet_v3_small", 1e-3, 0.01},
+                  {"efficientnet_b0", 1e-3, 0.01},
+                  {"efficientnet_b4", 1e-3, 0.01},
+                  {"efficientnet_b7", 1e-3, 0.01}};
   for (const auto& family : families) {
     CAPTURE(family.type);
     check_eps_and_momentum(*make_backbone(backbone_json(family.type)), family.eps, family.momentum);

@@ -6,14 +6,14 @@
 // torchvision's replace_stride_with_dilation, which is also mmsegmentation's contract_dilation. torchvision does not
 // dilate its basic blocks; here they are as in timm, and those of ResNetV1c as in mmsegmentation, which dilates their
 // first convolution only.
-#include <algorithm>
+#include <array>
+#include <numeric>
 
 #include <ATen/ops/max_pool2d.h>
 #include <torch/nn/init.h>
 
-#include <sectile/backbone.h>
 #include <sectile/nn/backbone_options.h>
-#include <sectile/nn/checkpoint.h>
+#include <sectile/nn/staged_backbone.h>
 #include <sectile/nn/stochastic_depth.h>
 
 namespace {
@@ -22,7 +22,6 @@ namespace nn = sectile::nn;
 
 constexpr int kStages = 4;
 constexpr int kStemChannels = 64;
-constexpr int kOutputStride = 32;  // without dilation
 
 struct Variant {
   std::array<int, kStages> blocks;
@@ -49,7 +48,7 @@ class Block final {
  public:
   Block(torch::nn::Module& owner, const std::string& path, const Variant& variant, const BlockOptions& block,
         const nn::BackboneOptions& common)
-      : drop_path_rate_(block.drop_path_rate) {
+      : owner_(&owner), drop_path_rate_(block.drop_path_rate) {
     const int out = block.channels * variant.expansion();
     const auto add = [&](nn::ConvNormActOptions options) {
       const auto number = std::to_string(layers_.size() + 1);
@@ -99,152 +98,97 @@ class Block final {
     return options;
   }
 
-  at::Tensor forward(at::Tensor input, bool training) const {
+  at::Tensor forward(at::Tensor input) const {
     auto x = layers_.front().forward(input);
     for (std::size_t i = 1; i + 1 < layers_.size(); ++i) x = layers_[i].forward(x);
     auto shortcut = downsample_ ? downsample_->forward(input) : std::move(input);
-    if (!training || drop_path_rate_ == 0)
+    if (!owner_->is_training() || drop_path_rate_ == 0)
       return layers_.back().forward_added(x, std::move(shortcut), nn::Activation::relu);
-    return nn::activate(nn::stochastic_depth(layers_.back().forward(x), drop_path_rate_, training) + shortcut,
-                        nn::Activation::relu);
+    const auto branch = nn::stochastic_depth(layers_.back().forward(x), drop_path_rate_, /*training=*/true);
+    return nn::activate(branch + shortcut, nn::Activation::relu);
   }
 
  private:
+  const torch::nn::Module* owner_;  // contains the layers
   std::vector<nn::ConvNormAct> layers_;
   std::optional<nn::ConvNormAct> downsample_;
   double drop_path_rate_;
 };
 
-// How many levels must be computed, from the finest one.
-std::size_t levels_needed(const sectile::FeatureRequest& request) {
-  std::size_t most = 0;
-  for (const int level : request.levels) most = std::max(most, request.index(level, kStages + 1) + 1);
-  return request.levels.empty() ? kStages + 1 : most;
-}
+struct MaxPool {
+  at::Tensor forward(const at::Tensor& input) const { return at::max_pool2d(input, 3, 2, 1); }
+};
 
-class ResNet : public sectile::Backbone, public sectile::WeightRules {
+class ResNet : public nn::StagedBackbone {
  public:
   ResNet(const Variant& variant, const ResNetOptions& options, const sectile::BuildContext& context)
-      : options_(options), request_(context.features) {
-    const int output_stride = request_.output_stride == 0 ? kOutputStride : request_.output_stride;
-    if (output_stride != 8 && output_stride != 16 && output_stride != kOutputStride)
-      throw sectile::OptionError("type", "has output stride 8, 16 or 32, and the model asks for " +
-                                             std::to_string(output_stride) + ": choose another backbone");
-    register_stem(variant, context.channels);
-    const auto stages = static_cast<int>(levels_needed(request_)) - 1;
-    int in = kStemChannels, dilation = 1, index = 0;
-    for (int stage = 0; stage < stages; ++stage) {
-      BlockOptions block{.in_channels = in, .channels = kStemChannels << stage, .first_dilation = dilation};
-      int stride = levels_.back().stride * 2;
-      if (stride > output_stride) {
-        stride = output_stride;
-        dilation *= 2;
-      } else if (stage > 0) {
-        block.stride = 2;
+      : StagedBackbone(context.features, kStages + 1, options.gradient_checkpointing), options_(options) {
+    add_stem(variant, context.channels);
+    end_stage(kStemChannels);
+    step(2, false);  // that of the pooling
+    add({}, [] { return MaxPool(); });
+    const int blocks = std::accumulate(variant.blocks.begin(), variant.blocks.end(), 0);
+    int in = kStemChannels, index = 0;
+    for (int stage = 0; stage < kStages; ++stage) {
+      const int channels = kStemChannels << stage;
+      for (int i = 0; i < variant.blocks[static_cast<std::size_t>(stage)]; ++i, ++index) {
+        const auto [stride, first_dilation] = step(i == 0 && stage > 0 ? 2 : 1, request().dilate_first_block);
+        const BlockOptions block{.in_channels = in,
+                                 .channels = channels,
+                                 .stride = stride,
+                                 .first_dilation = first_dilation,
+                                 .dilation = step(1, false).dilation,
+                                 .drop_path_rate = options.drop_path_rate_of(index, blocks)};
+        const auto path = "layer" + std::to_string(stage + 1) + "." + std::to_string(i);
+        add({path + "."}, [&] { return Block(*this, path, variant, block, options); });
+        in = channels * variant.expansion();
       }
-      if (request_.dilate_first_block) block.first_dilation = dilation;
-      block.dilation = dilation;
-      const auto path = "layer" + std::to_string(stage + 1);
-      auto& blocks = stages_.emplace_back();
-      for (int i = 0; i < variant.blocks[static_cast<std::size_t>(stage)]; ++i) {
-        block.drop_path_rate = options.drop_path_rate_of(index++, block_count(variant));
-        blocks.emplace_back(*this, path + "." + std::to_string(i), variant, block, options);
-        in = block.channels * variant.expansion();
-        block = {.in_channels = in, .channels = block.channels, .first_dilation = dilation, .dilation = dilation};
-      }
-      stage_modules_.push_back(&nn::nest(*this, path));
-      levels_.push_back({in, stride});
+      end_stage(in);
     }
-    initialize(variant);
-  }
-
-  std::vector<sectile::FeatureLevel> levels() const override { return request_.pick(picked_from(levels_)); }
-
-  // images: float [N, C, H, W]
-  std::vector<at::Tensor> features(const at::Tensor& images) override {
-    auto x = images;
-    for (const auto& layer : stem_) x = layer.forward(x);
-    std::vector<at::Tensor> levels{x};
-    if (!stages_.empty()) x = at::max_pool2d(x, 3, 2, 1);
-    for (std::size_t stage = 0; stage < stages_.size(); ++stage) {
-      x = run(stage, std::move(x));
-      levels.push_back(x);
-    }
-    return request_.pick(picked_from(std::move(levels)));
+    initialize_convs();
+    if (variant.v1c) zero_branches(variant);
   }
 
   std::vector<std::string> image_convs() const override { return {image_conv_ + ".weight"}; }
   std::vector<std::string> optional_layers() const override {
-    std::vector<std::string> unused{"fc."};
-    for (std::size_t stage = stages_.size() + 1; stage <= kStages; ++stage)
-      unused.push_back(std::string("layer").append(std::to_string(stage)).append("."));
-    return unused;
-  }
-  // The stem, then layer1 to layer4.
-  int depth(const std::string& parameter) const override {
-    return parameter.rfind("layer", 0) == 0 ? parameter[5] - '0' : 0;
+    auto all = StagedBackbone::optional_layers();
+    all.push_back("fc.");
+    return all;
   }
 
  private:
-  static int block_count(const Variant& variant) {
-    int count = 0;
-    for (const int blocks : variant.blocks) count += blocks;
-    return count;
-  }
-
-  // Levels that are not made stand at the end, so that a request counts from either end of all five.
-  template <class T>
-  static std::vector<T> picked_from(std::vector<T> made) {
-    made.resize(kStages + 1);
-    return made;
-  }
-
-  void register_stem(const Variant& variant, int channels) {
-    const auto add = [&](const nn::Names& names, nn::ConvNormActOptions layer) {
-      stem_.emplace_back(*this, names, Block::with_norm(std::move(layer), options_));
+  void add_stem(const Variant& variant, int channels) {
+    const auto add_conv = [&](const nn::Names& names, const nn::ConvNormActOptions& conv) {
+      add({names.conv + ".", names.norm + "."},
+          [&] { return nn::ConvNormAct(*this, names, Block::with_norm(conv, options_)); });
     };
+    const int stride = step(2, false).stride;
     if (variant.v1c) {
       constexpr int kHalf = kStemChannels / 2;
-      add(nn::in_sequence("stem", 0),
-          {.in_channels = channels, .out_channels = kHalf, .kernel_size = 3, .stride = 2, .padding = 1});
-      add(nn::in_sequence("stem", 3), {.in_channels = kHalf, .out_channels = kHalf, .kernel_size = 3, .padding = 1});
-      add(nn::in_sequence("stem", 6),
-          {.in_channels = kHalf, .out_channels = kStemChannels, .kernel_size = 3, .padding = 1});
+      add_conv(nn::in_sequence("stem", 0),
+               {.in_channels = channels, .out_channels = kHalf, .kernel_size = 3, .stride = stride, .padding = 1});
+      add_conv(nn::in_sequence("stem", 3),
+               {.in_channels = kHalf, .out_channels = kHalf, .kernel_size = 3, .padding = 1});
+      add_conv(nn::in_sequence("stem", 6),
+               {.in_channels = kHalf, .out_channels = kStemChannels, .kernel_size = 3, .padding = 1});
     } else {
-      add({"conv1", "bn1"},
-          {.in_channels = channels, .out_channels = kStemChannels, .kernel_size = 7, .stride = 2, .padding = 3});
+      add_conv(
+          {"conv1", "bn1"},
+          {.in_channels = channels, .out_channels = kStemChannels, .kernel_size = 7, .stride = stride, .padding = 3});
     }
     image_conv_ = variant.v1c ? "stem.0" : "conv1";
-    levels_.push_back({kStemChannels, 2});
   }
 
-  // He normal initialization with fan-out. mmsegmentation starts each branch at zero, with its last norm's weight.
-  void initialize(const Variant& variant) {
+  // mmsegmentation starts each branch at zero, with the weight of its last norm.
+  void zero_branches(const Variant& variant) {
     const std::string last = variant.bottleneck ? ".bn3" : ".bn2";
-    for (const auto& item : named_modules("", /*include_self=*/false)) {
-      if (auto* conv = dynamic_cast<nn::Conv*>(item.value().get()))
-        torch::nn::init::kaiming_normal_(conv->weight, 0, torch::kFanOut, torch::kReLU);
-      auto* norm = dynamic_cast<nn::BatchNorm*>(item.value().get());
-      if (norm && variant.v1c && item.key().ends_with(last)) torch::nn::init::zeros_(norm->weight);
-    }
-  }
-
-  at::Tensor run(std::size_t stage, at::Tensor x) const {
-    const auto blocks = [all = stages_[stage], training = is_training()](at::Tensor input) {
-      for (const auto& block : all) input = block.forward(std::move(input), training);
-      return input;
-    };
-    if (!options_.gradient_checkpointing || !is_training()) return blocks(std::move(x));
-    return nn::checkpoint(blocks, x, stage_modules_[stage]->parameters());
+    for (const auto& item : named_modules("", /*include_self=*/false))
+      if (auto* norm = dynamic_cast<nn::BatchNorm*>(item.value().get()); norm && item.key().ends_with(last))
+        torch::nn::init::zeros_(norm->weight);
   }
 
   const ResNetOptions options_;
-  const sectile::FeatureRequest request_;
   std::string image_conv_;
-  std::vector<nn::ConvNormAct> stem_;
-  std::vector<std::vector<Block>> stages_;
-  std::vector<torch::nn::Module*> stage_modules_;  // they hold the layers of each stage
-  std::vector<sectile::FeatureLevel> levels_;
 };
 
 template <Variant kVariant>

@@ -6,7 +6,7 @@
 
 #include "support/test.h"
 
-#include "parity/network.h"
+#include "parity/backbone_checks.h"
 #include "upper/weights/weights.h"
 
 using namespace sectile;
@@ -34,28 +34,15 @@ std::vector<int> strides_of(const Backbone& backbone) {
   return strides;
 }
 
-std::string resnet_refusal(const std::string& more) {
-  try {
-    resnet("resnet18", {}, more);
-  } catch (const SpecError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
-// All levels of a small picture in training, with the gradients of their mean squares.
+// All levels of a small picture in training.
 struct Trained {
-  std::vector<at::Tensor> levels, gradients, buffers;
+  std::vector<at::Tensor> levels, buffers;
 };
 Trained trained_resnet(Backbone& backbone) {
   fill_by_name(backbone);
   backbone.train();
   Trained trained;
   trained.levels = backbone.features(formula_picture({2, 3, 64, 48}));
-  at::Tensor loss = at::zeros({});
-  for (const auto& level : trained.levels) loss = loss + level.square().mean();
-  loss.backward();
-  for (const auto& parameter : backbone.parameters()) trained.gradients.push_back(parameter.grad());
   for (const auto& buffer : backbone.buffers()) trained.buffers.push_back(buffer.clone());
   return trained;
 }
@@ -109,9 +96,6 @@ TEST_CASE("a ResNet's levels are at strides 2 to its output stride, and no layer
   CHECK(two->features(formula_picture({2, 3, 32, 32}))[1].sizes() == at::IntArrayRef({2, 512, 4, 4}));
   CHECK(two->named_children().keys() == std::vector<std::string>{"conv1", "bn1", "layer1", "layer2"});
   CHECK(resnet("resnet18", {.levels = {0}})->named_children().size() == 2);
-  CHECK_THROWS_WITH_AS(resnet("resnet18", {.output_stride = 4}),
-                       doctest::Contains("/part/type: has output stride 8, 16 or 32, and the model asks for 4"),
-                       SpecError);
 }
 
 TEST_CASE("a ResNet's file may have the classifier, and stages that the network does not have") {
@@ -141,44 +125,19 @@ TEST_CASE("a ResNet takes images of any number of channels, and adapts a file's 
   }
 }
 
-TEST_CASE("a ResNet's drop path changes training only, and rises to the last block") {
-  const auto levels = [](const std::string& rate, bool training) {
-    const auto backbone = resnet("resnet18", {}, R"(, "drop_path_rate": )" + rate);
-    fill_by_name(*backbone);
-    backbone->train(training);
-    at::manual_seed(3);
-    return backbone->features(formula_picture({2, 3, 64, 48}));
-  };
-  CHECK(close_to(levels("0.9", false), levels("0", false)));
-  const auto none = levels("0", true), dropped = levels("0.9", true);
-  CHECK(close_to({none[0]}, {dropped[0]}));
-  CHECK_FALSE(close_to({none[4]}, {dropped[4]}));
+TEST_CASE("ResNets make the levels that are asked for, and follow the output stride") {
+  check_levels("resnet18", {{64, 2}, {64, 4}, {128, 8}, {256, 16}, {512, 32}});
+  check_levels("resnet50_v1c", {{64, 2}, {256, 4}, {512, 8}, {1024, 16}, {2048, 32}});
+  for (const auto* type : {"resnet18", "resnet50", "resnet18_v1c"}) check_output_strides(type);
 }
 
-TEST_CASE("a ResNet with gradient checkpointing has the same gradients and statistics") {
-  for (const std::string more : {"", R"(, "drop_path_rate": 0.5)"}) {
-    const auto plain = resnet("resnet18", {}, more);
-    const auto thrifty = resnet("resnet18", {}, more + R"(, "gradient_checkpointing": true)");
-    at::manual_seed(5);
-    const auto wanted = trained_resnet(*plain);
-    at::manual_seed(5);
-    const auto found = trained_resnet(*thrifty);
-    CHECK(close_to(found.levels, wanted.levels));
-    CHECK(close_to(found.gradients, wanted.gradients));
-    CHECK(close_to(found.buffers, wanted.buffers));
+TEST_CASE("ResNets' options of all backbones have an effect") {
+  for (const auto* type : {"resnet18", "resnet50_v1c"}) {
+    check_drop_path(type);
+    check_frozen_norm(type);
+    check_checkpointing(type);
+    check_depths(*make_backbone(backbone_json(type)));
   }
-}
-
-TEST_CASE("a ResNet with frozen norms keeps their weights and statistics in training") {
-  const auto backbone = resnet("resnet18", {}, R"(, "norm": "frozen_batch")");
-  for (const auto& item : backbone->named_parameters())
-    CHECK_MESSAGE((item.key().find("conv") != std::string::npos || item.key().ends_with("downsample.0.weight")),
-                  item.key());
-  const auto trained = trained_resnet(*backbone);
-  fill_by_name(*backbone);
-  CHECK(close_to(trained.buffers, backbone->buffers()));
-  backbone->eval();
-  CHECK(close_to(backbone->features(formula_picture({2, 3, 64, 48})), trained.levels));
 }
 
 TEST_CASE("a ResNet's eps and momentum are those of its norms") {
@@ -229,8 +188,9 @@ TEST_CASE("a ResNet folded for inference gives the same features") {
 }
 
 TEST_CASE("a ResNet's wrong options are refused") {
-  CHECK(resnet_refusal(R"(, "norm": "instance")").find("frozen_batch") != std::string::npos);
-  CHECK(resnet_refusal(R"(, "drop_path_rate": 1)").find("/part/drop_path_rate") != std::string::npos);
-  CHECK(resnet_refusal(R"(, "eps": 0)").find("/part/eps") != std::string::npos);
-  CHECK(resnet_refusal(R"(, "gradient_checkpointnig": true)").find("gradient_checkpointing") != std::string::npos);
+  const auto answer = [](const std::string& option) { return refusal<Backbone>(backbone_json("resnet18", option)); };
+  CHECK(answer(R"("norm": "instance")").find("frozen_batch") != std::string::npos);
+  CHECK(answer(R"("drop_path_rate": 1)").find("/part/drop_path_rate") != std::string::npos);
+  CHECK(answer(R"("eps": 0)").find("/part/eps") != std::string::npos);
+  CHECK(answer(R"("gradient_checkpointnig": true)").find("gradient_checkpointing") != std::string::npos);
 }

@@ -59,6 +59,12 @@ class Folder {
 inline std::shared_ptr<Dataset> open(const json& spec) { return sectile::test::make<Dataset>(spec.dump()); }
 
 using Names = std::vector<std::string>;
+inline Names ids(const json& spec) {
+  const auto dataset = open(spec);
+  Names all;
+  for (std::size_t i = 0; i < dataset->size(); ++i) all.push_back(dataset->id_of(i));
+  return all;
+}
 inline Names notes(const json& spec) { return dynamic_cast<const sectile::Notes&>(*open(spec)).notes(); }
 inline std::string problem(const json& spec, bool and_read = false) {
   try {

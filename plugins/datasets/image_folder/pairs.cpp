@@ -8,6 +8,7 @@
 #include <sectile/error.h>
 
 #include "files.h"
+#include "masks.h"
 #include "pages.h"
 #include "pattern.h"
 
@@ -75,69 +76,13 @@ std::string stem(const std::string& name, const std::optional<std::string>& suff
                         (names.empty() ? "; there is not a file at all" : "; there are " + counted_suffixes(names)));
 }
 
-// Masks that are found by the image's name.
-class Masks {
- public:
-  Masks(fs::path folder, const std::optional<std::string>& suffix)
-      : folder_(std::move(folder)), suffix_(suffix), stems_(folder_) {}
-
-  // `not_masks`: the suffix of the images that lie in the same folder.
-  void look_for_any_suffix(const std::optional<std::string>& not_masks) {
-    for (const auto& name : files_below(folder_)) {
-      const auto suffix = image_suffix(name);
-      if (suffix.empty())
-        others_.push_back(name);
-      else if (!(not_masks && ends_with(name, *not_masks)))
-        stems_.add(name.substr(0, name.size() - suffix.size()), suffix);
-    }
-  }
-
-  void find(Entry& entry, const std::string& name) {
-    ++asked_;
-    entry.mask = suffix_ ? folder_ / (name + *suffix_) : stems_.find(name);
-    if (suffix_ && !is_file(entry.mask)) entry.mask = with_suffix_in_any_case(name);
-    if (!entry.mask.empty() && is_file(entry.mask)) return;
-    if (missing_++ < kShown) shown_ += (shown_.empty() ? "" : ", ") + name + suffix_.value_or(".*");
-  }
-
-  void demand_all(const fs::path& images, const char* advice) const {
-    if (missing_ == 0) return;
-    throw DataError(
-        folder_.string(),
-        "has no mask for " + std::to_string(missing_) + " of " + std::to_string(asked_) + " images in " +
-            images.string() + ": " + shown_ +
-            (missing_ > kShown ? " and " + std::to_string(missing_ - kShown) + " more" : "") + " not found" +
-            (others_.empty() ? "" : "; of formats that cannot be read, there are " + counted_suffixes(others_)) +
-            ". See \"" + advice + "\"");
-  }
-
- private:
-  fs::path with_suffix_in_any_case(const std::string& name) {
-    if (!listed_)
-      for (const auto& file : files_below(folder_))
-        if (ends_with(file, *suffix_))
-          stems_.add(file.substr(0, file.size() - suffix_->size()), file.substr(file.size() - suffix_->size()));
-    listed_ = true;
-    return stems_.find(name);
-  }
-
-  static constexpr std::size_t kShown = 5;
-  fs::path folder_;
-  std::optional<std::string> suffix_;
-  Stems stems_;
-  std::vector<std::string> others_;  // files of other formats
-  bool listed_ = false;              // in stems_, by the suffix
-  std::size_t asked_ = 0, missing_ = 0;
-  std::string shown_;
-};
-
 // names: of the images' files, without suffix.
 void find_masks(const PairOptions& options, const std::vector<std::string>& names, std::vector<Entry>& entries) {
   if (!options.masks) return;
   check_folder(mask_folder(options), "masks");
   Masks masks(mask_folder(options), options.mask_suffix);
   if (!options.mask_suffix) masks.look_for_any_suffix(in_one_folder(options) ? options.image_suffix : std::nullopt);
-  for (auto& entry : entries) masks.find(entry, names[entry.file]);
+  for (auto& entry : entries) entry.mask = masks.find(names[entry.file]);
   masks.demand_all(image_folder(options), "mask_suffix");
 }
 
@@ -235,7 +180,7 @@ void find_masks_by_pattern(const PairOptions& options, const std::vector<Match>&
   Masks masks(folder, with_suffix ? std::optional<std::string>("") : std::nullopt);
   if (!with_suffix) masks.look_for_any_suffix(std::nullopt);
   for (auto& entry : entries)
-    masks.find(entry, pattern.filled(matches[entry.file].stars).substr(pattern.folder().size()));
+    entry.mask = masks.find(pattern.filled(matches[entry.file].stars).substr(pattern.folder().size()));
   masks.demand_all(image_place(options), "masks");
 }
 

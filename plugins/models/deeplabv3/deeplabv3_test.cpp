@@ -27,14 +27,7 @@ constexpr const char* kSmallDeepLab = R"(, "channels": 16, "atrous_rates": [1, 2
 void check_deeplabv3(const std::string& name, Model& model) {
   CAPTURE(name);
   static const auto all = expected("deeplabv3");
-  check_parity(model.module(), all[name], [&](const at::Tensor& images) {
-    Batch batch;
-    batch.images = images;
-    const auto outputs = model.forward(batch);
-    std::vector<at::Tensor> logits{outputs.logits};
-    for (const auto& auxiliary : outputs.auxiliary) logits.push_back(auxiliary.logits);
-    return logits;
-  });
+  check_parity(model.module(), all[name], logits_of(model));
 }
 
 }  // namespace

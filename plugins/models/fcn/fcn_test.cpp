@@ -17,15 +17,6 @@ std::shared_ptr<Model> fcn(const std::string& more, int classes = 21, int channe
 
 constexpr const char* kSmallFcn = R"(, "backbone": {"type": "resnet18"}, "aux_loss": true)";
 
-std::vector<at::Tensor> fcn_outputs(Model& model, const at::Tensor& images) {
-  Batch batch;
-  batch.images = images;
-  const auto outputs = model.forward(batch);
-  std::vector<at::Tensor> all{outputs.logits};
-  for (const auto& auxiliary : outputs.auxiliary) all.push_back(auxiliary.logits);
-  return all;
-}
-
 }  // namespace
 
 TEST_CASE("FCN has torchvision's names, values and gradients") {
@@ -34,7 +25,7 @@ TEST_CASE("FCN has torchvision's names, values and gradients") {
     CAPTURE(name);
     const auto model =
         fcn(std::string(R"(, "aux_loss": true, "dropout": 0, "backbone": {"type": ")").append(name).append("\"}"));
-    check_parity(model->module(), all[name], [&](const at::Tensor& images) { return fcn_outputs(*model, images); });
+    check_parity(model->module(), all[name], logits_of(*model));
     if (name == "resnet50") CHECK(parameter_count(model->module()) == 35322218);
     if (name == "resnet101") CHECK(parameter_count(model->module()) == 54314346);
   }

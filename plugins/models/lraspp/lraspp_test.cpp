@@ -21,11 +21,7 @@ std::shared_ptr<Model> lraspp(int classes, const std::string& options = "", int 
 TEST_CASE("LR-ASPP has the original's names, logits and gradients") {
   const auto model = lraspp(21);
   CHECK(parameter_count(model->module()) == 3221538);
-  check_parity(model->module(), expected("lraspp")["lraspp"], [&](const at::Tensor& images) {
-    Batch batch;
-    batch.images = images;
-    return std::vector<at::Tensor>{model->forward(batch).logits};
-  });
+  check_parity(model->module(), expected("lraspp")["lraspp"], logits_of(*model));
 }
 
 TEST_CASE("LR-ASPP answers at the image's size on any backbone, and takes grey images") {

@@ -3,49 +3,18 @@
 // segmentation_models_pytorch's UnetPlusPlus, whose weights load without conversion.
 #include <ATen/ops/cat.h>
 
-#include <sectile/nn/decoders/encoder_decoder.h>
-#include <sectile/nn/decoders/unet_block.h>
+#include <sectile/nn/decoders/unet_options.h>
 
 namespace {
 
 namespace nn = sectile::nn;
 
-constexpr int kSmallestReduced = 16;  // channels that scSE can reduce
-
-struct UnetPlusPlusOptions : nn::EncoderOptions {
-  std::vector<int> channels = {256, 128, 64, 32, 16};
-  nn::Attention attention = nn::Attention::none;
-  nn::Interpolation interpolation = nn::Interpolation::nearest;
-  nn::Norm norm = nn::Norm::batch;
-
+struct UnetPlusPlusOptions : nn::UnetOptions {
   void declare(sectile::Options& options) {
-    nn::EncoderOptions::declare(options);
-    options
-        .add("channels", &channels,
-             "Channels of the last block of each level, from the deepest one up; one for each level. The blocks "
-             "between have those of the backbone's level.")
-        .at_least(1);
-    options
-        .add("attention", &attention,
-             "scse: spatial and channel squeeze and excitation in each block, which weighs channels and pixels; a few "
-             "percent slower.")
-        .one_of({"none", "scse"});
-    options
-        .add("interpolation", &interpolation,
-             "How features are upsampled in each block. nearest is faster, bilinear gives smoother borders.")
-        .one_of({"nearest", "bilinear"});
-    options
-        .add("norm", &norm, "Normalization after each convolution of the decoder: batch norm, or none (with a bias).")
-        .one_of({"none", "batch"});
-  }
-  void check(sectile::Problems& problems) const {
-    if (channels.size() != static_cast<std::size_t>(depth))
-      problems.add("channels", "has " + std::to_string(channels.size()) + " values, and depth is " +
-                                   std::to_string(depth) + ": give one for each level");
-    for (std::size_t i = 0; attention == nn::Attention::scse && i < channels.size(); ++i)
-      if (channels[i] < kSmallestReduced)
-        problems.add("channels", "entry " + std::to_string(i) + " is " + std::to_string(channels[i]) +
-                                     ", and \"attention\": \"scse\" needs 16 or more");
+    UnetOptions::declare(
+        options,
+        "Channels of the last block of each level, from the deepest one up; one for each level. The blocks "
+        "between have those of the backbone's level.");
   }
 };
 
@@ -101,13 +70,8 @@ class UnetPlusPlus : public nn::EncoderDecoder {
   }
 
   void add(const UnetPlusPlusOptions& options, std::size_t from, std::size_t to, int in, int skip, int out) {
-    blocks_.emplace(Place{from, to}, nn::UnetBlock(*this, "decoder.blocks." + name(from, to),
-                                                   {.in_channels = in,
-                                                    .skip_channels = skip,
-                                                    .out_channels = out,
-                                                    .norm = options.norm,
-                                                    .attention = options.attention,
-                                                    .interpolation = options.interpolation}));
+    blocks_.emplace(Place{from, to},
+                    nn::UnetBlock(*this, "decoder.blocks." + name(from, to), options.block(in, skip, out)));
   }
 
   std::vector<int> deepest_first_;  // channels of the backbone's levels

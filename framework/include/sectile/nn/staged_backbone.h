@@ -18,7 +18,7 @@ namespace sectile::nn {
 class SECTILE_EXPORT StagedBackbone : public Backbone, public WeightRules {
  public:
   ~StagedBackbone() override;
-  std::vector<at::Tensor> features(const at::Tensor& images) final;
+  std::vector<at::Tensor> features(const at::Tensor& images) override;
   std::vector<FeatureLevel> levels() const final;
   int depth(const std::string& parameter) const final;
   std::vector<std::string> optional_layers() const override;
@@ -45,6 +45,9 @@ class SECTILE_EXPORT StagedBackbone : public Backbone, public WeightRules {
       append(prefixes, [block = make()](at::Tensor input) { return block.forward(std::move(input)); });
   }
   void end_stage(int channels);
+
+  // He normal with fan-out (He et al. 2015, arXiv:1502.01852), and biases of zero, as torchvision starts its networks.
+  void initialize_convs();
   const FeatureRequest& request() const { return request_; }
 
  private:
