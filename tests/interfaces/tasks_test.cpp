@@ -71,6 +71,16 @@ TEST_CASE("every auxiliary output has its own weight, from the model or from the
       SpecError);
 }
 
+TEST_CASE("weights of auxiliary outputs need a model that gives some") {
+  Toy toy(Json::parse(
+      R"({"data": {"train": {"type": "toy_shapes"}}, "model": {"type": "toy_plain"},
+          "loss": [{"type": "cross_entropy", "auxiliary": 0.7}]})"));
+  CHECK_THROWS_WITH_AS(toy.loss(toy.batch({0})),
+                       "/loss/0/auxiliary: weighs auxiliary outputs, and model \"toy_plain\" gives none: remove it, or "
+                       "let the model give some",
+                       SpecError);
+}
+
 TEST_CASE("a second head has a loss, a target and a prediction of its own, and is measured") {
   Json json = Json::parse(R"({
     "data": {"train": {"type": "toy_shapes", "edges": true}, "val": {"type": "toy_shapes", "edges": true}},

@@ -115,6 +115,35 @@ TEST_CASE("a stage runs once where no gradients are recorded, and keeps autocast
   CHECK(!at::autocast::is_autocast_enabled(at::kCPU));
 }
 
+TEST_CASE("a stage that runs twice under autocast does not leave its weights to the next step") {
+  const auto trained = [](bool checkpointed) {
+    TwoBlocks net;
+    const auto image = image_of({2, 3, 12, 10});
+    std::vector<double> losses;
+    for (int step = 0; step < 3; ++step) {
+      at::manual_seed(step);
+      at::Tensor output;
+      at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+      at::autocast::set_autocast_enabled(at::kCPU, true);
+      at::autocast::increment_nesting();
+      const auto stage = [&](const at::Tensor& x) { return net.run(x); };
+      output = checkpointed ? nn::checkpoint(stage, image, net.parameters()) : stage(image);
+      if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+      at::autocast::set_autocast_enabled(at::kCPU, false);
+      const auto loss = output.to(at::kFloat).square().sum();
+      losses.push_back(loss.item<double>());
+      net.zero_grad();
+      loss.backward();
+      const c10::AutoGradMode no_grad(false);
+      for (auto& parameter : net.parameters()) parameter.sub_(parameter.grad(), 0.01);
+    }
+    return losses;
+  };
+  const auto once = trained(false);
+  CHECK(once[1] != once[0]);
+  CHECK((trained(true) == once));
+}
+
 TEST_CASE("more zeros at the end are those of TensorFlow's same padding") {
   nn::Conv conv({.in_channels = 1, .out_channels = 1, .kernel_size = 3, .stride = 2, .end_padding = 1, .bias = false});
   {

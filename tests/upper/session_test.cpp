@@ -82,6 +82,18 @@ fs::path checkpoint_of_channels(int channels) {
   return checkpoint_of(name, json);
 }
 
+// Of a network that sees the last channel of RGB images alone.
+fs::path checkpoint_of_last_channel() {
+  static const test::Scratch folder;
+  auto json = small_unet();
+  auto images = folder_of_images(folder / "rgb", 3);
+  images.erase("channels");
+  json["data"] = {{"train", images}, {"val", images}};
+  for (const char* list : {"train", "val"})
+    json["transforms"][list] = {{{"type", "select_channels"}, {"channels", {2}}}, {{"type", "pad"}, {"divisor", 8}}};
+  return checkpoint_of("last_channel", json);
+}
+
 Session opened(const std::vector<fs::path>& files, const Combination& how = {}, const std::string& precision = "") {
   SessionOptions options;
   options.precision = precision;
@@ -384,4 +396,23 @@ TEST_CASE("C programs get the same answers, and reasons where there is none") {
   CHECK(sectile_class_name(nullptr, 0) == nullptr);
   CHECK(sectile_open("nothing.pth", nullptr, nullptr) == nullptr);
   CHECK(std::string(sectile_error()).find("nothing.pth: is not a file") != std::string::npos);
+}
+
+TEST_CASE("a network of some of the channels is given images with all of them") {
+  const auto file = checkpoint_of_last_channel();
+  const auto session = opened({file});
+  CHECK(session.channels() == 3);
+  cv::Mat one(32, 48, CV_8UC3, cv::Scalar(10, 20, 30)), other(32, 48, CV_8UC3, cv::Scalar(90, 200, 30));
+  one(cv::Rect(8, 4, 12, 16)).setTo(cv::Scalar(0, 0, 200));
+  other(cv::Rect(8, 4, 12, 16)).setTo(cv::Scalar(50, 60, 200));
+  const auto scores = [&](const cv::Mat& image) { return session.predict(image, /*scores=*/true).scores; };
+  CHECK(cv::norm(scores(one), scores(other), cv::NORM_INF) == 0);
+  other.setTo(cv::Scalar(90, 200, 31));
+  CHECK(cv::norm(scores(one), scores(other), cv::NORM_INF) > 0);
+
+  // Evaluated as in training.
+  const auto network = open_network(file, {.plugin_path = {kPlugins}, .split = "val"}, [](const std::string&) {});
+  CHECK(network.image_channels == 3);
+  CHECK(network.context.channels == 1);
+  CHECK(evaluate(Ensemble({&network}), network.source("val"), {}).images == 4);
 }

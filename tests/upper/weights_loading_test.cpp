@@ -7,6 +7,15 @@
 using namespace sectile;
 using namespace sectile::test;
 
+TEST_CASE("a first convolution of a half-precision file is adapted in float32") {
+  const auto stored = at::arange(1, 28, at::kFloat).mul_(0.137).view({1, 3, 3, 3}).to(at::kHalf);
+  for (const int channels : {1, 2, 5}) {
+    const auto made = adapt_input_channels(stored, channels);
+    CHECK((made.scalar_type() == at::kFloat));
+    CHECK(at::equal(made, adapt_input_channels(stored.to(at::kFloat), channels)));
+  }
+}
+
 TEST_CASE("a file with the network's own names is loaded whole") {
   const auto weights = trained();
   Start start(weights);

@@ -38,9 +38,10 @@ void PipelineSpec::Data::declare(Options& options) {
               "Default: those of the catalogue, if the weights are named by it, or those of the dataset.");
   options.add("classes_file", &classes_file, "The same in a JSON file: {\"classes\": [...]}.");
   options
-      .add("channels", &channels,
-           "For published weights: image channels that the network takes. Default: those of the catalogue or of the "
-           "dataset, or 3.")
+      .add(
+          "channels", &channels,
+          "For published weights: channels of the images, before the transforms. Default: those of the catalogue or of "
+          "the dataset, or 3.")
       .at_least(1)
       .at_most(512);
   options
@@ -158,6 +159,9 @@ std::vector<Problem> missing_for_training(const Json& json) {
     problems.push_back({"/data", "option \"train\" is missing: training data, which also defines the classes"});
   if (!has("/metrics"))
     problems.push_back({"", "option \"metrics\" is missing: name at least one, such as {\"type\": \"iou\"}"});
+  if (problems.size() == 2 && has("/model/weights"))
+    for (auto& [pointer, message] : problems)
+      message += "; to predict with /model/weights as they are, neither is needed";
   return problems;
 }
 

@@ -53,7 +53,7 @@ Read read(const Ensemble& ensemble, const ImageSource& source) {
   if (source.data) return read_sample(ensemble, *source.data, source.index);
   const auto place = source.place();
   Read made;
-  const int channels = ensemble.first().context.channels;
+  const int channels = ensemble.first().image_channels;
   const auto image = read_image(source.file, {.page = source.page, .keep_alpha = channels == 2 || channels == 4});
   made.image = with_channels(image, channels, place);
   made.batches = prepare(ensemble, image, place);
@@ -86,7 +86,7 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
 
 Sample transformed_for(const Network& network, const SampleSource& source, std::size_t index, const Sample& read) {
   auto sample = read;
-  sample.image = with_channels(read.image, network.context.channels, read.id);
+  sample.image = with_channels(read.image, network.image_channels, read.id);
   sample.labels = read.labels.clone();  // a transform may modify it in place
   const SampleSource own{source.data, network.evaluation_transforms, source.seed, network.spec.transforms.fuse, {}};
   return own.transformed(std::move(sample), {.index = index, .batch = static_cast<std::int64_t>(index)});
@@ -101,7 +101,7 @@ std::vector<Batch> prepare(const Ensemble& ensemble, const cv::Mat& image, const
                           (network.context.dimensions == 3 ? "3: [depth, height, width]" : "2: [height, width]"));
     Sample sample;
     sample.id = place;
-    sample.image = with_channels(image, network.context.channels, place);
+    sample.image = with_channels(image, network.image_channels, place);
     return transformed_alone(std::move(sample), network.evaluation_transforms, network.spec.transforms.fuse);
   });
 }

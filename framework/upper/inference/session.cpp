@@ -37,7 +37,7 @@ Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 
 const LabelMap& Session::labels() const { return *state_->ensemble->first().context.labels; }
-int Session::channels() const { return state_->ensemble->first().context.channels; }
+int Session::channels() const { return state_->ensemble->first().image_channels; }
 
 Segmentation Session::predict(const cv::Mat& image, bool scores) const {
   const c10::InferenceMode no_gradients;

@@ -103,6 +103,7 @@ Network Network::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoint
   Network network(std::move(plan), device);
   network.context.labels = std::make_shared<LabelMap>(checkpoint.labels);
   network.context.channels = checkpoint.channels;
+  network.image_channels = checkpoint.image_channels;
   network.context.dimensions = checkpoint.dimensions;
   network.evaluation_transforms = build_transforms(network.spec.transforms.val, network.context);
   AllProblems all;
@@ -121,6 +122,7 @@ Checkpoint Network::checkpoint(std::string resolved_spec) const {
   checkpoint.model_type = spec.model.type();
   checkpoint.labels = *context.labels;
   checkpoint.channels = context.channels;
+  checkpoint.image_channels = image_channels;
   checkpoint.dimensions = context.dimensions;
   checkpoint.model = state_dict(model->module());
   return checkpoint;
@@ -176,6 +178,14 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
                 .model = spec.model.type(),
                 .channels = context.channels,
                 .dimensions = context.dimensions};
+}
+
+void Network::refuse_one_class(const std::string& pointer) const {
+  const auto& labels = *context.labels;
+  if (spec.task == Task::semantic && labels.classes.size() == 1 && !labels.overlapping)
+    throw SpecError(pointer, "has a single class, \"" + labels.classes[0].name +
+                                 "\", so there is nothing to tell apart: name the background as a class too. A network "
+                                 "of one logit per pixel, with a threshold, cannot be used as it is");
 }
 
 // Checks that need the model.

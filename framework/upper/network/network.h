@@ -65,6 +65,7 @@ class Network {
   BuildContext context;
   at::Device device;
   TransformChain evaluation_transforms;
+  int image_channels = 3;  // of images before the transforms; context.channels: after them
   std::shared_ptr<Model> model;
   std::vector<std::string> notes;  // notes for the user: which weights were loaded and which were not
 
@@ -73,6 +74,7 @@ class Network {
   // Of published weights on images that are prepared in another way.
   void note_other_preprocessing();
   bool has_published_weights() const;  // named as in the catalogue
+  void refuse_one_class(const std::string& pointer) const;
   // From the context, which is complete except for the model. load_weights_files: those that the spec names.
   // Weights that cannot be loaded, and checks of the model that fail, are added to `all`.
   void build_model(bool load_weights_files, AllProblems& all);
@@ -83,6 +85,7 @@ class Network {
   void find_classes();
   void find_classes_of_data();
   void find_channels();
+  Sample transformed_example() const;
   void check_model() const;
   void check_outputs(const Outputs& outputs, const Batch& batch) const;
   std::vector<Prediction> decoded(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const;

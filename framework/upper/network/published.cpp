@@ -67,6 +67,7 @@ void Network::find_classes() {
                     "says no classes: name a dataset, or give \"classes\" or \"classes_file\", and \"channels\"");
   }
   context.labels = std::make_shared<LabelMap>(table.labels());
+  refuse_one_class("/data");
 }
 
 void Network::find_classes_of_data() {
@@ -79,7 +80,7 @@ void Network::find_classes_of_data() {
       context.data = open_dataset(*recipe, context, pointer, untold);
       context.labels = std::make_shared<LabelMap>(context.data->labels());
     });
-    if (context.labels) return;
+    if (context.labels) return refuse_one_class(pointer);
   }
   all.report();
 }
@@ -87,16 +88,30 @@ void Network::find_classes_of_data() {
 void Network::find_channels() {
   const auto* entry = entry_of(spec);
   if (spec.data.channels) {
-    context.channels = *spec.data.channels;
+    image_channels = *spec.data.channels;
   } else if (entry && entry->preprocessing && !entry->preprocessing->mean.empty()) {
-    context.channels = static_cast<int>(entry->preprocessing->mean.size());
+    image_channels = static_cast<int>(entry->preprocessing->mean.size());
   } else if (context.data) {
     const SampleSource source{context.data, evaluation_transforms, 0, spec.transforms.fuse};
-    const auto first = source.prepare({});
-    context.channels = first.image.channels();
+    auto first = source.read(0);
+    image_channels = first.image.channels();
     context.dimensions = first.image.dims;
+    context.channels = source.transformed(std::move(first), {}).image.channels();
+    context.data = nullptr;  // which is training data elsewhere
+    return;
   }
-  context.data = nullptr;  // which is training data elsewhere
+  context.data = nullptr;
+  const auto example = transformed_example();
+  context.channels = example.image.empty() ? image_channels : example.image.channels();
+}
+
+// A blank image after the transforms; none if they fail, such as those that need larger images.
+Sample Network::transformed_example() const {
+  Sample sample;
+  sample.image = cv::Mat(kSide, kSide, CV_8UC(image_channels), cv::Scalar::all(0));
+  AllProblems untold;
+  if (!untold.try_to("", [&] { sample = transformed_alone(std::move(sample), evaluation_transforms); })) return {};
+  return sample;
 }
 
 bool Network::has_published_weights() const { return entry_of(spec) != nullptr; }
@@ -104,10 +119,8 @@ bool Network::has_published_weights() const { return entry_of(spec) != nullptr; 
 void Network::note_other_preprocessing() {
   const auto* entry = entry_of(spec);
   if (context.dimensions != 2) return;
-  Sample sample;
-  sample.image = cv::Mat(kSide, kSide, CV_8UC(context.channels), cv::Scalar::all(0));
-  AllProblems untold;  // such as a transform that needs larger images
-  if (!untold.try_to("", [&] { sample = transformed_alone(std::move(sample), evaluation_transforms); })) return;
+  const auto sample = transformed_example();
+  if (sample.image.empty()) return;
   if (sample.mean.empty())
     notes.emplace_back(
         "/transforms/val: images are not normalized, so the network gets pixel values such as 0 to 255; published "

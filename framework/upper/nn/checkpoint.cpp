@@ -6,6 +6,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Context.h>
 #include <ATen/ThreadLocalState.h>
+#include <ATen/autocast_mode.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -51,8 +52,12 @@ class SecondRun final {
         random_(state_of(generator_)),
         nested_(std::exchange(runs_again, true)) {
     set_state(generator_, first.random);
+    at::autocast::increment_nesting();
   }
   ~SecondRun() {
+    // Autocast keeps weights that it converted. This run is outside the scope of the first one, which forgets them at
+    // its end, and the next step's weights are others.
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
     runs_again = nested_;
     set_state(generator_, random_);
   }

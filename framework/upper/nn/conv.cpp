@@ -79,8 +79,11 @@ Axes unless_zeros(Axes axes) {
 const ConvOptions& checked(const ConvOptions& options) {
   if (options.dimensions != 2 && options.dimensions != 3)
     throw PluginError("convolution", "has " + std::to_string(options.dimensions) + " dimensions, and works in 2 or 3");
-  if (options.in_channels < 1 || options.out_channels < 1 || options.groups < 1 ||
-      options.in_channels % options.groups != 0 || options.out_channels % options.groups != 0)
+  if (options.in_channels < 1 || options.out_channels < 1)
+    throw PluginError("convolution", "cannot take " + std::to_string(options.in_channels) + " channels to " +
+                                         std::to_string(options.out_channels) +
+                                         ": there must be at least 1 of each; make the network wider");
+  if (options.groups < 1 || options.in_channels % options.groups != 0 || options.out_channels % options.groups != 0)
     throw PluginError("convolution", "cannot take " + std::to_string(options.in_channels) + " channels to " +
                                          std::to_string(options.out_channels) + " in " +
                                          std::to_string(options.groups) +

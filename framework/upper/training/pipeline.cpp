@@ -102,7 +102,7 @@ void Pipeline::open_data(AllProblems& all) {
     context.labels = std::make_shared<LabelMap>(training.data->labels());
     context.data = training.data;
     context.count_pixels = counter_of(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
-    all.try_to("/data/train", [&] { refuse_one_class(); });
+    all.try_to("/data/train", [&] { refuse_one_class("/data/train"); });
     return;
   }
   for (const auto* other : {&spec.data.val, &spec.data.test}) {
@@ -115,13 +115,6 @@ void Pipeline::open_data(AllProblems& all) {
   }
 }
 
-void Pipeline::refuse_one_class() const {
-  const auto& labels = *context.labels;
-  if (spec.task == Task::semantic && labels.classes.size() == 1 && !labels.overlapping)
-    throw SpecError("/data/train", "has a single class, \"" + labels.classes[0].name +
-                                       "\", so there is nothing to tell apart: name the background as a class too");
-}
-
 void Pipeline::refuse_missing_weights() const {
   const auto& file = spec.model.common().weights;
   if (!file.empty() && !std::filesystem::exists(file)) throw DataError(file, "is not there");
@@ -132,7 +125,7 @@ bool Pipeline::measure_sample(AllProblems& all) {
   collation_.classes = context.classes();
   const bool measured = all.try_to("/data/train", [&] {
     const auto first = prepare({});
-    training.channels = training.read(first.bad.size()).image.channels();
+    training.channels = image_channels = training.read(first.bad.size()).image.channels();
     context.channels = first.sample.image.channels();
     context.dimensions = first.sample.image.dims;
     note_other_statistics(first);
@@ -143,9 +136,18 @@ bool Pipeline::measure_sample(AllProblems& all) {
 // Images that are normalized in only one of the two lists are other images to the network.
 void Pipeline::note_other_statistics(const Prepared& first) {
   const SampleSource evaluation{training.data, evaluation_transforms, training.seed, training.fuse, training.channels};
-  AllProblems untold;  // such as a transform that needs larger images, which evaluation reports
+  AllProblems untold;
   Sample other;
-  if (!untold.try_to("", [&] { other = evaluation.prepare({.index = first.bad.size()}); })) return;
+  if (!untold.try_to("", [&] { other = evaluation.prepare({.index = first.bad.size()}); })) {
+    notes.push_back("/transforms/val: fails on the first training image, as evaluation will on images like it: " +
+                    untold.problems().front().message);
+    return;
+  }
+  if (other.image.channels() != first.sample.image.channels())
+    throw SpecError("/transforms/val", "makes images of " + std::to_string(other.image.channels()) +
+                                           " channels, and \"train\" of " +
+                                           std::to_string(first.sample.image.channels()) +
+                                           ", which the network then expects: let both select the same channels");
   const bool trained = !first.sample.mean.empty(), evaluated = !other.mean.empty();
   if (trained && evaluated && (first.sample.mean != other.mean || first.sample.deviation != other.deviation))
     notes.emplace_back(
@@ -258,6 +260,9 @@ std::pair<at::Tensor, std::vector<Pipeline::NamedTerm>> Pipeline::loss(const Out
   for (const auto& one : losses_) {
     const auto& [weight, auxiliary, output, target] = one.common;
     const auto count = outputs.auxiliary.size();
+    if (!auxiliary.empty() && count == 0)
+      throw SpecError(one.pointer + "/auxiliary", "weighs auxiliary outputs, and model \"" + spec.model.type() +
+                                                      "\" gives none: remove it, or let the model give some");
     if (auxiliary.size() > 1 && auxiliary.size() != count)
       throw SpecError(one.pointer + "/auxiliary", "has " + std::to_string(auxiliary.size()) + " weights, and model \"" +
                                                       spec.model.type() + "\" gives " + std::to_string(count) +

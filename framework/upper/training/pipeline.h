@@ -53,7 +53,6 @@ class Pipeline : public Network {
  private:
   using Network::Network;
   void open_data(AllProblems& all);
-  void refuse_one_class() const;
   void refuse_missing_weights() const;
   bool measure_sample(AllProblems& all);
   void note_other_statistics(const Prepared& first);

@@ -172,6 +172,7 @@ void save_checkpoint(const fs::path& file, const Checkpoint& checkpoint) {
                      {"classes", classes_of(checkpoint.labels)},
                      {"overlapping", checkpoint.labels.overlapping},
                      {"channels", checkpoint.channels},
+                     {"image_channels", checkpoint.image_channels},
                      {"dimensions", checkpoint.dimensions},
                      {"epoch", checkpoint.epoch},
                      {"step", checkpoint.step},
@@ -212,6 +213,9 @@ Checkpoint load_checkpoint(const fs::path& file) {
   checkpoint.plugins = plugins_of(content, file);
   checkpoint.labels = labels_of(content, file);
   checkpoint.channels = static_cast<int>(number(content, "channels", 1, kMostChannels, file));
+  checkpoint.image_channels = content.find("image_channels")  // which older versions did not tell apart
+                                  ? static_cast<int>(number(content, "image_channels", 1, kMostChannels, file))
+                                  : checkpoint.channels;
   checkpoint.dimensions = static_cast<int>(number(content, "dimensions", 2, 3, file));
   checkpoint.epoch = number(content, "epoch", 0, std::numeric_limits<std::int32_t>::max(), file);
   checkpoint.step = number(content, "step", 0, std::numeric_limits<std::int64_t>::max(), file);

@@ -43,7 +43,8 @@ struct Checkpoint {
   std::string model_type;              // "unet"
   std::vector<PluginVersion> plugins;  // that the network needs; not stored by older versions
   LabelMap labels;
-  int channels = 3;
+  int channels = 3;        // that the network sees
+  int image_channels = 3;  // of images before the transforms
   int dimensions = 2;
   std::int64_t epoch = 0;  // started
   std::int64_t step = 0;

@@ -106,8 +106,11 @@ void NamedTensors::drop(const std::string& pattern) {
   std::erase_if(tensors_, [&](const auto& item) { return match(pattern, item.first).has_value(); });
 }
 
-at::Tensor adapt_input_channels(const at::Tensor& weight, std::int64_t channels) {
-  if (weight.dim() < 2) return {};
+at::Tensor adapt_input_channels(const at::Tensor& stored, std::int64_t channels) {
+  if (stored.dim() < 2) return {};
+  // A half-precision file is not summed and scaled in its precision.
+  const bool is_reduced = stored.scalar_type() == at::kHalf || stored.scalar_type() == at::kBFloat16;
+  const auto weight = is_reduced ? stored.to(at::kFloat) : stored;
   if (channels == 1) return weight.sum(1, /*keepdim=*/true);
   const auto before = weight.size(1);
   if (before != 3 && before != 1) return {};

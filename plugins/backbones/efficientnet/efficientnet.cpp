@@ -1,10 +1,11 @@
 // EfficientNet B0 to B7 (Tan and Le 2019, arXiv:1905.11946), equal to segmentation_models_pytorch's
 // EfficientNetEncoder, which is lukemelas/EfficientNet-PyTorch: its names, levels, initialization, dilation and rule of
-// stochastic depth. Weights of both load without conversion.
+// stochastic depth. Weights of both load without conversion. With preset torchvision it equals
+// torchvision.models.efficientnet_b0 to b7 at output stride 32, whose weights get these names when they are loaded.
 //
 // As in TensorFlow, zeros are padded so that the output has 1/stride of the size, more of them at the bottom and right.
 // How many is fixed per layer by the size of the images that the variant was designed for, so that small images do not
-// fill the kernels of deep layers, in the original too.
+// fill the kernels of deep layers, in the original too. torchvision pads alike at both ends.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -34,7 +35,16 @@ constexpr Variant kVariants[] = {{1.0, 1.0, 224, {2, 4, 8}},   {1.0, 1.1, 240, {
 struct EfficientNetOptions : nn::BackboneOptions {
   EfficientNetOptions() : nn::BackboneOptions(1e-3, 0.01) { drop_path_rate = 0.2; }
 
+  std::string preset = "smp";
+  bool is_torchvision() const { return preset == "torchvision"; }
+
   void declare(sectile::Options& options) {
+    options
+        .add("preset", &preset,
+             "Whose weights fit: those of segmentation_models_pytorch (smp), which are also lukemelas's, with more "
+             "padding at the bottom and right, as in TensorFlow; or those of torchvision, with padding alike at both "
+             "ends. torchvision's B0 to B4 also need eps 1e-5 and momentum 0.1.")
+        .one_of({"smp", "torchvision"});
     nn::BackboneOptions::declare(options,
                                  "Stochastic depth in training: block i of n, counted from 0, is skipped with the "
                                  "probability drop_path_rate * i / n, as in the original. 0: none.");
@@ -65,8 +75,9 @@ struct Padding {
   int end;     // more at the bottom and right
 };
 
-// Of a map of this size, so that the output has divided_up(size, stride).
-Padding same_padding(int size, int kernel_size, int stride) {
+// So that the output has divided_up(size, stride), of a map of this size; torchvision: of any odd size.
+Padding same_padding(int size, int kernel_size, int stride, bool is_torchvision) {
+  if (is_torchvision) return {kernel_size / 2, 0};
   const int all = std::max(0, (divided_up(size, stride) - 1) * stride + kernel_size - size);
   return {all / 2, all % 2};
 }
@@ -89,6 +100,7 @@ class EfficientNet : public nn::StagedBackbone {
         if (std::count(variant.level_ends.begin(), variant.level_ends.end(), index) > 0) end_stage(out);
       }
     end_stage(in);
+    if (options.is_torchvision()) initialize_convs();
   }
 
   std::vector<at::Tensor> features(const at::Tensor& images) override {
@@ -101,6 +113,10 @@ class EfficientNet : public nn::StagedBackbone {
   }
 
   std::vector<std::string> image_convs() const override { return {"_conv_stem.weight"}; }
+  std::vector<sectile::Dialect> dialects() const override {
+    if (!options_.is_torchvision()) return {};
+    return {{"torchvision's classification", [this](sectile::NamedTensors& file) { from_torchvision(file); }}};
+  }
   // Files hold the layers of classification.
   std::vector<std::string> optional_layers() const override {
     auto all = StagedBackbone::optional_layers();
@@ -109,6 +125,30 @@ class EfficientNet : public nn::StagedBackbone {
   }
 
  private:
+  void from_torchvision(sectile::NamedTensors& file) const {
+    const auto conv_and_norm = [&](const std::string& from, const std::string& conv, const std::string& norm) {
+      file.rename(from + ".0.*", conv + ".*");
+      file.rename(from + ".1.*", norm + ".*");
+    };
+    conv_and_norm("features.0", "_conv_stem", "_bn0");
+    int block = 0, stage = 1;
+    for (const auto& group : kGroups) {
+      for (int i = 0; i < repeats(group); ++i, ++block) {
+        const auto from = "features." + std::to_string(stage) + "." + std::to_string(i) + ".block.";
+        const auto to = "_blocks." + std::to_string(block) + ".";
+        int next = 0;
+        if (group.expand_ratio > 1) conv_and_norm(from + std::to_string(next++), to + "_expand_conv", to + "_bn0");
+        conv_and_norm(from + std::to_string(next++), to + "_depthwise_conv", to + "_bn1");
+        file.rename(from + std::to_string(next) + ".fc1.*", to + "_se_reduce.*");
+        file.rename(from + std::to_string(next++) + ".fc2.*", to + "_se_expand.*");
+        conv_and_norm(from + std::to_string(next), to + "_project_conv", to + "_bn2");
+      }
+      ++stage;
+    }
+    conv_and_norm("features." + std::to_string(stage), "_conv_head", "_bn1");
+    file.rename("classifier.1.*", "_fc.*");
+  }
+
   int repeats(const Group& group) const { return static_cast<int>(std::ceil(variant_.depth * group.blocks)); }
   int blocks() const {
     int sum = 0;
@@ -124,7 +164,7 @@ class EfficientNet : public nn::StagedBackbone {
 
   void add_stem(int channels, int out) {
     const int stride = step(2, false).stride;
-    const auto padding = same_padding(size_, 3, 2);
+    const auto padding = same_padding(size_, 3, 2, options_.is_torchvision());
     size_ = divided_up(size_, 2);
     add({"_conv_stem.", "_bn0."}, [&] {
       demand(3, stride, padding);
@@ -165,7 +205,7 @@ class EfficientNet : public nn::StagedBackbone {
                                       .momentum = options_.momentum,
                                       .activation = nn::Activation::silu,
                                       .squeezed_activation = nn::Activation::silu};
-    const auto padding = same_padding(size_, group.kernel_size, original_stride);
+    const auto padding = same_padding(size_, group.kernel_size, original_stride, options_.is_torchvision());
     if (block.dilation == 1) {  // the original pads dilated layers at both ends, whatever the size
       block.padding = padding.before;
       block.end_padding = padding.end;

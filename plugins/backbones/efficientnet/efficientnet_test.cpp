@@ -1,6 +1,9 @@
 // EfficientNet against segmentation_models_pytorch's (tests/parity/efficientnet.py).
 #include <ATen/ATen.h>
 
+#include <sectile/named_tensors.h>
+#include <sectile/roles.h>
+
 #include "support/test.h"
 
 #include "parity/backbone_checks.h"
@@ -31,6 +34,34 @@ TEST_CASE("EfficientNet dilated as the original does it, whatever the first bloc
   check_efficientnet("b0_output_stride_16", {.output_stride = 16});
   check_efficientnet("b0_output_stride_8", {.output_stride = 8, .dilate_first_block = true});
   check_efficientnet("b3_output_stride_8", {.output_stride = 8});
+}
+
+TEST_CASE("EfficientNet with torchvision's padding has its features and gradients, and takes its names") {
+  const std::string preset = R"("drop_path_rate": 0, "preset": "torchvision")";
+  const auto b0 = make_backbone(backbone_json("efficientnet_b0", preset + R"(, "eps": 1e-5, "momentum": 0.1)"));
+  check_parity(*b0, expected("efficientnet")["torchvision_b0"], features_of(*b0));
+  const auto b5 = make_backbone(backbone_json("efficientnet_b5", preset));
+  check_parity(*b5, expected("efficientnet")["torchvision_b5"], features_of(*b5));
+  // The digest of names that check_parity compares is that of the names here; those of the files:
+  const auto dialects = dynamic_cast<WeightRules&>(*b0).dialects();
+  REQUIRE(dialects.size() == 1);
+  const auto translated = [&](const std::string& name) {
+    NamedTensors file({{name, at::zeros({1})}});
+    dialects[0].translate(file);
+    return file.tensors().begin()->first;
+  };
+  CHECK(translated("features.0.0.weight") == "_conv_stem.weight");
+  CHECK(translated("features.0.1.running_mean") == "_bn0.running_mean");
+  CHECK(translated("features.1.0.block.0.0.weight") == "_blocks.0._depthwise_conv.weight");
+  CHECK(translated("features.1.0.block.1.fc1.bias") == "_blocks.0._se_reduce.bias");
+  CHECK(translated("features.1.0.block.2.1.bias") == "_blocks.0._bn2.bias");
+  CHECK(translated("features.2.1.block.0.0.weight") == "_blocks.2._expand_conv.weight");
+  CHECK(translated("features.7.0.block.2.fc2.weight") == "_blocks.15._se_expand.weight");
+  CHECK(translated("features.7.0.block.3.0.weight") == "_blocks.15._project_conv.weight");
+  CHECK(translated("features.8.1.weight") == "_bn1.weight");
+  CHECK(translated("classifier.1.weight") == "_fc.weight");
+  const auto smp = make_backbone(backbone_json("efficientnet_b0"));
+  CHECK(dynamic_cast<WeightRules&>(*smp).dialects().empty());
 }
 
 TEST_CASE("EfficientNet makes the levels that are asked for, and follows the output stride") {

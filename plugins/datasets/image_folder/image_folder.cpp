@@ -126,14 +126,20 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
   sectile::ReadOptions reading(const Entry& entry) const {
     return {.page = entry.page,
             .apply_exif_orientation = apply_exif_orientation_,
-            .keep_alpha = channels_ == 2 || channels_ == 4};
+            .keep_alpha = channels_ == 2 || channels_ == 4 || !entry.bands.empty()};
   }
 
   cv::Mat with_bands(const Entry& entry, const cv::Mat& image) const {
     if (entry.bands.empty()) return image;
     std::vector<cv::Mat> files{image};
+    int channels = image.channels();
     for (const auto& band : entry.bands) {
+      if (const int pages = sectile::read_info(band).pages; entry.pages > 0 && pages != entry.pages)
+        throw DataError(place_of(entry, band), "has " + std::to_string(pages) + " pages, and " + entry.image.string() +
+                                                   " has " + std::to_string(entry.pages) +
+                                                   ": each page is another image, and bands must be alike");
       files.push_back(sectile::read_image(band, reading(entry)));
+      channels += files.back().channels();
       const auto& read = files.back();
       if (read.size() != image.size() || read.depth() != image.depth())
         throw DataError(place_of(entry, band), "is " + size_of(read.size()) + " pixels (width x height) of " +
@@ -141,6 +147,10 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
                                                    " is " + size_of(image.size()) + " of " +
                                                    cv::depthToString(image.depth()) + ": bands must be alike");
     }
+    if (channels > CV_CN_MAX)
+      throw DataError(place_of(entry, entry.image), "has " + std::to_string(channels) +
+                                                        " channels with its bands, and up to " +
+                                                        std::to_string(CV_CN_MAX) + " are read");
     cv::Mat joined;
     cv::merge(files, joined);
     return joined;
@@ -148,6 +158,7 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
 
   // Whether all images are like the first one is not known before they are read.
   void note_alpha(const Entry& first) {
+    if (!first.bands.empty()) return;  // all channels are read
     try {
       const auto info = sectile::read_info(first.image, reading(first));
       if (info.alpha && !channels_)

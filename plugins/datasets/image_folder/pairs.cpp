@@ -248,6 +248,7 @@ void check_lines(const PairOptions& options, const std::vector<sectile::ListLine
   if (words == 1) return;
   for (const auto& [name, given] : {std::pair("images", options.images.has_value()),
                                     {"masks", options.masks.has_value()},
+                                    {"band_suffixes", !options.band_suffixes.empty()},
                                     {"image_suffix", options.image_suffix.has_value()},
                                     {"mask_suffix", options.mask_suffix.has_value()}})
     if (given)
@@ -310,8 +311,9 @@ void PairOptions::declare(sectile::Options& options) {
   options.add(
       "band_suffixes", &band_suffixes,
       "Suffixes of further files with more channels of the same image, such as [\"_nir.png\"] for the band "
-      "a_nir.png of a_rgb.png; needs image_suffix. Their channels follow those of the image, in this order. All "
-      "files of an image have the same size and type.");
+      "a_nir.png of a_rgb.png; needs image_suffix, and images named by a folder or by a list of names. Their channels "
+      "follow those of the image, in this order; every channel is read, also one that a file declares as alpha. All "
+      "files of an image have the same size, type and number of pages.");
   options.add("list", &list,
               "Text file with the samples, in order. Each line is a name (a file in images, with or without suffix), "
               "or an image and its mask, both relative to root, separated by blanks or, if names contain blanks, by a "
@@ -341,7 +343,9 @@ void PairOptions::check(sectile::Problems& problems) const {
                               ": each must have its counterpart");
   for (const auto& suffix : band_suffixes)
     if (suffix.empty()) problems.add("band_suffixes", "has an empty suffix, which names no other file");
-  if (!band_suffixes.empty() && !image_suffix)
+  if (!band_suffixes.empty() && pattern)
+    problems.add("band_suffixes", "cannot be combined with a pattern: name the images by a folder and image_suffix");
+  if (!band_suffixes.empty() && !image_suffix && !pattern)
     problems.add("band_suffixes", "needs \"image_suffix\", which they take the place of");
   if (!pattern && in_one_folder(*this) && !image_suffix && !mask_suffix)
     problems.add("mask_suffix", "is missing: images and masks are in one folder, and need different suffixes");

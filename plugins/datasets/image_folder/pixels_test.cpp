@@ -3,7 +3,9 @@
 #include <cmath>
 #include <set>
 
+#include <sectile/data/image_io.h>
 #include <sectile/error.h>
+#include <sectile/notes.h>
 
 #include "image_folder_test.h"
 #include "support/damaged.h"
@@ -283,4 +285,37 @@ TEST_CASE("the bands of an image may be in several files") {
   CHECK(has(problem(folder.spec(bands), true), "of CV_8U"));
   fs::remove(folder.path() / "images/a_nir.png");
   CHECK(has(problem(folder.spec(bands)), "a.png: has no file a_nir.png beside it"));
+}
+
+TEST_CASE("all channels and no pages of the bands' files are read") {
+  const Folder folder;
+  folder.image("images/a.png", cv::Mat(2, 2, CV_8UC4, cv::Scalar(1, 2, 3, 4)));
+  folder.image("images/a_la.png", cv::Mat(2, 2, CV_8UC2, cv::Scalar(5, 6)));
+  folder.image("masks/a.png", mask({0, 1, 1, 0}));
+  const json bands = {{"image_suffix", ".png"}, {"band_suffixes", {"_la.png"}}};
+  const auto dataset = open(folder.spec(bands));
+  const auto image = dataset->read(0).image;
+  REQUIRE(image.type() == CV_8UC(6));
+  const auto* first = image.ptr<std::uint8_t>(1, 1);
+  CHECK(std::vector<int>(first, first + 6) == std::vector<int>{1, 2, 3, 4, 5, 6});
+  CHECK(dynamic_cast<const sectile::Notes&>(*dataset).notes().empty());
+
+  json pages = bands;
+  pages["band_suffixes"] = {"_la.png", "_pages.tif"};
+  const cv::Mat page(2, 2, CV_8U, cv::Scalar(1));
+  sectile::test::write_pages(folder.path() / "images/a_pages.tif", {{page}, {page}, {page}});
+  CHECK(has(problem(folder.spec(pages), true), "a_pages.tif: has 3 pages, and "));
+  pages["band_suffixes"] = {"_la.png", "_many.tif", "_more.tif"};
+  for (const char* name : {"images/a_many.tif", "images/a_more.tif"})
+    sectile::write_tiff(folder.path() / name, cv::Mat(2, 2, CV_8UC(300), cv::Scalar::all(0)));
+  CHECK(has(problem(folder.spec(pages), true), "has 606 channels with its bands, and up to 512 are read"));
+
+  json pattern = {{"images", "images/*.png"}, {"masks", "masks/*.png"}, {"band_suffixes", {"_la.png"}}};
+  CHECK(has(problem(folder.spec(pattern)), "/part/band_suffixes: cannot be combined with a pattern"));
+  json list = bands;
+  list["list"] = (folder.path() / "list.txt").string();
+  folder.text("list.txt", "images/a.png masks/a.png\n");
+  auto spec = folder.spec(list);
+  spec.erase("masks");
+  CHECK(has(problem(spec), "/part/band_suffixes: cannot be combined with a list that names both files"));
 }

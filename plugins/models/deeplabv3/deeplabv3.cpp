@@ -47,16 +47,16 @@ struct DeepLabV3Options {
              "of the output stride.")
         .one_of({"torchvision", "smp"});
     options
-        .add(
-            "output_stride", &output_stride,
-            "How many pixels of the image one pixel of the last features stands for: 8, or 16 to save time and memory, "
-            "with coarser masks. The backbone is dilated for it.")
+        .add("output_stride", &output_stride,
+             "How many pixels of the image one pixel of the last features stands for: 8, or 16 or 32 to save time and "
+             "memory, with coarser masks. The backbone is dilated for 8 and 16.")
         .at_least(1);
     options
         .add("atrous_rates", &atrous_rates,
              "Dilations of the pyramid's 3x3 convolutions, in pixels of the features. Halve them for an output stride "
              "of 16. Empty: only a 1x1 convolution and the mean over the image.")
-        .at_least(1);
+        .at_least(1)
+        .at_most(1024);
     options.add("channels", &channels, "Channels of each branch of the pyramid, and of what follows.").at_least(1);
     options.add("separable", &separable,
                 "Splits the pyramid's 3x3 convolutions into one per channel and one per pixel: less computation.");

@@ -192,6 +192,7 @@ TEST_CASE("DeepLabV3's wrong options are refused") {
   const auto answer = [](const std::string& option) { return refusal(R"({"type": "deeplabv3", )" + option + "}"); };
   CHECK(answer(R"("aux_loss": true, "preset": "smp")").find("has no second head") != std::string::npos);
   CHECK(answer(R"("atrous_rates": [12, 0])").find("/part/atrous_rates/1") != std::string::npos);
+  CHECK(answer(R"("atrous_rates": [2147483647])").find("/part/atrous_rates/0") != std::string::npos);
   CHECK(answer(R"("preset": "timm")").find("torchvision") != std::string::npos);
   CHECK(answer(R"("output_stride": 4)").find("/part/backbone/type") != std::string::npos);
 }

@@ -32,7 +32,8 @@ struct DeepLabV3PlusOptions : nn::EncoderOptions {
         .add("atrous_rates", &atrous_rates,
              "Dilations of the pyramid's three 3x3 convolutions, in pixels of the deepest features. Smaller ones, such "
              "as [6, 12, 18], for images below about 500 pixels.")
-        .at_least(1);
+        .at_least(1)
+        .at_most(1024);
     options.add("aspp_separable", &aspp_separable,
                 "Whether these convolutions are split into one per channel and one per pixel, with an eighth of the "
                 "weights.");

@@ -92,7 +92,7 @@ at::Tensor EncoderDecoder::forward(const at::Tensor& images) {
 
 ModelTraits EncoderDecoder::traits() const {
   ModelTraits traits;
-  (takes_any_size() ? traits.least : traits.divisor) = {1, stride_, stride_};
+  if (!takes_any_size()) traits.divisor = {1, stride_, stride_};
   return traits;
 }
 
