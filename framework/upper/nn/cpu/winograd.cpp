@@ -9,6 +9,10 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#ifndef _OPENMP
+#error "compile with -fopenmp: at::parallel_for would run on one thread"
+#endif
+
 namespace sectile::nn {
 namespace {
 
