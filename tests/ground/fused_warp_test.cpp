@@ -6,11 +6,8 @@
 #include "support/test.h"
 #include "support/warps.h"
 
+using namespace sectile;
 using namespace sectile::test;
-using sectile::Extent;
-using sectile::Interpolation;
-using sectile::Sample;
-using sectile::Warp;
 
 namespace {
 
