@@ -1,4 +1,5 @@
 // A trained network in a program of one's own, from C++ and C, alone and joined with others.
+#include <fstream>
 #include <thread>
 
 #include <ATen/ATen.h>
@@ -415,4 +416,33 @@ TEST_CASE("a network of some of the channels is given images with all of them") 
   CHECK(network.image_channels == 3);
   CHECK(network.context.channels == 1);
   CHECK(evaluate(Ensemble({&network}), network.source("val"), {}).images == 4);
+}
+
+TEST_CASE("lists of transforms that make images of different channels are refused before training") {
+  const test::Scratch folder;
+  auto json = small_unet();
+  auto images = folder_of_images(folder / "rgb", 3);
+  images.erase("channels");
+  json["data"] = {{"train", images}};
+  json["transforms"]["train"] = {{{"type", "select_channels"}, {"channels", {2}}}};
+  SpecFile file;
+  file.json = json;
+  CHECK_THROWS_WITH_AS(Pipeline::for_training(test::plugins(), read_spec(test::plugins(), file), at::kCPU),
+                       doctest::Contains("/transforms/val: makes images of 3 channels, and \"train\" of 1"), SpecError);
+}
+
+TEST_CASE("published weights of a single class are refused, and their network sees the channels after the transforms") {
+  const auto file = checkpoint_of_last_channel();
+  const auto opened_with = [&](const Json& classes) {
+    const test::Scratch folder;
+    Json spec{{"data", {{"channels", 3}, {"classes", classes}}},
+              {"transforms", {{"val", {{{"type", "select_channels"}, {"channels", {2}}}}}}},
+              {"model", {{"type", "unet"}, {"widths", {4, 8}}, {"weights", file}}}};
+    std::ofstream(folder / "spec.json") << spec;
+    const auto network = open_published(folder / "spec.json", {.plugin_path = {kPlugins}}, [](const std::string&) {});
+    return std::pair(network.image_channels, network.context.channels);
+  };
+  CHECK(opened_with({{{"name", "x"}}, {{"name", "y"}}}) == std::pair(3, 1));
+  CHECK_THROWS_WITH_AS(opened_with({{{"name", "x"}}}), doctest::Contains("/data: has a single class, \"x\""),
+                       SpecError);
 }
