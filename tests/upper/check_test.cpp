@@ -71,6 +71,32 @@ TEST_CASE("a right spec passes, and notes are given for what is only strange") {
   CHECK(lines_with(ran.output, "note: /transforms: \"train\" and \"val\" normalize images with other values") == 1);
 }
 
+TEST_CASE("transforms of evaluations that fail on an image like those of training are noted") {
+  const CheckedData data;
+  auto spec = data.spec();
+  spec["transforms"]["val"] = {{{"type", "select_channels"}, {"channels", {5}}}};
+  const auto ran = data.run("check", spec);
+  CHECK_MESSAGE(lines_with(ran.output,
+                           "note: /transforms/val: fails on the first training image, as evaluation will "
+                           "on images like it: ") == 1,
+                ran.output);
+}
+
+TEST_CASE("who only wants to predict with published weights is told that neither data nor metrics are needed") {
+  const CheckedData data;
+  const std::string hint = "; to predict with /model/weights as they are, neither is needed";
+  auto spec = data.spec(R"({"metrics": null, "data": null, "model": {"weights": "published.pth"}})");
+  const auto ran = data.run("check", spec);
+  CHECK(ran.code == 2);
+  CHECK(lines_with(ran.output, "error: /data: option \"train\" is missing") == 1);
+  CHECK_MESSAGE(lines_with(ran.output, hint) == 2, ran.output);
+  for (const char* part : {"data", "metrics"}) {  // a training spec, whose other half is forgotten
+    auto half = spec;
+    half[part] = data.spec()[part];
+    CHECK(lines_with(data.run("check", half).output, hint) == 0);
+  }
+}
+
 TEST_CASE("images that are trained and evaluated on, and random transforms of evaluations, are noted") {
   const CheckedData data;
   auto spec = data.spec();

@@ -1,4 +1,6 @@
 // The forms that layers take for inference on the CPU: packed, with what follows in the same pass.
+#include <limits>
+
 #include <ATen/ATen.h>
 
 #include <sectile/nn/conv_norm_act.h>
@@ -116,6 +118,18 @@ TEST_CASE("a 3x3 convolution of many channels by minimal filtering equals the su
         CHECK(furthest(wanted, output) < 1e-5);
       }
   }
+}
+
+TEST_CASE("minimal filtering keeps what is not a number, after ReLU too") {
+  const c10::AutoGradMode no_grad(false);
+  const nn::ConvOptions options{.in_channels = 16, .out_channels = 16, .kernel_size = 3, .padding = 1};
+  if (!nn::WinogradConv::serves(options, at::kFloat)) return;
+  nn::Conv conv(options);
+  auto image = image_of({1, 16, 12, 12}).contiguous(kLast);
+  image.select(2, 5).select(2, 5).fill_(std::numeric_limits<float>::quiet_NaN());
+  auto output = at::zeros_like(image);
+  nn::WinogradConv(options, conv.weight, conv.bias).forward(image, output, /*adds=*/false, /*relu=*/true);
+  CHECK(output.slice(2, 4, 7).slice(3, 4, 7).isnan().all().item<bool>());
 }
 
 TEST_CASE("minimal filtering is taken only where it takes less time") {

@@ -241,6 +241,8 @@ TEST_CASE("a convolution of two inputs is that of both joined, in its answer and
 }
 
 TEST_CASE("a convolution that cannot be is refused") {
+  CHECK_THROWS_WITH_AS(nn::Conv({.in_channels = 3, .out_channels = 0, .kernel_size = 3}),
+                       doctest::Contains("cannot take 3 channels to 0: there must be at least 1 of each"), PluginError);
   CHECK_THROWS_AS(nn::Conv({.in_channels = 3, .out_channels = 4, .kernel_size = 3, .groups = 2}), PluginError);
   CHECK_THROWS_AS(nn::Conv({.in_channels = 3, .out_channels = 4, .kernel_size = {3, 3, 3}}), PluginError);
   CHECK_THROWS_AS(nn::Conv({.in_channels = 3, .out_channels = 4, .kernel_size = 3, .dimensions = 1}), PluginError);

@@ -172,6 +172,12 @@ TEST_CASE("a run does not go on with other classes, channels or samples, whereve
   auto grey = spec;
   grey["data"]["train"]["channels"] = grey["data"]["val"]["channels"] = 1;
   CHECK(refused(grey).find("/data/train has images of 1 channels, and ") != std::string::npos);
+  for (auto* of : {&spec, &grey})
+    for (const char* list : {"train", "val"})
+      (*of)["transforms"][list] = {{{"type", "select_channels"}, {"channels", {0}}}};
+  fs::remove_all(data.scratch / "run");
+  data.train("run", spec);  // the network has one channel with both
+  CHECK(refused(grey).find("/data/train has images of 1 channels, and ") != std::string::npos);
 
   test::write_small_images(data.scratch / "more", 9, 3);
   fs::copy_file(data.scratch / "more/images/8.png", data.scratch / "train/images/8.png");

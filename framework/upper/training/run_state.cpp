@@ -206,9 +206,9 @@ std::vector<Problem> RunState::other_data(const Checkpoint& checkpoint, const fs
     differs("/data/train", "has other classes than those of " + file.string() + ": " + other);
   else if (!same_codes(*context.labels, checkpoint.labels))
     differs("/data/train", "gives classes other values or colors than those of " + file.string());
-  if (context.channels != checkpoint.channels)
-    differs("/data/train", "has images of " + std::to_string(context.channels) + " channels, and " + file.string() +
-                               " was trained with " + std::to_string(checkpoint.channels));
+  if (pipeline_.image_channels != checkpoint.image_channels)
+    differs("/data/train", "has images of " + std::to_string(pipeline_.image_channels) + " channels, and " +
+                               file.string() + " was trained with " + std::to_string(checkpoint.image_channels));
   for (const auto& [split, was] : checkpoint.resumption->data) {
     const auto is = record.data.find(split);
     if (is == record.data.end() || is->second == was) continue;

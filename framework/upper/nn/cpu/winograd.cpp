@@ -161,7 +161,7 @@ __attribute__((target("avx512f,fma"))) void store_tile(const float* products, st
             image + ((tile.y + y * tiles.dilation) * tiles.width + tile.x + x * tiles.dilation) * channels + channel;
         Lanes value = out[x] + lanes(bias + channel);
         if (finish.adds) value += lanes(pixel);
-        lanes(pixel) = finish.relu ? (value > 0 ? value : Lanes{}) : value;
+        lanes(pixel) = finish.relu ? (value < 0 ? Lanes{} : value) : value;  // NaN stays NaN
       }
     }
   }
