@@ -295,4 +295,66 @@ Rle intersection_of(const std::vector<Rle>& all) {
   return combined(all, [](bool a, bool b) { return a && b; });
 }
 
+namespace {
+
+bool touch(const cv::Rect& a, const cv::Rect& b) {
+  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+}
+
+// Of masks as a whole, so that pairs do not compute it again.
+struct Measured {
+  const Rle& rle;
+  cv::Rect box;
+  std::int64_t area;
+};
+
+std::vector<Measured> measured(const std::vector<Rle>& all) {
+  std::vector<Measured> result;
+  for (const auto& rle : all) {
+    check_covers(rle);
+    result.push_back({rle, box_of(rle), area_of(rle)});
+  }
+  return result;
+}
+
+std::int64_t common_area(const Rle& a, const Rle& b) {
+  std::int64_t sum = 0;
+  walk_both(a, b, [&](bool of_a, bool of_b, std::uint32_t count) { sum += of_a && of_b ? count : 0; });
+  return sum;
+}
+
+}  // namespace
+
+std::vector<double> iou_of(const std::vector<Rle>& predictions, const std::vector<Rle>& truths,
+                           const std::vector<bool>& crowd) {
+  const auto ours = measured(predictions), theirs = measured(truths);
+  std::vector<double> result(ours.size() * theirs.size());
+  for (std::size_t i = 0; i < ours.size(); ++i)
+    for (std::size_t j = 0; j < theirs.size(); ++j) {
+      if (ours[i].rle.size != theirs[j].rle.size)
+        throw DataError("mask", "of images of " + text_of(ours[i].rle.size) + " and " + text_of(theirs[j].rle.size));
+      if (!touch(ours[i].box, theirs[j].box)) continue;
+      const auto common = common_area(ours[i].rle, theirs[j].rle);
+      if (common == 0) continue;
+      const auto all = crowd[j] ? ours[i].area : ours[i].area + theirs[j].area - common;
+      result[i * theirs.size() + j] = static_cast<double>(common) / static_cast<double>(all);
+    }
+  return result;
+}
+
+std::vector<double> iou_of(const std::vector<cv::Rect2d>& predictions, const std::vector<cv::Rect2d>& truths,
+                           const std::vector<bool>& crowd) {
+  std::vector<double> result(predictions.size() * truths.size());
+  for (std::size_t i = 0; i < predictions.size(); ++i)
+    for (std::size_t j = 0; j < truths.size(); ++j) {
+      const auto &a = predictions[i], &b = truths[j];
+      const double width = std::min(a.width + a.x, b.width + b.x) - std::max(a.x, b.x);
+      const double height = std::min(a.height + a.y, b.height + b.y) - std::max(a.y, b.y);
+      if (width <= 0 || height <= 0) continue;
+      const double common = width * height, area = a.width * a.height;
+      result[i * truths.size() + j] = common / (crowd[j] ? area : area + b.width * b.height - common);
+    }
+  return result;
+}
+
 }  // namespace sectile
