@@ -15,7 +15,7 @@ cuda_runtime=(nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85)
 packages=(
   g++ cmake ninja-build ccache git ca-certificates clang-format python3 python3-pip python3-jsonschema
   libopencv-core-dev libopencv-imgproc-dev libboost-dev libboost-program-options-dev
-  nlohmann-json3-dev libspng-dev libjpeg-dev libtiff-dev libwebp-dev libcurl4-openssl-dev doctest-dev
+  nlohmann-json3-dev libsimdjson-dev libspng-dev libjpeg-dev libtiff-dev libwebp-dev libcurl4-openssl-dev doctest-dev
 )
 [[ ${SECTILE_FUZZ:-0} != 1 ]] || packages+=(clang libclang-rt-dev)
 

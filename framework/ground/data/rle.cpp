@@ -7,22 +7,16 @@
 
 #include <sectile/error.h>
 
+#include "coco_counts.h"
+
 namespace sectile {
 namespace {
-
-std::int64_t pixels_of(const cv::Size& size) { return std::int64_t{size.width} * size.height; }
-
-std::string text_of(const cv::Size& size) {
-  return std::to_string(size.height) + " x " + std::to_string(size.width) + " (height x width)";
-}
 
 // Run lengths are read from files: they must not exceed the image.
 void check_covers(const Rle& rle) {
   std::int64_t covered = 0;
   for (const auto count : rle.counts) covered += count;
-  if (rle.size.width < 0 || rle.size.height < 0 || covered != pixels_of(rle.size))
-    throw DataError("mask", "has run lengths of " + std::to_string(covered) + " pixels, and is of an image of " +
-                                text_of(rle.size));
+  demand_covered(covered, rle.size);
 }
 
 // Appends runs, joining those of equal kind.
@@ -96,30 +90,8 @@ std::string to_coco(const Rle& rle) {
 }
 
 Rle from_coco(const std::string& text, const cv::Size& size) {
-  constexpr int kGroup = 5, kFirstCharacter = 48, kCharacters = 64, kMostGroups = 7;  // of 32 bits and a sign
   Rle rle{size, {}};
-  for (std::size_t at = 0; at < text.size();) {
-    std::int64_t number = 0;
-    for (int group = 0;; ++group) {
-      if (at == text.size() || group == kMostGroups)
-        throw DataError("mask",
-                        "has compressed run lengths that end within a number, at character " + std::to_string(at));
-      const int bits = static_cast<unsigned char>(text[at++]) - kFirstCharacter;
-      if (bits < 0 || bits >= kCharacters)
-        throw DataError("mask", "has a character in its compressed run lengths that does not belong there, at " +
-                                    std::to_string(at - 1));
-      number |= std::int64_t{bits & 31} << (kGroup * group);
-      if (bits & 32) continue;
-      if (bits & 16) number -= std::int64_t{1} << (kGroup * (group + 1));
-      break;
-    }
-    if (rle.counts.size() > 2) number += rle.counts[rle.counts.size() - 2];
-    if (number < 0 || number > pixels_of(size))
-      throw DataError("mask",
-                      "has the run length " + std::to_string(number) + ", and is of an image of " + text_of(size));
-    rle.counts.push_back(static_cast<std::uint32_t>(number));
-  }
-  check_covers(rle);
+  for_each_count(text, size, [&](std::uint32_t count) { rle.counts.push_back(count); });
   return rle;
 }
 

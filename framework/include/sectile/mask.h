@@ -18,11 +18,13 @@ struct Rle {
   std::vector<std::uint32_t> counts;
 };
 
-// Closed rings in continuous pixel coordinates.
+// Closed rings in continuous pixel coordinates: pixel i covers [i, i + 1).
 struct Polygons {
-  enum class Rule { any_ring, even_odd };  // COCO: inside any ring; others: a ring inside another is a hole
+  // COCO: inside any ring, by pycocotools' rule of pixels (data/rle.h). Others: a ring inside another is a hole; pixels
+  // whose centers are inside.
+  enum class Rule { any_ring, even_odd };
   cv::Size size;
-  std::vector<std::vector<cv::Point2f>> rings;
+  std::vector<std::vector<cv::Point2d>> rings;
   Rule rule = Rule::any_ring;
 };
 

@@ -1,0 +1,380 @@
+#include <sectile/data/coco_file.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <unordered_map>
+
+#include <sectile/error.h>
+
+#include "json_file.h"
+
+namespace sectile {
+namespace {
+
+using Positions = std::unordered_map<std::int64_t, int>;
+
+// Where in the file a value belongs, for messages.
+struct Place {
+  const char* list;
+  std::size_t index;
+  std::string text() const { return std::string(list) + "[" + std::to_string(index) + "]"; }
+};
+
+[[noreturn]] void fail(const JsonFile& json, const Place& place, const std::string& message) {
+  throw DataError(json.file().string() + ": " + place.text(), message);
+}
+
+std::string is_not(const char* key, std::string_view found, const char* expected) {
+  return std::string("has the ") + key + " " + shortened(found) + "; " + expected + " is expected";
+}
+
+std::int64_t integer(const JsonFile& json, const Place& place, const char* key, std::string_view text) {
+  if (const auto number = integer_of(text)) return *number;
+  fail(json, place, text.empty() ? std::string("has no ") + key : is_not(key, text, "a whole number"));
+}
+
+int length(const JsonFile& json, const Place& place, const char* key, std::string_view text) {
+  constexpr std::int64_t kLongest = 1 << 30;
+  const auto number = integer(json, place, key, text);
+  if (number < 0 || number > kLongest) fail(json, place, is_not(key, text, "a number of pixels"));
+  return static_cast<int>(number);
+}
+
+CocoImage image(const JsonFile& json, const Place& place, JsonObject object) {
+  CocoImage made;
+  std::string_view id, width, height;
+  for (auto field : object) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("id"))
+      id = raw(field.value());
+    else if (key.unsafe_is_equal("file_name"))
+      made.file_name = std::string_view(field.value().get_string());
+    else if (key.unsafe_is_equal("width"))
+      width = raw(field.value());
+    else if (key.unsafe_is_equal("height"))
+      height = raw(field.value());
+  }
+  made.id = integer(json, place, "id", id);
+  if (!width.empty() && !height.empty() && width != "null" && height != "null")
+    made.size = {length(json, place, "width", width), length(json, place, "height", height)};
+  return made;
+}
+
+CocoCategory category(const JsonFile& json, const Place& place, JsonObject object) {
+  CocoCategory made;
+  std::string_view id;
+  for (auto field : object) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("id"))
+      id = raw(field.value());
+    else if (key.unsafe_is_equal("name"))
+      made.name = std::string_view(field.value().get_string());
+    else if (key.unsafe_is_equal("supercategory") && field.value().type() == simdjson::ondemand::json_type::string)
+      made.supercategory = std::string_view(field.value().get_string());
+  }
+  made.id = integer(json, place, "id", id);
+  return made;
+}
+
+// Throws DataError for the mask of one annotation.
+CocoMask mask(JsonValue value) {
+  CocoMask made;
+  switch (value.type()) {
+    case simdjson::ondemand::json_type::array:
+      made.form = CocoMask::Form::polygons;
+      made.json = value.get_array().value().raw_json();
+      return made;
+    case simdjson::ondemand::json_type::object:
+      break;
+    default:
+      if (const auto text = raw(value); text != "null")
+        throw DataError("segmentation", "is " + shortened(text) + "; polygons or run lengths are expected");
+      return made;
+  }
+  std::vector<double> size;
+  std::string_view size_text;
+  for (auto field : value.get_object()) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("size")) {
+      size_text = raw(field.value());
+    } else if (key.unsafe_is_equal("counts")) {
+      const auto text = raw(field.value());
+      const bool is_text = text.size() >= 2 && text.front() == '"';
+      made.form = is_text ? CocoMask::Form::text : CocoMask::Form::counts;
+      made.json = is_text ? text.substr(1, text.size() - 2) : text;
+    }
+  }
+  constexpr double kLongest = 1 << 30;
+  const auto is_length = [](double number) { return number >= 0 && number <= kLongest && number == int(number); };
+  if (!read_numbers(size_text, size) || size.size() != 2 || !is_length(size[0]) || !is_length(size[1]))
+    throw DataError("segmentation", "has the size " + shortened(size_text) + "; [height, width] is expected");
+  if (made.form == CocoMask::Form::none) throw DataError("segmentation", "has a size and no counts");
+  made.size = {int(size[1]), int(size[0])};
+  return made;
+}
+
+// An annotation or a result, before ids are looked up.
+struct Entry {
+  CocoAnnotation annotation{};
+  std::int64_t image_id = 0, category_id = 0;
+  bool has_id = false;
+  std::size_t index = 0;
+  std::string fault{};  // why it cannot be used
+};
+
+struct Texts {
+  std::string_view id, image_id, category_id, box, area, crowd, score;
+};
+
+void read_values(Entry& entry, const Texts& texts) {
+  auto& made = entry.annotation;
+  const auto fault = [&](const char* key, std::string_view found, const char* expected) {
+    if (entry.fault.empty()) entry.fault = is_not(key, found, expected);
+  };
+  if (const auto id = integer_of(texts.category_id))
+    entry.category_id = *id;
+  else
+    fault("category_id", texts.category_id, "a whole number");
+  if (!texts.id.empty()) {
+    const auto id = integer_of(texts.id);
+    entry.has_id = id.has_value();
+    if (id)
+      made.id = *id;
+    else
+      fault("id", texts.id, "a whole number");
+  }
+  std::vector<double> box;
+  if (!texts.box.empty() && texts.box != "null" && texts.box != "[]") {
+    if (read_numbers(texts.box, box) && box.size() == 4) {
+      made.box = {box[0], box[1], box[2], box[3]};
+      made.has_box = true;
+    } else {
+      fault("bbox", texts.box, "[x, y, width, height] in finite numbers");
+    }
+  }
+  const auto number = [&](const char* key, std::string_view text, double& value) {
+    if (text.empty() || text == "null") return;
+    if (const auto found = number_of(text))
+      value = *found;
+    else
+      fault(key, text, "a finite number");
+  };
+  number("area", texts.area, made.area);
+  number("score", texts.score, made.score);
+  if (texts.crowd.empty() || texts.crowd == "null") return;
+  if (const auto flag = flag_of(texts.crowd))
+    made.crowd = *flag;
+  else
+    fault("iscrowd", texts.crowd, "0 or 1");
+}
+
+Entry entry(const JsonFile& json, const Place& place, JsonObject object) {
+  Entry made;
+  made.index = place.index;
+  Texts texts;
+  for (auto field : object) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("segmentation")) try {
+        made.annotation.mask = mask(field.value());
+      } catch (const DataError& error) {
+        made.fault = error.what();
+      }
+    else if (key.unsafe_is_equal("bbox"))
+      texts.box = raw(field.value());
+    else if (key.unsafe_is_equal("image_id"))
+      texts.image_id = raw(field.value());
+    else if (key.unsafe_is_equal("category_id"))
+      texts.category_id = raw(field.value());
+    else if (key.unsafe_is_equal("score"))
+      texts.score = raw(field.value());
+    else if (key.unsafe_is_equal("id"))
+      texts.id = raw(field.value());
+    else if (key.unsafe_is_equal("area"))
+      texts.area = raw(field.value());
+    else if (key.unsafe_is_equal("iscrowd"))
+      texts.crowd = raw(field.value());
+  }
+  made.image_id = integer(json, place, "image_id", texts.image_id);
+  read_values(made, texts);
+  return made;
+}
+
+template <class Make, class Made>
+void read_list(const JsonFile& json, const char* name, JsonValue value, const Make& make, std::vector<Made>& all) {
+  for (auto item : value.get_array()) {
+    const Place place{name, all.size()};
+    all.push_back(make(json, place, item.get_object()));
+  }
+}
+
+template <class Items>
+Positions positions(const JsonFile& json, const char* name, const Items& items) {
+  Positions found;
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (const auto [at, is_new] = found.emplace(items[i].id, static_cast<int>(i)); !is_new)
+      fail(json, {name, i},
+           "has the id " + std::to_string(items[i].id) + " of " + Place{name, std::size_t(at->second)}.text() +
+               "; give each its own");
+  return found;
+}
+
+int position(const Positions& positions, std::int64_t id) {
+  const auto at = positions.find(id);
+  return at == positions.end() ? -1 : at->second;
+}
+
+// Annotations of each image are neighbours, in the order of the file.
+struct ByImage {
+  std::vector<CocoAnnotation> annotations;
+  std::vector<std::size_t> first;  // of each image, and the end
+
+  std::span<const CocoAnnotation> of(int image) const {
+    const auto at = static_cast<std::size_t>(image);
+    return {annotations.data() + first.at(at), annotations.data() + first.at(at + 1)};
+  }
+};
+
+ByImage by_image(const std::vector<Entry>& entries, std::size_t images) {
+  ByImage made;
+  made.first.assign(images + 1, 0);
+  for (const auto& entry : entries)
+    if (entry.annotation.image >= 0) ++made.first[static_cast<std::size_t>(entry.annotation.image) + 1];
+  std::partial_sum(made.first.begin(), made.first.end(), made.first.begin());
+  made.annotations.resize(made.first.back());
+  auto next = made.first;
+  for (const auto& entry : entries)
+    if (entry.annotation.image >= 0)
+      made.annotations[next[static_cast<std::size_t>(entry.annotation.image)]++] = entry.annotation;
+  return made;
+}
+
+}  // namespace
+
+struct CocoFile::Content {
+  JsonFile json;
+  std::vector<CocoImage> images{};
+  std::vector<CocoCategory> categories{};
+  Positions image_positions{}, category_positions{};
+  ByImage annotations{};
+  std::vector<CocoFault> faults{};
+  std::vector<std::int64_t> unlisted{};
+
+  explicit Content(const std::filesystem::path& file) : json(file) {
+    std::vector<Entry> entries;
+    bool has_images = false, has_annotations = false, has_categories = false;
+    json.parse([&](simdjson::ondemand::document& document) {
+      for (auto field : document.get_object()) {
+        const auto key = field.key().value();
+        if (key.unsafe_is_equal("images")) {
+          has_images = true;
+          read_list(json, "images", field.value(), image, images);
+        } else if (key.unsafe_is_equal("categories")) {
+          has_categories = true;
+          read_list(json, "categories", field.value(), category, categories);
+        } else if (key.unsafe_is_equal("annotations")) {
+          has_annotations = true;
+          read_list(json, "annotations", field.value(), entry, entries);
+        }
+      }
+    });
+    for (const auto& [has, name] :
+         {std::pair(has_images, "images"), {has_annotations, "annotations"}, {has_categories, "categories"}})
+      if (!has)
+        throw DataError(file.string(), std::string("has no list \"") + name +
+                                           "\"; a file of COCO's instances has images, annotations and categories");
+    image_positions = positions(json, "images", images);
+    category_positions = positions(json, "categories", categories);
+    look_up(entries);
+    annotations = by_image(entries, images.size());
+  }
+
+  void look_up(std::vector<Entry>& entries) {
+    std::unordered_map<std::int64_t, std::size_t> by_id;
+    by_id.reserve(entries.size());
+    for (auto& entry : entries) {
+      auto& annotation = entry.annotation;
+      annotation.image = position(image_positions, entry.image_id);
+      annotation.category = position(category_positions, entry.category_id);
+      if (annotation.image < 0) {
+        unlisted.push_back(entry.image_id);
+        continue;
+      }
+      if (entry.fault.empty() && annotation.category < 0)
+        entry.fault =
+            "has the category_id " + std::to_string(entry.category_id) + ", which is not listed in \"categories\"";
+      if (entry.has_id)
+        if (const auto [at, is_new] = by_id.emplace(annotation.id, entry.index); !is_new && entry.fault.empty())
+          entry.fault = "has the id " + std::to_string(annotation.id) + " of " +
+                        Place{"annotations", at->second}.text() + "; give each its own";
+      if (entry.fault.empty()) continue;
+      auto place = Place{"annotations", entry.index}.text();
+      if (entry.has_id) place.append(" (id ").append(std::to_string(annotation.id)).append(")");
+      faults.push_back({annotation.image, std::move(place), std::move(entry.fault)});
+      annotation.category = -1;
+    }
+    std::stable_sort(faults.begin(), faults.end(), [](const auto& a, const auto& b) { return a.image < b.image; });
+    std::sort(unlisted.begin(), unlisted.end());
+    unlisted.erase(std::unique(unlisted.begin(), unlisted.end()), unlisted.end());
+  }
+};
+
+CocoFile::CocoFile(const std::filesystem::path& file) : content_(std::make_unique<Content>(file)) {}
+CocoFile::~CocoFile() = default;
+CocoFile::CocoFile(CocoFile&&) noexcept = default;
+CocoFile& CocoFile::operator=(CocoFile&&) noexcept = default;
+
+const std::filesystem::path& CocoFile::file() const { return content_->json.file(); }
+const std::vector<CocoImage>& CocoFile::images() const { return content_->images; }
+const std::vector<CocoCategory>& CocoFile::categories() const { return content_->categories; }
+std::span<const CocoAnnotation> CocoFile::annotations() const { return content_->annotations.annotations; }
+std::span<const CocoAnnotation> CocoFile::of_image(int image) const { return content_->annotations.of(image); }
+int CocoFile::image_of(std::int64_t id) const { return position(content_->image_positions, id); }
+int CocoFile::category_of(std::int64_t id) const { return position(content_->category_positions, id); }
+const std::vector<CocoFault>& CocoFile::faults() const { return content_->faults; }
+const std::vector<std::int64_t>& CocoFile::unlisted_images() const { return content_->unlisted; }
+
+struct CocoResults::Content {
+  JsonFile json;
+  ByImage results{};
+  std::vector<std::pair<std::int64_t, std::size_t>> unlisted{};
+
+  Content(const std::filesystem::path& file, const CocoFile& truth) : json(file) {
+    std::vector<Entry> entries;
+    json.parse(
+        [&](simdjson::ondemand::document& document) { read_list(json, "", document.get_value(), entry, entries); });
+    std::map<std::int64_t, std::size_t> unknown;
+    for (auto& entry : entries) {
+      const Place place{"", entry.index};
+      auto& result = entry.annotation;
+      if (!entry.fault.empty()) fail(json, place, entry.fault);
+      if (std::isnan(result.score)) fail(json, place, "has no score");
+      result.image = truth.image_of(entry.image_id);
+      if (result.image < 0)
+        fail(json, place,
+             "is of the image " + std::to_string(entry.image_id) + ", which is not listed in " + truth.file().string());
+      result.category = truth.category_of(entry.category_id);
+      if (result.category >= 0) continue;
+      ++unknown[entry.category_id];
+      result.image = -1;
+    }
+    unlisted.assign(unknown.begin(), unknown.end());
+    results = by_image(entries, truth.images().size());
+  }
+};
+
+CocoResults::CocoResults(const std::filesystem::path& file, const CocoFile& truth)
+    : content_(std::make_unique<Content>(file, truth)) {}
+CocoResults::~CocoResults() = default;
+CocoResults::CocoResults(CocoResults&&) noexcept = default;
+CocoResults& CocoResults::operator=(CocoResults&&) noexcept = default;
+
+const std::filesystem::path& CocoResults::file() const { return content_->json.file(); }
+std::span<const CocoAnnotation> CocoResults::all() const { return content_->results.annotations; }
+std::span<const CocoAnnotation> CocoResults::of_image(int image) const { return content_->results.of(image); }
+const std::vector<std::pair<std::int64_t, std::size_t>>& CocoResults::unlisted_categories() const {
+  return content_->unlisted;
+}
+
+}  // namespace sectile

@@ -1,0 +1,133 @@
+#include "json_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include <sectile/error.h>
+
+#include "ground/named_pipe.h"
+
+namespace sectile {
+namespace {
+
+constexpr std::string_view kSpaces = " \t\r\n";
+
+simdjson::padded_string read_whole(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error))
+    throw DataError(file.string(), "is a folder; a JSON file is expected");
+  if (is_named_pipe(file)) throw DataError(file.string(), "is a pipe; a JSON file is expected");
+  const auto bytes = std::filesystem::file_size(file, error);
+  if (error) throw DataError(file.string(), "cannot be read: " + error.message());
+  if (bytes >= simdjson::SIMDJSON_MAXSIZE_BYTES)
+    throw DataError(file.string(), "is larger than 4 GB; split it into files of fewer images");
+  simdjson::padded_string text(bytes);
+  std::ifstream in(file, std::ios::binary);
+  if (!in.read(text.data(), static_cast<std::streamsize>(bytes)))
+    throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
+  return text;
+}
+
+}  // namespace
+
+JsonFile::JsonFile(std::filesystem::path file) : file_(std::move(file)), text_(read_whole(file_)) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (std::string_view(text_).starts_with(kByteOrderMark)) std::fill_n(text_.data(), kByteOrderMark.size(), ' ');
+  if (trimmed(text_).empty()) throw DataError(file_.string(), "is empty; it should be JSON");
+}
+
+void JsonFile::fail_at(const char* at, const std::string& message) const {
+  const auto* const begin = text_.data();
+  if (!at || at < begin || at > begin + text_.size()) throw DataError(file_.string(), message);
+  const std::string_view before(begin, static_cast<std::size_t>(at - begin));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const auto column = before.size() - (before.rfind('\n') + 1) + 1;
+  throw DataError(file_.string() + ":" + std::to_string(line) + ":" + std::to_string(column), message);
+}
+
+std::string JsonFile::why(const simdjson::simdjson_error& error) {
+  switch (error.error()) {
+    case simdjson::INCORRECT_TYPE:
+      return "has a value of another type than COCO's files have here";
+    case simdjson::UTF8_ERROR:
+      return "is not JSON: it has bytes that are not UTF-8";
+    default:
+      return std::string("is not JSON, or is damaged: ") + error.what();
+  }
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(kSpaces);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
+}
+
+std::string_view raw(JsonValue value) {
+  switch (value.type()) {
+    case simdjson::ondemand::json_type::array:
+      return value.get_array().value().raw_json();
+    case simdjson::ondemand::json_type::object:
+      return value.get_object().value().raw_json();
+    default:
+      return trimmed(value.raw_json_token());
+  }
+}
+
+std::optional<double> number_of(std::string_view text) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return {};
+  return number;
+}
+
+std::optional<std::int64_t> integer_of(std::string_view text) {
+  std::int64_t integer = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), integer);
+  if (error == std::errc() && end == text.data() + text.size()) return integer;
+  constexpr double kLargest = 9007199254740992;  // 2^53: above, not every whole number is a double
+  const auto number = number_of(text);
+  if (!number || std::abs(*number) > kLargest || *number != std::floor(*number)) return {};
+  return static_cast<std::int64_t>(*number);
+}
+
+std::optional<bool> flag_of(std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  const auto integer = integer_of(text);
+  if (!integer || (*integer != 0 && *integer != 1)) return {};
+  return *integer == 1;
+}
+
+bool read_numbers(std::string_view array, std::vector<double>& numbers) {
+  if (array.size() < 2 || array.front() != '[' || array.back() != ']') return false;
+  array = trimmed(array.substr(1, array.size() - 2));
+  const char* at = array.data();
+  const char* const end = at + array.size();
+  const auto skip_spaces = [&] {
+    while (at != end && kSpaces.find(*at) != std::string_view::npos) ++at;
+  };
+  while (at != end) {
+    double number = 0;
+    const auto [after, error] = std::from_chars(at, end, number);
+    if (error != std::errc() || !std::isfinite(number)) return false;
+    numbers.push_back(number);
+    at = after;
+    skip_spaces();
+    if (at == end) return true;
+    if (*at++ != ',') return false;
+    skip_spaces();
+    if (at == end) return false;  // "[1,]"
+  }
+  return true;
+}
+
+std::string shortened(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  return text.size() <= kLongest ? std::string(text) : std::string(text.substr(0, kLongest)) + "…";
+}
+
+}  // namespace sectile

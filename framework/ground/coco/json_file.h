@@ -1,0 +1,62 @@
+// A large JSON file, read in one pass with simdjson (Langdale and Lemire 2019, arXiv:1902.08318).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <simdjson.h>
+
+namespace sectile {
+
+using JsonValue = simdjson::ondemand::value;
+using JsonObject = simdjson::ondemand::object;
+
+// The file's text, to which values of it may stay views.
+class JsonFile {
+ public:
+  // Throws DataError for a file that cannot be read, is empty, or is larger than 4 GB.
+  explicit JsonFile(std::filesystem::path file);
+
+  // Calls read(document) once. What is not JSON, or of another type than `read` asks for, becomes a DataError with its
+  // line and column.
+  template <class Read>
+  void parse(const Read& read) const {
+    simdjson::ondemand::parser parser;
+    simdjson::ondemand::document document;
+    try {
+      document = parser.iterate(text_);
+      read(document);
+      if (!document.current_location().error()) fail_at(document.current_location(), "has text after its end");
+    } catch (const simdjson::simdjson_error& error) {
+      const char* at = nullptr;
+      if (document.current_location().get(at)) at = nullptr;
+      fail_at(at, why(error));
+    }
+  }
+  [[noreturn]] void fail_at(const char* at, const std::string& message) const;  // at: in the text, or null
+  const std::filesystem::path& file() const { return file_; }
+
+ private:
+  static std::string why(const simdjson::simdjson_error& error);
+  std::filesystem::path file_;
+  simdjson::padded_string text_;
+};
+
+// The text of any value, without the spaces around it.
+std::string_view raw(JsonValue value);
+
+std::string_view trimmed(std::string_view text);
+// Of their text; none: it is something else, or not finite.
+std::optional<double> number_of(std::string_view text);
+std::optional<std::int64_t> integer_of(std::string_view text);  // 3 or 3.0
+std::optional<bool> flag_of(std::string_view text);             // 0, 1, false, true
+// [1, 2.5], appended to `numbers`. False: something else is in it.
+bool read_numbers(std::string_view array, std::vector<double>& numbers);
+std::string shortened(std::string_view text);  // for messages
+
+}  // namespace sectile
