@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <fstream>
-#include <string_view>
 
-#include "../framework/ground/images/image_file.h"
-#include "../framework/upper/reporting/event_log.h"
+#include "../framework/ground/json_line.h"
+#include "report_file.h"
 
 namespace sectile {
 
@@ -40,18 +38,6 @@ std::string ImageScores::worst(std::size_t count) const {
     text += "  not defined for " + std::to_string(scores_.size() - sorted.size()) + " of " +
             std::to_string(scores_.size()) + " images\n";
   return text.empty() ? "" : "worst images by " + scores_.front().values.front().second.name + ":\n" + text;
-}
-
-// By its first members, in their order: other files of JSON have a member "images" too.
-bool is_report(const std::filesystem::path& file) {
-  constexpr std::string_view kBegin = "{\"images\": ", kThen = ", \"skipped\": [";
-  char bytes[64] = {};
-  std::ifstream(file).read(bytes, sizeof bytes);
-  std::string_view begin(bytes, sizeof bytes);
-  if (!begin.starts_with(kBegin)) return false;
-  begin.remove_prefix(kBegin.size());
-  begin.remove_prefix(std::min(begin.find_first_not_of("0123456789"), begin.size()));
-  return begin.starts_with(kThen);
 }
 
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
@@ -88,10 +74,7 @@ void write_report(const std::filesystem::path& file, const Evaluation& evaluatio
                         .add("tables", tables)
                         .add("per_image", per_image)
                         .text();
-  ReplacedFile out(file);
-  std::fwrite(text.data(), 1, text.size(), out.stream());
-  std::fputc('\n', out.stream());
-  out.commit();
+  write_report(file, text);
 }
 
 }  // namespace sectile

@@ -28,8 +28,6 @@ class ImageScores final : public EvaluationObserver {
   std::vector<Score> scores_;
 };
 
-bool is_report(const std::filesystem::path& file);
-
 // Throws DataError if it cannot be written.
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
                   const ImageScores& images);

@@ -20,6 +20,7 @@
 
 namespace {
 
+void evaluate(int count, char** words);
 void weights(int count, char** words);
 
 struct Command {
@@ -29,7 +30,7 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"train", "train a model from a spec", nullptr},
-    {"evaluate", "evaluate a trained model on labelled images", nullptr},
+    {"evaluate", "evaluate a trained model on labelled images, or a file of COCO results", evaluate},
     {"predict", "segment images with a trained model", nullptr},
     {"check", "check a spec and report all errors, or print it with all defaults", nullptr},
     {"list", "list the available components", sectile::list},
@@ -68,6 +69,15 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
   execv(program.c_str(), words);
   throw std::runtime_error(program.string() + ": " + std::strerror(errno) +
                            "; it belongs to this program: install both together");
+}
+
+// Files of results need no network.
+void evaluate(int count, char** words) {
+  const bool of_files = std::any_of(words + 2, words + count, [](const char* word) {
+    return std::strncmp(word, "--truth", 7) == 0 || std::strncmp(word, "--predictions", 13) == 0;
+  });
+  if (of_files) return sectile::evaluate_files(count, words);
+  become_compute(words);
 }
 
 // The catalogue needs no network; files of weights do.

@@ -1,34 +1,16 @@
 #include <cmath>
 #include <iostream>
 
-#include "../../framework/ground/images/image_file.h"
 #include "../evaluation_report.h"
 #include "../progress.h"
+#include "../report_file.h"
 #include "../table.h"
 #include "../trained.h"
 #include "upper_commands.h"
 
 namespace sectile {
 
-namespace fs = std::filesystem;
 namespace po = boost::program_options;
-
-namespace {
-
-// Path of the report; empty without --report. Tried before the work, not after it. Only an earlier report is replaced.
-fs::path report_file(const CommandLine& line) {
-  if (!line.given.count("report")) return {};
-  const auto given = line.given["report"].as<std::string>();
-  if (given.empty()) throw po::error("--report: expected a file name, found nothing");
-  const auto file = fs::is_symlink(given) ? fs::weakly_canonical(given) : fs::path(given);
-  std::error_code missing;
-  if (fs::exists(file, missing) && !(fs::is_regular_file(file, missing) && is_report(file)))
-    throw po::error("--report: " + given + " exists, and is not an earlier report: choose another name");
-  ReplacedFile{file};
-  return file;
-}
-
-}  // namespace
 
 void evaluate(int count, char** words) {
   po::options_description own("Options of evaluate");

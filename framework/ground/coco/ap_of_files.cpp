@@ -236,7 +236,11 @@ ApOfFilesResult average_precision(const std::filesystem::path& truth_file, const
   const CocoResults results(results_file, truth);
   const Files files{truth, results, have_boxes(results)};
   ApOfFilesResult made;
-  made.report = counts_of(files, options.ap, options.threads).compute(options.threads);
+  auto of_kind = options.ap;
+  const auto all = results.all();
+  made.kind = of_kind.kind =
+      options.kind.value_or(!all.empty() && all[0].mask.form != CocoMask::Form::none ? ApKind::mask : ApKind::box);
+  made.report = counts_of(files, of_kind, options.threads).compute(options.threads);
   for (const auto& category : truth.categories()) made.categories.push_back(category.name);
   made.images = truth.images().size();
   made.objects = truth.annotations().size();

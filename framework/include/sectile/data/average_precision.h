@@ -88,11 +88,13 @@ class SECTILE_EXPORT AveragePrecision {
 };
 
 struct ApOfFilesOptions {
-  ApOptions ap{};
+  ApOptions ap{};                // its kind does not count
+  std::optional<ApKind> kind{};  // none: of masks if results have them, else of boxes
   int threads = 1;
 };
 
 struct ApOfFilesResult {
+  ApKind kind = ApKind::mask;
   ApReport report{};
   std::vector<std::string> categories{};  // names, in the file's order
   std::size_t images = 0, objects = 0, detections = 0;

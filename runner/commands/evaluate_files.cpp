@@ -1,0 +1,183 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <thread>
+
+#include <sectile/data/average_precision.h>
+
+#include "../../framework/ground/json_line.h"
+#include "../command_line.h"
+#include "../report.h"
+#include "../report_file.h"
+#include "commands.h"
+
+namespace sectile {
+namespace {
+
+namespace po = boost::program_options;
+
+constexpr const char* kSummary =
+    "Evaluates a detector's results by average precision (AP) and recall (AR), as COCO defines them. FILE of\n"
+    "--truth has COCO's images, categories and annotations; FILE of --predictions is a list of objects with\n"
+    "image_id, category_id, score, and segmentation or bbox. Needs no network.";
+
+struct Kind {
+  const char* name;
+  ApKind kind;
+};
+constexpr Kind kKinds[] = {{"segm", ApKind::mask}, {"bbox", ApKind::box}, {"boundary", ApKind::boundary}};
+
+// "tiny=0..256"
+SizeRange size_range(const std::string& text) {
+  const auto equals = text.find('='), dots = text.find("..");
+  try {
+    if (equals == std::string::npos || equals == 0 || dots == std::string::npos) throw std::invalid_argument(text);
+    std::size_t used = 0;
+    const auto least = text.substr(equals + 1, dots - equals - 1), most = text.substr(dots + 2);
+    SizeRange range{text.substr(0, equals), std::stod(least, &used), 1e10};
+    if (used != least.size()) throw std::invalid_argument(text);
+    if (most.empty()) return range;
+    range.most = std::stod(most, &used);
+    if (used != most.size() || !(range.least >= 0) || !(range.least <= range.most)) throw std::invalid_argument(text);
+    return range;
+  } catch (const std::logic_error&) {
+    throw po::error("--size: \"" + text + "\" is no range of areas; expected NAME=LEAST..MOST in pixels: tiny=0..256");
+  }
+}
+
+std::string number(double value) {
+  if (std::isnan(value)) return "-";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  return text;
+}
+
+std::string row(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
+  std::string line;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const std::string space(widths[i] > cells[i].size() ? widths[i] - cells[i].size() : 0, ' ');
+    line += (i ? "  " : "") + (i ? space + cells[i] : cells[i] + space);
+  }
+  return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& cells : rows)
+    for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], cells[i].size());
+  std::string text;
+  for (const auto& cells : rows) text += row(cells, widths);
+  return text;
+}
+
+std::string tables(const ApOfFilesResult& result, const std::string& name, bool per_class) {
+  const auto& report = result.report;
+  std::string text;
+  if (per_class) {
+    std::vector<std::vector<std::string>> rows{{"class", "objects", "detections", "AP", "AP50", "AP75", "AR"}};
+    for (const auto& line : report.lines)
+      if (line.size != "all") rows[0].push_back("AP " + line.size);
+    for (std::size_t i = 0; i < report.per_class.size(); ++i) {
+      const auto& one = report.per_class[i];
+      auto& cells = rows.emplace_back(std::vector<std::string>{
+          printable(result.categories[i]), std::to_string(one.objects), std::to_string(one.detections), number(one.ap),
+          number(one.ap50), number(one.ap75), number(one.ar)});
+      for (const double ap : one.ap_by_size) cells.push_back(number(ap));
+    }
+    text += table(rows) + "\n";
+  }
+  std::vector<std::vector<std::string>> rows{{"size", "detections", "AP", "AR"}};
+  for (const auto& line : report.lines)
+    rows.push_back({line.size, std::to_string(line.max_detections), number(line.ap), number(line.ar)});
+  text += table(rows) + "\n";
+  return text + name + ": AP " + number(report.ap) + ", AP50 " + number(report.ap50) + ", AP75 " + number(report.ap75) +
+         "  (" + std::to_string(result.images) + " images, " + std::to_string(result.objects) + " objects, " +
+         std::to_string(result.detections) + " detections)\n";
+}
+
+std::string json(const ApOfFilesResult& result, const std::string& name) {
+  const auto& report = result.report;
+  JsonLine values;
+  values.add(name + "/AP", report.ap).add(name + "/AP50", report.ap50).add(name + "/AP75", report.ap75);
+  for (const auto& line : report.lines) {
+    const auto place = line.size == "all" ? "@" + std::to_string(line.max_detections) : "_" + line.size;
+    if (line.size != "all") values.add(name + "/AP" + place, line.ap);
+    values.add(name + "/AR" + place, line.ar);
+  }
+  JsonLine per_class;
+  per_class.add("class", result.categories);
+  const auto column = [&](const std::string& title, const auto& of) {
+    std::vector<double> cells;
+    for (const auto& one : report.per_class) cells.push_back(of(one));
+    per_class.add(name + "/" + title, cells);
+  };
+  column("objects", [](const auto& one) { return static_cast<double>(one.objects); });
+  column("detections", [](const auto& one) { return static_cast<double>(one.detections); });
+  column("AP", [](const auto& one) { return one.ap; });
+  column("AP50", [](const auto& one) { return one.ap50; });
+  column("AP75", [](const auto& one) { return one.ap75; });
+  column("AR", [](const auto& one) { return one.ar; });
+  std::size_t size = 0;
+  for (const auto& line : report.lines) {
+    if (line.size == "all") continue;
+    column("AP_" + line.size, [&](const auto& one) { return one.ap_by_size[size]; });
+    ++size;
+  }
+  return JsonLine()
+      .add("images", static_cast<std::int64_t>(result.images))
+      .add("skipped", std::vector<std::string>{})
+      .add("values", values)
+      .add("per_class", per_class)
+      .add("notes", result.notes)
+      .add("convention", result.convention)
+      .text();
+}
+
+}  // namespace
+
+void evaluate_files(int count, char** words) {
+  po::options_description own("Options of evaluate for files");
+  own.add_options()("truth", po::value<std::string>()->value_name("FILE")->required(), "the objects, as COCO's JSON")(
+      "predictions", po::value<std::string>()->value_name("FILE")->required(), "what was found, as COCO's results")(
+      "iou-type", po::value<std::string>()->value_name("TYPE"),
+      "segm: overlap of masks; bbox: of boxes; boundary: of masks and their boundaries (Boundary AP). Default: segm if "
+      "the results have masks, else bbox")("size", po::value<std::vector<std::string>>()->value_name("NAME=A..B"),
+                                           "range of objects' areas in pixels, instead of COCO's small, medium and "
+                                           "large; can be repeated")("per-class", "also list every class")(
+      "threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors")(
+      "report", po::value<std::string>()->value_name("FILE"), "write all results as JSON");
+  const auto line =
+      parse({words, words + count}, "evaluate --truth FILE --predictions FILE [OPTION]...", kSummary, own, 0, 0);
+  const auto report = report_file(line);
+  ApOfFilesOptions options;
+  const std::string truth = line.given["truth"].as<std::string>(),
+                    results = line.given["predictions"].as<std::string>();
+  if (line.given.count("iou-type")) {
+    const auto given = line.given["iou-type"].as<std::string>();
+    for (const auto& one : kKinds)
+      if (given == one.name) options.kind = one.kind;
+    if (!options.kind) throw po::error("--iou-type: \"" + given + "\" is none of segm, bbox, boundary");
+  }
+  if (line.given.count("size")) {
+    options.ap.sizes.clear();
+    for (const auto& text : line.given["size"].as<std::vector<std::string>>())
+      options.ap.sizes.push_back(size_range(text));
+  }
+  options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (line.given.count("threads")) {
+    options.threads = line.given["threads"].as<int>();
+    if (options.threads < 1) throw po::error("--threads: " + std::to_string(options.threads) + " is below 1");
+  }
+  const auto result = average_precision(truth, results, options);
+  const std::string name = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& one) {
+                             return one.kind == result.kind;
+                           })->name;
+  if (!line.common.quiet)
+    for (const auto& note : result.notes) std::cerr << "note: " << printable(note) << "\n";
+  std::cout << tables(result, name, line.given.count("per-class") > 0);
+  if (!line.common.quiet) std::cout << result.convention << "\n";
+  if (!report.empty()) write_report(report, json(result, name));
+}
+
+}  // namespace sectile
