@@ -3,7 +3,7 @@
 #include <sectile/error.h>
 
 #include "coco_mask.h"
-#include "ground/data/coco_counts.h"
+#include "../data/coco_counts.h"
 #include "json_file.h"
 
 namespace sectile {

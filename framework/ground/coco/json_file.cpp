@@ -9,7 +9,7 @@
 
 #include <sectile/error.h>
 
-#include "ground/named_pipe.h"
+#include "../named_pipe.h"
 
 namespace sectile {
 namespace {

@@ -28,13 +28,15 @@ class JsonFile {
   void parse(const Read& read) const {
     simdjson::ondemand::parser parser;
     simdjson::ondemand::document document;
+    bool opened = false;  // before, the document has no location
     try {
       document = parser.iterate(text_);
+      opened = true;
       read(document);
       if (!document.current_location().error()) fail_at(document.current_location(), "has text after its end");
     } catch (const simdjson::simdjson_error& error) {
       const char* at = nullptr;
-      if (document.current_location().get(at)) at = nullptr;
+      if (!opened || document.current_location().get(at)) at = nullptr;
       fail_at(at, why(error));
     }
   }

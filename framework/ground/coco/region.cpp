@@ -6,7 +6,7 @@
 
 #include <sectile/data/rle.h>
 
-#include "ground/data/coco_counts.h"
+#include "../data/coco_counts.h"
 
 namespace sectile {
 

@@ -1,0 +1,260 @@
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+
+#include <sectile/data/coco_panoptic_file.h>
+#include <sectile/data/image_io.h>
+#include <sectile/error.h>
+
+#include "json_file.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMostId = 0xffffff;
+
+// One object of a list of the file: its place for messages.
+struct Place {
+  const fs::path& file;
+  std::string text;  // "annotations[17]"
+
+  [[noreturn]] void fail(const std::string& message) const { throw DataError(file.string() + ": " + text, message); }
+};
+
+std::string is_not(const char* key, std::string_view found, const std::string& expected) {
+  if (found.empty()) return std::string("has no ").append(key);
+  return std::string("has the ").append(key) + " " + shortened(found) + "; " + expected + " is expected";
+}
+
+// Of a member's text, which is empty if there is none. `fail` throws, or keeps the first message.
+template <class Fail>
+std::int64_t integer(const char* key, std::string_view text, const Fail& fail) {
+  if (const auto number = integer_of(text)) return *number;
+  fail(is_not(key, text, "a whole number"));
+  return 0;
+}
+template <class Fail>
+bool flag(const char* key, std::string_view text, const Fail& fail) {
+  if (const auto value = flag_of(text)) return *value;
+  fail(is_not(key, text, "0 or 1"));
+  return false;
+}
+
+// The text of each member that `names` has, in their order; empty: there is none.
+template <std::size_t N>
+std::array<std::string_view, N> members(JsonObject object, const std::array<std::string_view, N>& names) {
+  std::array<std::string_view, N> texts{};
+  for (auto field : object) {
+    const auto key = field.key().value();
+    const auto found =
+        std::find_if(names.begin(), names.end(), [&](std::string_view name) { return key.unsafe_is_equal(name); });
+    if (found != names.end()) texts[static_cast<std::size_t>(found - names.begin())] = raw(field.value());
+  }
+  return texts;
+}
+
+PanopticCategory category(const Place& place, JsonObject object) {
+  const auto fail = [&](const std::string& message) { place.fail(message); };
+  PanopticCategory made;
+  std::string_view id, thing, color;
+  for (auto field : object) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("name"))
+      made.name = std::string_view(field.value().get_string());
+    else if (key.unsafe_is_equal("id"))
+      id = raw(field.value());
+    else if (key.unsafe_is_equal("isthing"))
+      thing = raw(field.value());
+    else if (key.unsafe_is_equal("color"))
+      color = raw(field.value());
+  }
+  made.id = integer("id", id, fail);
+  made.thing = flag("isthing", thing, fail);
+  if (made.name.empty()) place.fail("has no name");
+  if (color.empty()) return made;
+  std::vector<double> channels;
+  const auto is_byte = [](double value) { return value >= 0 && value <= 255 && value == int(value); };
+  if (!read_numbers(color, channels) || channels.size() != 3 || !std::all_of(channels.begin(), channels.end(), is_byte))
+    place.fail(is_not("color", color, "[red, green, blue] of 0 to 255"));
+  const auto byte = [&](std::size_t channel) { return static_cast<std::uint8_t>(channels[channel]); };
+  made.color = std::array{byte(0), byte(1), byte(2)};
+  return made;
+}
+
+PanopticImage image(const Place& place, JsonObject object) {
+  const auto fail = [&](const std::string& message) { place.fail(message); };
+  PanopticImage made;
+  std::string_view id, width, height;
+  for (auto field : object) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("file_name"))
+      made.file_name = std::string_view(field.value().get_string());
+    else if (key.unsafe_is_equal("id"))
+      id = raw(field.value());
+    else if (key.unsafe_is_equal("width"))
+      width = raw(field.value());
+    else if (key.unsafe_is_equal("height"))
+      height = raw(field.value());
+  }
+  made.id = integer("id", id, fail);
+  if (made.file_name.empty()) place.fail("has no file_name");
+  if (width.empty() && height.empty()) return made;
+  const auto length = [&](const char* key, std::string_view text) {
+    constexpr std::int64_t kLongest = 1 << 30;
+    const auto number = integer(key, text, fail);
+    if (number < 1 || number > kLongest) place.fail(is_not(key, text, "a number of pixels"));
+    return static_cast<int>(number);
+  };
+  made.size = {length("width", width), length("height", height)};
+  return made;
+}
+
+// An annotation as in the file: images and categories may follow later.
+struct Annotation {
+  std::int64_t image = 0;
+  std::string place{};
+  std::string mask{};
+  std::vector<PanopticSegment> segments{};
+  std::vector<std::int64_t> categories{};  // of the segments
+  std::string fault{};
+};
+
+void add_segment(JsonObject object, std::set<std::int64_t>& ids, Annotation& annotation) {
+  const auto where = "segments_info[" + std::to_string(annotation.segments.size()) + "] ";
+  const auto fail = [&](const std::string& message) {
+    if (annotation.fault.empty()) annotation.fault = where + message;
+  };
+  const auto [id, category_id, crowd, area] = members<4>(object, {"id", "category_id", "iscrowd", "area"});
+  const auto number = integer("id", id, fail);
+  if (annotation.fault.empty() && (number < 1 || number > kMostId))
+    fail(is_not("id", id, "1 to " + std::to_string(kMostId) + " (0 is void)"));
+  if (!ids.insert(number).second) fail("has the id " + std::to_string(number) + " of another segment");
+  PanopticSegment made;
+  made.id = static_cast<std::int32_t>(std::clamp<std::int64_t>(number, 0, kMostId));
+  made.crowd = !crowd.empty() && flag("iscrowd", crowd, fail);
+  if (!area.empty() && area != "null") {
+    made.area = number_of(area);
+    if (!made.area) fail(is_not("area", area, "a finite number"));
+  }
+  annotation.segments.push_back(made);
+  annotation.categories.push_back(integer("category_id", category_id, fail));
+}
+
+Annotation annotation(const Place& place, JsonObject object) {
+  Annotation made;
+  made.place = place.text;
+  std::string_view image_id;
+  bool has_segments = false;
+  std::set<std::int64_t> ids;
+  for (auto field : object) {
+    const auto key = field.key().value();
+    if (key.unsafe_is_equal("image_id")) {
+      image_id = raw(field.value());
+    } else if (key.unsafe_is_equal("file_name")) {
+      made.mask = std::string_view(field.value().get_string());
+    } else if (key.unsafe_is_equal("segments_info")) {
+      has_segments = true;
+      for (auto segment : field.value().get_array()) add_segment(segment.get_object(), ids, made);
+    }
+  }
+  made.image = integer("image_id", image_id, [&](const std::string& message) { place.fail(message); });
+  if (made.mask.empty()) made.fault = "has no file_name, which is that of its PNG";
+  if (!has_segments) made.fault = "has no segments_info; a file of COCO's panoptic format is expected";
+  return made;
+}
+
+// Positions by id, of categories or images. Throws DataError for two of one id.
+template <class Entry>
+std::unordered_map<std::int64_t, std::size_t> positions(const std::vector<Entry>& entries, const fs::path& file,
+                                                        const char* what) {
+  std::unordered_map<std::int64_t, std::size_t> found;
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    if (!found.emplace(entries[i].id, i).second)
+      throw DataError(file.string(), std::string("has two ").append(what) + " of the id " +
+                                         std::to_string(entries[i].id) + "; give each its own");
+  return found;
+}
+
+void add_annotations(std::vector<Annotation>& annotations, const fs::path& file, PanopticFile& made) {
+  const auto categories = positions(made.categories, file, "categories");
+  const auto images = positions(made.images, file, "images");
+  for (auto& one : annotations) {
+    const auto found = images.find(one.image);
+    if (found == images.end())
+      Place{file, one.place}.fail("is of the image " + std::to_string(one.image) +
+                                  ", which is not listed in \"images\"");
+    auto& its = made.images[found->second];
+    if (!its.place.empty()) {
+      its.fault = "is of an image that " + one.place + " is of too";
+      continue;
+    }
+    its.place = std::move(one.place);
+    its.mask = std::move(one.mask);
+    its.fault = std::move(one.fault);
+    its.segments = std::move(one.segments);
+    for (std::size_t i = 0; i < its.segments.size() && its.fault.empty(); ++i) {
+      const auto category = categories.find(one.categories[i]);
+      if (category == categories.end())
+        its.fault = "segment " + std::to_string(its.segments[i].id) + " has the category_id " +
+                    std::to_string(one.categories[i]) + ", which is not listed in \"categories\"";
+      else
+        its.segments[i].category = static_cast<int>(category->second);
+    }
+  }
+}
+
+template <class Make, class Made>
+void read_list(const fs::path& file, const std::string& name, JsonValue value, const Make& make,
+               std::vector<Made>& all) {
+  for (auto item : value.get_array())
+    all.push_back(make(Place{file, name + "[" + std::to_string(all.size()) + "]"}, item.get_object()));
+}
+
+}  // namespace
+
+PanopticFile read_coco_panoptic(const fs::path& file) {
+  const JsonFile json(file);
+  PanopticFile made;
+  std::vector<Annotation> annotations;
+  std::set<std::string> found;
+  json.parse([&](simdjson::ondemand::document& document) {
+    for (auto field : document.get_object()) {
+      const std::string name(std::string_view(field.unescaped_key()));
+      if (name != "categories" && name != "images" && name != "annotations") continue;
+      if (!found.insert(name).second) throw DataError(file.string(), "has the list \"" + name + "\" twice");
+      if (name == "categories")
+        read_list(file, name, field.value(), category, made.categories);
+      else if (name == "images")
+        read_list(file, name, field.value(), image, made.images);
+      else
+        read_list(file, name, field.value(), annotation, annotations);
+    }
+  });
+  for (const char* name : {"images", "annotations", "categories"})
+    if (!found.count(name))
+      throw DataError(file.string(), std::string("has no list \"").append(name) +
+                                         "\"; a file of COCO's panoptic format has images, annotations and categories");
+  std::sort(made.categories.begin(), made.categories.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  add_annotations(annotations, file, made);
+  return made;
+}
+
+cv::Mat read_panoptic_png(const fs::path& file) {
+  const cv::Mat image = read_image(file);
+  if (image.type() != CV_8UC3)
+    throw DataError(file.string(), "has " + std::to_string(image.channels()) + " channels of " +
+                                       std::to_string(8 * image.elemSize1()) +
+                                       " bits; a panoptic PNG is RGB of 8 bits, where red + 256 green + 65536 blue is "
+                                       "the id of a segment");
+  cv::Mat ids(image.size(), CV_32S);
+  for (int y = 0; y < image.rows; ++y) {
+    const auto* rgb = image.ptr<std::uint8_t>(y);
+    auto* id = ids.ptr<std::int32_t>(y);
+    for (int x = 0; x < image.cols; ++x, rgb += 3) id[x] = rgb[0] | rgb[1] << 8 | rgb[2] << 16;
+  }
+  return ids;
+}
+
+}  // namespace sectile

@@ -1,0 +1,56 @@
+// COCO's files of panoptic segmentation (https://cocodataset.org/#format-data, part 4): a JSON file that names one PNG
+// per image and describes the segments in it. Read with simdjson, one annotation after the other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <opencv2/core/mat.hpp>
+#include <opencv2/core/types.hpp>
+
+#include <sectile/abi.h>
+
+namespace sectile {
+
+struct PanopticCategory {
+  std::int64_t id = 0;
+  std::string name{};
+  bool thing = false;
+  std::optional<std::array<std::uint8_t, 3>> color{};
+};
+
+struct PanopticSegment {
+  std::int32_t id = 0;  // in the PNG: red + 256 green + 65536 blue
+  int category = 0;     // its position in categories
+  bool crowd = false;
+  std::optional<double> area{};  // as stated
+};
+
+struct PanopticImage {
+  std::int64_t id = 0;
+  std::string file_name{};
+  cv::Size size{};      // as stated; empty: it is not
+  std::string place{};  // of its annotation in the file: "annotations[17]"; empty: it has none
+  std::string mask{};   // name of its PNG
+  std::vector<PanopticSegment> segments{};
+  std::string fault{};  // why its annotation cannot be used; empty: it can
+};
+
+struct PanopticFile {
+  std::vector<PanopticCategory> categories{};  // by ascending id
+  std::vector<PanopticImage> images{};         // in the file's order
+};
+
+// Throws DataError for a file that is not JSON, for categories and images that are not as expected, and for annotations
+// of images that it does not list. What is wrong with the annotation of one image is its fault, so that the others can
+// be used: segments with an id outside 1 to 16777215, one that another has, or a category that is not listed.
+SECTILE_EXPORT PanopticFile read_coco_panoptic(const std::filesystem::path& file);
+
+// 32S: red + 256 green + 65536 blue of each pixel. Throws DataError for an image of other channels.
+SECTILE_EXPORT cv::Mat read_panoptic_png(const std::filesystem::path& file);
+
+}  // namespace sectile

@@ -1,0 +1,211 @@
+// Ids and names are those of labels.txt in https://github.com/nightrome/cocostuff (Caesar et al., CVPR 2018). Colors of
+// things are those of panoptic_coco_categories.json in cocodataset/panopticapi, and of stuff those of getCMap in
+// cocostuffhelper.py of nightrome/cocostuffapi, which has one color for cardboard and floor-tile.
+#include "classes.h"
+
+#include <algorithm>
+
+namespace coco_stuff {
+namespace {
+
+constexpr int kFirstStuff = 92, kUnlabeled = 255;
+
+struct Entry {
+  int id;
+  const char* name;
+  std::array<std::uint8_t, 3> color;
+};
+
+// Without street sign, hat, shoe, eye glasses, plate, mirror, window, desk, door, blender and hair brush, which were
+// planned and never annotated.
+constexpr Entry kClasses[] = {{1, "person", {220, 20, 60}},
+                              {2, "bicycle", {119, 11, 32}},
+                              {3, "car", {0, 0, 142}},
+                              {4, "motorcycle", {0, 0, 230}},
+                              {5, "airplane", {106, 0, 228}},
+                              {6, "bus", {0, 60, 100}},
+                              {7, "train", {0, 80, 100}},
+                              {8, "truck", {0, 0, 70}},
+                              {9, "boat", {0, 0, 192}},
+                              {10, "traffic light", {250, 170, 30}},
+                              {11, "fire hydrant", {100, 170, 30}},
+                              {13, "stop sign", {220, 220, 0}},
+                              {14, "parking meter", {175, 116, 175}},
+                              {15, "bench", {250, 0, 30}},
+                              {16, "bird", {165, 42, 42}},
+                              {17, "cat", {255, 77, 255}},
+                              {18, "dog", {0, 226, 252}},
+                              {19, "horse", {182, 182, 255}},
+                              {20, "sheep", {0, 82, 0}},
+                              {21, "cow", {120, 166, 157}},
+                              {22, "elephant", {110, 76, 0}},
+                              {23, "bear", {174, 57, 255}},
+                              {24, "zebra", {199, 100, 0}},
+                              {25, "giraffe", {72, 0, 118}},
+                              {27, "backpack", {255, 179, 240}},
+                              {28, "umbrella", {0, 125, 92}},
+                              {31, "handbag", {209, 0, 151}},
+                              {32, "tie", {188, 208, 182}},
+                              {33, "suitcase", {0, 220, 176}},
+                              {34, "frisbee", {255, 99, 164}},
+                              {35, "skis", {92, 0, 73}},
+                              {36, "snowboard", {133, 129, 255}},
+                              {37, "sports ball", {78, 180, 255}},
+                              {38, "kite", {0, 228, 0}},
+                              {39, "baseball bat", {174, 255, 243}},
+                              {40, "baseball glove", {45, 89, 255}},
+                              {41, "skateboard", {134, 134, 103}},
+                              {42, "surfboard", {145, 148, 174}},
+                              {43, "tennis racket", {255, 208, 186}},
+                              {44, "bottle", {197, 226, 255}},
+                              {46, "wine glass", {171, 134, 1}},
+                              {47, "cup", {109, 63, 54}},
+                              {48, "fork", {207, 138, 255}},
+                              {49, "knife", {151, 0, 95}},
+                              {50, "spoon", {9, 80, 61}},
+                              {51, "bowl", {84, 105, 51}},
+                              {52, "banana", {74, 65, 105}},
+                              {53, "apple", {166, 196, 102}},
+                              {54, "sandwich", {208, 195, 210}},
+                              {55, "orange", {255, 109, 65}},
+                              {56, "broccoli", {0, 143, 149}},
+                              {57, "carrot", {179, 0, 194}},
+                              {58, "hot dog", {209, 99, 106}},
+                              {59, "pizza", {5, 121, 0}},
+                              {60, "donut", {227, 255, 205}},
+                              {61, "cake", {147, 186, 208}},
+                              {62, "chair", {153, 69, 1}},
+                              {63, "couch", {3, 95, 161}},
+                              {64, "potted plant", {163, 255, 0}},
+                              {65, "bed", {119, 0, 170}},
+                              {67, "dining table", {0, 182, 199}},
+                              {70, "toilet", {0, 165, 120}},
+                              {72, "tv", {183, 130, 88}},
+                              {73, "laptop", {95, 32, 0}},
+                              {74, "mouse", {130, 114, 135}},
+                              {75, "remote", {110, 129, 133}},
+                              {76, "keyboard", {166, 74, 118}},
+                              {77, "cell phone", {219, 142, 185}},
+                              {78, "microwave", {79, 210, 114}},
+                              {79, "oven", {178, 90, 62}},
+                              {80, "toaster", {65, 70, 15}},
+                              {81, "sink", {127, 167, 115}},
+                              {82, "refrigerator", {59, 105, 106}},
+                              {84, "book", {142, 108, 45}},
+                              {85, "clock", {196, 172, 0}},
+                              {86, "vase", {95, 54, 80}},
+                              {87, "scissors", {128, 76, 255}},
+                              {88, "teddy bear", {201, 57, 1}},
+                              {89, "hair drier", {246, 0, 122}},
+                              {90, "toothbrush", {191, 162, 208}},
+                              {92, "banner", {54, 178, 118}},
+                              {93, "blanket", {0, 85, 178}},
+                              {94, "branch", {150, 178, 22}},
+                              {95, "bridge", {107, 0, 0}},
+                              {96, "building-other", {0, 0, 89}},
+                              {97, "bush", {0, 117, 178}},
+                              {98, "cabinet", {47, 178, 124}},
+                              {99, "cage", {178, 116, 0}},
+                              {100, "cardboard", {0, 0, 178}},
+                              {101, "carpet", {79, 178, 92}},
+                              {102, "ceiling-other", {134, 0, 0}},
+                              {103, "ceiling-tile", {22, 178, 150}},
+                              {104, "cloth", {178, 87, 0}},
+                              {105, "clothes", {178, 146, 0}},
+                              {106, "clouds", {0, 5, 178}},
+                              {107, "counter", {0, 0, 125}},
+                              {108, "cupboard", {0, 53, 178}},
+                              {109, "curtain", {0, 132, 178}},
+                              {110, "desk-stuff", {111, 178, 60}},
+                              {111, "dirt", {178, 131, 0}},
+                              {112, "door-stuff", {0, 29, 178}},
+                              {113, "fence", {178, 109, 0}},
+                              {114, "floor-marble", {178, 35, 0}},
+                              {115, "floor-other", {0, 148, 178}},
+                              {116, "floor-stone", {9, 172, 163}},
+                              {117, "floor-tile", {0, 0, 178}},
+                              {118, "floor-wood", {178, 124, 0}},
+                              {119, "flower", {178, 102, 0}},
+                              {120, "fog", {0, 156, 175}},
+                              {121, "food-other", {178, 43, 0}},
+                              {122, "fruit", {0, 0, 170}},
+                              {123, "furniture-other", {178, 94, 0}},
+                              {124, "grass", {0, 0, 134}},
+                              {125, "gravel", {67, 178, 105}},
+                              {126, "ground-other", {99, 178, 73}},
+                              {127, "hill", {0, 37, 178}},
+                              {128, "house", {86, 178, 86}},
+                              {129, "leaves", {15, 178, 156}},
+                              {130, "light", {0, 0, 152}},
+                              {131, "mat", {178, 21, 0}},
+                              {132, "metal", {0, 124, 178}},
+                              {133, "mirror-stuff", {0, 61, 178}},
+                              {134, "moss", {178, 50, 0}},
+                              {135, "mountain", {0, 109, 178}},
+                              {136, "mud", {137, 178, 35}},
+                              {137, "napkin", {0, 13, 178}},
+                              {138, "net", {0, 101, 178}},
+                              {139, "paper", {0, 0, 116}},
+                              {140, "pavement", {0, 45, 178}},
+                              {141, "pillow", {41, 178, 131}},
+                              {142, "plant-other", {0, 0, 161}},
+                              {143, "plastic", {178, 72, 0}},
+                              {144, "platform", {0, 0, 143}},
+                              {145, "playingfield", {116, 0, 0}},
+                              {146, "railing", {28, 178, 143}},
+                              {147, "railroad", {170, 6, 0}},
+                              {148, "river", {156, 178, 15}},
+                              {149, "road", {89, 0, 0}},
+                              {150, "rock", {143, 178, 28}},
+                              {151, "roof", {73, 178, 99}},
+                              {152, "rug", {118, 178, 54}},
+                              {153, "salad", {92, 178, 79}},
+                              {154, "sand", {152, 0, 0}},
+                              {155, "sea", {178, 153, 0}},
+                              {156, "shelf", {98, 0, 0}},
+                              {157, "sky-other", {178, 65, 0}},
+                              {158, "skyscraper", {60, 178, 111}},
+                              {159, "snow", {169, 175, 3}},
+                              {160, "solid-other", {105, 178, 67}},
+                              {161, "stairs", {178, 13, 0}},
+                              {162, "stone", {163, 178, 9}},
+                              {163, "straw", {3, 164, 169}},
+                              {164, "structural-other", {125, 0, 0}},
+                              {165, "table", {175, 168, 0}},
+                              {166, "tent", {178, 138, 0}},
+                              {167, "textile-other", {178, 28, 0}},
+                              {168, "towel", {35, 178, 137}},
+                              {169, "tree", {0, 140, 178}},
+                              {170, "vegetable", {0, 0, 98}},
+                              {171, "wall-brick", {131, 178, 41}},
+                              {172, "wall-concrete", {0, 77, 178}},
+                              {173, "wall-other", {0, 0, 107}},
+                              {174, "wall-panel", {0, 93, 178}},
+                              {175, "wall-stone", {143, 0, 0}},
+                              {176, "wall-tile", {178, 58, 0}},
+                              {177, "wall-wood", {161, 0, 0}},
+                              {178, "water-other", {0, 69, 178}},
+                              {179, "waterdrops", {178, 160, 0}},
+                              {180, "window-blind", {178, 80, 0}},
+                              {181, "window-other", {0, 21, 178}},
+                              {182, "wood", {124, 178, 47}}};
+
+}  // namespace
+
+sectile::LabelMap label_map() {
+  sectile::LabelMap map;
+  for (const auto& [id, name, color] : kClasses) map.classes.push_back({name, color, id < kFirstStuff, id});
+  return map;
+}
+
+std::array<std::int16_t, 256> numbers_of_values() {
+  std::array<std::int16_t, 256> numbers;
+  numbers.fill(kUnknown);
+  std::fill_n(numbers.begin(), kIds, kUnused);
+  numbers[kUnlabeled] = kUnused;
+  std::int16_t number = 0;
+  for (const auto& entry : kClasses) numbers[static_cast<std::size_t>(entry.id - 1)] = number++;
+  return numbers;
+}
+
+}  // namespace coco_stuff
