@@ -38,4 +38,16 @@ std::string Dataset::id_of(std::size_t index) const {
   return read(index, {.image = false, .labels = false, .objects = false}).id;
 }
 
+std::int64_t Dataset::image_id_of(std::size_t index) const { return number_in_name(id_of(index)); }
+
+std::int64_t number_in_name(const std::string& name) {
+  constexpr std::size_t kMostDigits = 18;  // of 64 bits
+  const auto folder = name.find_last_of('/');
+  auto stem = folder == std::string::npos ? name : name.substr(folder + 1);
+  stem = stem.substr(0, stem.find_last_of('.'));
+  const auto last = stem.find_last_not_of("0123456789");
+  const auto digits = last == std::string::npos ? stem : stem.substr(last + 1);
+  return digits.empty() || digits.size() > kMostDigits ? -1 : std::stoll(digits);
+}
+
 }  // namespace sectile

@@ -1,12 +1,11 @@
 #include <sectile/ap_metric.h>
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cmath>
 
 #include <ATen/ops/tensor.h>
 
+#include <sectile/dataset.h>
 #include <sectile/error.h>
 
 namespace sectile {
@@ -61,15 +60,8 @@ namespace {
 // Equal scores are ordered by image, as pycocotools orders them by the number of the image; COCO's files are named by
 // it. Other names get a number of their own.
 std::int64_t key_of(const std::string& id) {
-  constexpr std::size_t kMostDigits = 15;  // exact as a double
-  auto name = id.substr(id.find_last_of('/') + 1);
-  name = name.substr(0, name.find('.'));
-  std::int64_t number = 0;
-  if (!name.empty() && name.size() <= kMostDigits &&
-      std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c); })) {
-    std::from_chars(name.data(), name.data() + name.size(), number);
-    return number;
-  }
+  constexpr std::int64_t kMost = std::int64_t{1} << 52;  // exact as a double
+  if (const auto number = number_in_name(id); number >= 0 && number < kMost) return number;
   std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
   for (const char c : id) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
   return static_cast<std::int64_t>(hash >> 12);  // 52 bits

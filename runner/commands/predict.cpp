@@ -5,6 +5,7 @@
 
 #include "../../framework/upper/inference/predictor.h"
 #include "../image_inputs.h"
+#include "../prediction_formats.h"
 #include "../progress.h"
 #include "../trained.h"
 #include "upper_commands.h"
@@ -39,11 +40,21 @@ po::options_description options() {
       "raw",
       "also write NAME_logits.tif: raw scores, before softmax or sigmoid, in the format of --scores; NaN where the "
       "transforms cut off pixels. Not with --ensemble, --flip or --scales")(
+      "format", po::value<std::string>()->default_value("png")->value_name("FORMAT"),
+      "what is written instead of NAME.png. cityscapes, ade20k: PNGs of the numbers that these benchmarks want; coco: "
+      "results.json, COCO's results; coco_panoptic: PNGs of segment ids and panoptic.json")(
       "no-overlay", "do not write NAME_overlay.png")("overwrite",
                                                      "replace files that exist already, but never an input")(
       "skip-bad", "skip images that cannot be read and list them at the end, instead of stopping at the first");
   add_network_options(own);
   return own;
+}
+
+// Several predictions of an image that become one.
+void refuse_joined(const CommandLine& line, const std::string& option, const std::string& why) {
+  for (const char* joined : {"ensemble", "flip", "scales"})
+    if (line.given.count(joined) && !line.given[joined].defaulted())
+      throw po::error(option + ": cannot be combined with --" + joined + ": " + why);
 }
 
 struct PredictRequest {
@@ -79,13 +90,11 @@ struct PredictRequest {
     options.skip_bad = line.given.count("skip-bad") > 0;
     overlay = line.given.count("no-overlay") == 0;
     overwrite = line.given.count("overwrite") > 0;
-    for (const char* joined : {"ensemble", "flip", "scales"})
-      if (options.logits && line.given.count(joined) && !line.given[joined].defaulted())
-        throw po::error(std::string("--raw: cannot be combined with --") + joined +
-                        ": probabilities of several predictions are joined, which have no logits");
+    if (options.logits)
+      refuse_joined(line, "--raw", "probabilities of several predictions are joined, which have no logits");
   }
-  std::vector<std::string> endings() const {
-    std::vector<std::string> all = {".png"};
+  std::vector<std::string> endings(const PredictionFormat& format) const {
+    auto all = format.endings();
     if (overlay) all.push_back("_overlay.png");
     if (options.scores) all.push_back("_scores.tif");
     if (options.logits) all.push_back("_logits.tif");
@@ -121,9 +130,15 @@ void tell_earlier_predictions(const std::vector<ImageInput>& images, const std::
               << "\n";
 }
 
-void write(const PredictedImage& image, const fs::path& name, const PredictRequest& request, const LabelMap& classes) {
+std::int64_t image_id_of(const ImageSource& source) {
+  return source.data ? source.data->data->image_id_of(source.index) : number_in_name(source.file.string());
+}
+
+void write(const PredictedImage& image, const ImageInput& input, const PredictRequest& request,
+           PredictionFormat& format, const LabelMap& classes) {
+  const auto name = request.inputs.output / input.name;
   make_folder(name.parent_path());
-  write_labels(name.string() + ".png", image.labels, classes);
+  format.write(image, name, image_id_of(input.source));
   if (request.overlay) write_overlay(name.string() + "_overlay.png", image, classes);
   if (request.options.scores) write_tiff(name.string() + "_scores.tif", image.scores);
   if (request.options.logits) write_tiff(name.string() + "_logits.tif", image.logits);
@@ -148,6 +163,17 @@ std::shared_ptr<const SampleSource> open_split(const Network& network, const Pre
   const auto data = std::make_shared<SampleSource>(network.source(*request.split, kImageOnly));
   tell(data->notes, line);
   return data;
+}
+
+// What the format needs of the network, and its one file of all images.
+void ask(const PredictionFormat& format, PredictRequest& request, const CommandLine& line) {
+  format.ask(request.options);
+  if (request.options.instances || request.options.segments)
+    refuse_joined(line, "--format", "several predictions are joined pixel by pixel, without objects");
+  const auto whole = format.whole();
+  if (!whole.empty() && fs::exists(whole) && !request.overwrite)
+    throw DataError(whole.string(),
+                    "exists already; replace it with --overwrite, or choose another folder with --output DIR");
 }
 
 // What is read besides the images, which no prediction may replace.
@@ -178,7 +204,9 @@ void predict(int count, char** words) {
     request.options.skip_bad |= spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
     images = find_samples(data, request.options.skip_bad, bad);
   }
-  refuse_clashes(images, other_inputs(line, request), request.endings(), folder, request.overwrite);
+  const auto format = prediction_format(line.given["format"].as<std::string>(), trained.ensemble->first(), folder);
+  ask(*format, request, line);
+  refuse_clashes(images, other_inputs(line, request), request.endings(*format), folder, request.overwrite);
   make_folder(folder);
   std::vector<ImageSource> sources;
   for (const auto& image : images) sources.push_back(image.source);
@@ -188,7 +216,7 @@ void predict(int count, char** words) {
   std::size_t done = 0, cut_off = 0;
   const auto skipped = predict(*trained.ensemble, sources, request.options, [&](const PredictedImage& image) {
     cut_off += image.cut_off;
-    write(image, folder / images[image.index].name, request, trained.labels());
+    write(image, images[image.index], request, *format, trained.labels());
     written[image.index] = true;
     progress.tell_file_notes();
     progress.show("predicted " + std::to_string(++done) + "/" + std::to_string(images.size()));
@@ -196,6 +224,7 @@ void predict(int count, char** words) {
   bad.insert(bad.end(), skipped.begin(), skipped.end());
   progress.clear();
   if (done == 0) throw DataError("the images", "none of them can be read; the first error: " + bad.front());
+  format->finish();
   if (!line.common.quiet)
     std::cout << done << (done == 1 ? " image" : " images") << " predicted into " << folder.string() << std::endl;
   if (cut_off > 0)

@@ -131,7 +131,7 @@ struct Texts {
 void read_values(Entry& entry, const Texts& texts) {
   auto& made = entry.annotation;
   const auto fault = [&](const char* key, std::string_view found, const char* expected) {
-    if (entry.fault.empty()) entry.fault = is_not(key, found, expected);
+    if (entry.fault.empty()) entry.fault = found.empty() ? std::string("has no ") + key : is_not(key, found, expected);
   };
   if (const auto id = integer_of(texts.category_id))
     entry.category_id = *id;

@@ -4,7 +4,6 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/data/rle.h>
 
 #include "../data/coco_counts.h"
 
@@ -93,6 +92,9 @@ Region boundary_of(const Region& region, int width) {
   }
   // The mask's box is enough: beyond it nothing belongs to the mask.
   const auto& box = region.box;
+  constexpr std::int64_t kMost = std::int64_t{1} << 28;
+  if (pixels_of(box.size()) > kMost)
+    throw DataError("mask", "has a box of " + text_of(box.size()) + "; boundaries are computed up to 2^28 pixels");
   cv::Mat columns(box.width, box.height, CV_8U, cv::Scalar(0));
   const auto height = static_cast<std::uint32_t>(region.size.height);
   for (auto [begin, end] : region.intervals)

@@ -23,6 +23,7 @@ class DatasetView : public Dataset {
   Extent extent_of(std::size_t index) const override { return dataset_->extent_of(indices_.at(index)); }
   std::vector<int> classes_of(std::size_t index) const override { return dataset_->classes_of(indices_.at(index)); }
   std::string id_of(std::size_t index) const override { return dataset_->id_of(indices_.at(index)); }
+  std::int64_t image_id_of(std::size_t index) const override { return dataset_->image_id_of(indices_.at(index)); }
 
  private:
   std::shared_ptr<const Dataset> dataset_;

@@ -67,11 +67,23 @@ Read read_or_reason(const Ensemble& ensemble, const ImageSource& source, bool sk
   return made;
 }
 
+// ids: int32 [H, W], on any device.
+cv::Mat segment_map(const at::Tensor& ids) {
+  if (!ids.defined()) throw PluginError("segments", "the model returns none");
+  const auto numbers = ids.to(at::kCPU, at::kInt).contiguous();
+  cv::Mat map(static_cast<int>(numbers.size(0)), static_cast<int>(numbers.size(1)), CV_32S);
+  std::copy_n(numbers.const_data_ptr<std::int32_t>(), numbers.numel(), map.ptr<std::int32_t>());
+  return map;
+}
+
 PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& wanted) {
   PredictedImage image;
   image.cut_off = Ensemble::cut_off(one.batches).defined();
-  const auto prediction = ensemble.predict(std::move(one.batches), wanted);
+  auto prediction = ensemble.predict(std::move(one.batches), wanted);
   image.image = one.image;
+  image.instances = std::move(prediction.instances);
+  image.segments = std::move(prediction.segments);
+  if (wanted.segments) image.segment_ids = segment_map(prediction.segment_ids);
   image.labels = label_map(prediction.labels);
   if (wanted.scores) image.scores = score_map(prediction.scores);
   if (wanted.named.empty()) return image;
@@ -139,6 +151,8 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
   Wanted wanted;
   wanted.labels = true;
   wanted.scores = options.scores;
+  wanted.instances = options.instances;
+  wanted.segments = options.segments;
   if (options.logits) wanted.named = {kLogits};
   wanted.overlapping = ensemble.first().context.labels->overlapping;
   const int threads = std::clamp(static_cast<int>(sources.size()) - 1, 0, ensemble.first().spec.train.workers);

@@ -41,12 +41,17 @@ struct PredictedImage {
                    // classes overlap. Empty unless requested
   cv::Mat logits;  // 32F, as the scores, before softmax or sigmoid; NaN where the transforms cut off pixels. Empty
                    // unless requested
+  std::vector<Instance> instances{};  // unless requested, none; in pixels of the file
+  cv::Mat segment_ids{};              // 32S, 0 = void, of the file's size; empty unless requested
+  std::vector<Segment> segments{};
   bool cut_off = false;  // the transforms cut off pixels, which have no class
 };
 
 struct PredictOptions {
   bool scores = false;
   bool logits = false;    // of one network and one view alone
+  bool instances = false;
+  bool segments = false;
   bool skip_bad = false;  // skip images that cannot be read, instead of ending the run
 };
 

@@ -49,6 +49,10 @@ class Concat final : public sectile::Dataset {
     const auto [part, number] = find(index);
     return part.id_of(number);
   }
+  std::int64_t image_id_of(std::size_t index) const override {
+    const auto [part, number] = find(index);
+    return part.image_id_of(number);
+  }
 
  private:
   struct Place {

@@ -30,6 +30,7 @@ class Repeat final : public sectile::Dataset {
   sectile::Extent extent_of(std::size_t index) const override { return dataset_->extent_of(original(index)); }
   std::vector<int> classes_of(std::size_t index) const override { return dataset_->classes_of(original(index)); }
   std::string id_of(std::size_t index) const override { return dataset_->id_of(original(index)); }
+  std::int64_t image_id_of(std::size_t index) const override { return dataset_->image_id_of(original(index)); }
 
  private:
   std::size_t original(std::size_t index) const {

@@ -1,0 +1,237 @@
+#include "prediction_formats.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <boost/program_options.hpp>
+#include <opencv2/core.hpp>
+
+#include <sectile/data/image_io.h>
+#include <sectile/data/rle.h>
+
+#include "../framework/ground/images/image_file.h"
+#include "../framework/ground/json_line.h"
+#include "../framework/ground/spec/suggestion.h"
+
+namespace sectile {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Palette final : public PredictionFormat {
+ public:
+  explicit Palette(const LabelMap& labels) : labels_(labels) {}
+  void write(const PredictedImage& image, const fs::path& name, std::int64_t) override {
+    write_labels(name.string() + ".png", image.labels, labels_);
+  }
+
+ private:
+  const LabelMap& labels_;
+};
+
+// Numbers of classes in files, which must differ.
+std::vector<std::int64_t> category_ids(const LabelMap& labels, std::int64_t least, std::int64_t most,
+                                       const std::string& format) {
+  std::vector<std::int64_t> ids;
+  std::set<std::int64_t> taken;
+  for (const auto& one : labels.classes) {
+    if (one.category_id < least || one.category_id > most || !taken.insert(one.category_id).second)
+      throw DataError("the classes of this network",
+                      "cannot be written as " + format + ": class \"" + one.name + "\" has the number " +
+                          std::to_string(one.category_id) + " in files; each needs one of its own, from " +
+                          std::to_string(least) + " to " + std::to_string(most) +
+                          ", as networks have that were trained with a dataset of this format");
+    ids.push_back(one.category_id);
+  }
+  return ids;
+}
+
+// PNGs of 8 bits whose values are the numbers of the dataset, and 0 where there is no class.
+class Numbers final : public PredictionFormat {
+ public:
+  Numbers(const LabelMap& labels, std::int64_t least, std::int64_t most, const std::string& format)
+      : ids_(category_ids(labels, least, most, format)) {}
+  void write(const PredictedImage& image, const fs::path& name, std::int64_t) override {
+    cv::Mat pixels(image.labels.size(), CV_8U, cv::Scalar(0));
+    for (int y = 0; y < pixels.rows; ++y)
+      for (int x = 0; x < pixels.cols; ++x) {
+        const int label = image.labels.at<std::int16_t>(y, x);
+        if (label >= 0)
+          pixels.at<std::uint8_t>(y, x) = static_cast<std::uint8_t>(ids_[static_cast<std::size_t>(label)]);
+      }
+    write_png(name.string() + ".png", pixels);
+  }
+
+ private:
+  std::vector<std::int64_t> ids_;
+};
+
+std::int64_t numbered(std::int64_t image_id, const fs::path& name) {
+  if (image_id >= 0) return image_id;
+  throw DataError(name.filename().string(),
+                  "has no image_id: its name does not end with a number, as those of COCO do; predict the samples of a "
+                  "COCO dataset with --split NAME, which knows them");
+}
+
+// Pieces of a JSON file that is written beside and renamed at the end.
+class JsonList {
+ public:
+  JsonList(const fs::path& file, const std::string& before) : file_(file) { put(before); }
+  void add(const JsonLine& line) {
+    put((is_first_ ? "" : ",\n") + line.text());
+    is_first_ = false;
+  }
+  void finish(const std::string& after) {
+    put(after);
+    file_.commit();
+  }
+
+ private:
+  void put(const std::string& text) { file_.write(text.data(), text.size()); }
+  ReplacedFile file_;
+  bool is_first_ = true;
+};
+
+JsonLine rle_line(const Rle& rle) {
+  return JsonLine()
+      .add("size", std::vector<double>{static_cast<double>(rle.size.height), static_cast<double>(rle.size.width)})
+      .add("counts", to_coco(rle));
+}
+
+std::vector<double> box_numbers(const cv::Rect2d& box) { return {box.x, box.y, box.width, box.height}; }
+
+// results.json: instances, or of a network for semantic segmentation one mask per class, as COCO's stuff task wants.
+class CocoResultsFile final : public PredictionFormat {
+ public:
+  CocoResultsFile(const Network& network, const fs::path& folder)
+      : ids_(category_ids(*network.context.labels, 0, INT64_MAX, "coco")),
+        of_instances_(network.spec.task != Task::semantic),
+        whole_(folder / "results.json") {}
+  std::vector<std::string> endings() const override { return {}; }
+  fs::path whole() const override { return whole_; }
+  void ask(PredictOptions& options) const override { options.instances = of_instances_; }
+
+  void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
+    const auto number = numbered(image_id, name);
+    if (!of_instances_) return write_classes(image, number);
+    for (const auto& instance : image.instances) {
+      JsonLine line = entry(number, instance.category, instance.score);
+      line.add("bbox", box_numbers(instance.box));
+      if (!instance.mask.empty()) line.add("segmentation", rle_line(instance.mask.rle()));
+      list().add(line);
+    }
+  }
+  void finish() override { list().finish("]\n"); }
+
+ private:
+  JsonList& list() {
+    if (!list_) list_ = std::make_unique<JsonList>(whole_, "[");
+    return *list_;
+  }
+  JsonLine entry(std::int64_t image, int category, double score) const {
+    JsonLine line;
+    line.add("image_id", image).add("category_id", ids_.at(static_cast<std::size_t>(category))).add("score", score);
+    return line;
+  }
+  void write_classes(const PredictedImage& image, std::int64_t number) {
+    for (std::size_t c = 0; c < ids_.size(); ++c) {
+      const cv::Mat mask = image.labels == static_cast<int>(c);
+      if (cv::countNonZero(mask) == 0) continue;
+      const auto rle = rle_of(mask);
+      JsonLine line = entry(number, static_cast<int>(c), 1);
+      line.add("bbox", box_numbers(box_of(rle))).add("segmentation", rle_line(rle));
+      list().add(line);
+    }
+  }
+
+  std::vector<std::int64_t> ids_;
+  bool of_instances_;
+  fs::path whole_;
+  std::unique_ptr<JsonList> list_;
+};
+
+// PNGs of segment ids (red + 256 green + 65536 blue) and panoptic.json. Of a network for semantic segmentation, each
+// class is one segment.
+class CocoPanopticFile final : public PredictionFormat {
+ public:
+  CocoPanopticFile(const Network& network, const fs::path& folder)
+      : ids_(category_ids(*network.context.labels, 0, INT64_MAX, "coco_panoptic")),
+        of_segments_(network.spec.task == Task::panoptic),
+        folder_(folder),
+        whole_(folder / "panoptic.json") {}
+  fs::path whole() const override { return whole_; }
+  void ask(PredictOptions& options) const override { options.segments = of_segments_; }
+
+  void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
+    const auto number = numbered(image_id, name);
+    cv::Mat segments = image.segment_ids;
+    std::map<std::int32_t, int> category_of;  // by segment
+    for (const auto& segment : image.segments) category_of[segment.id] = segment.category;
+    if (!of_segments_) {
+      image.labels.convertTo(segments, CV_32S, 1, 1);  // class 0 is segment 1, and no class void
+      for (std::size_t c = 0; c < ids_.size(); ++c) category_of[static_cast<std::int32_t>(c) + 1] = static_cast<int>(c);
+    }
+    write_png(name.string() + ".png", colored(segments, name));
+    std::vector<JsonLine> lines;
+    for (const auto& [id, category] : category_of)
+      if (const cv::Mat mask = segments == id; cv::countNonZero(mask) > 0) {
+        const auto rle = rle_of(mask);
+        lines.push_back(JsonLine()
+                            .add("id", std::int64_t{id})
+                            .add("category_id", ids_.at(static_cast<std::size_t>(category)))
+                            .add("area", area_of(rle))
+                            .add("bbox", box_numbers(box_of(rle)))
+                            .add("iscrowd", std::int64_t{0}));
+      }
+    const auto file = fs::path(name).lexically_relative(folder_).string() + ".png";
+    list().add(JsonLine().add("image_id", number).add("file_name", file).add("segments_info", lines));
+  }
+  void finish() override { list().finish("]}\n"); }
+
+ private:
+  JsonList& list() {
+    if (!list_) list_ = std::make_unique<JsonList>(whole_, "{\"annotations\": [");
+    return *list_;
+  }
+  static cv::Mat colored(const cv::Mat& segments, const fs::path& name) {
+    cv::Mat pixels(segments.size(), CV_8UC3);
+    for (int y = 0; y < pixels.rows; ++y)
+      for (int x = 0; x < pixels.cols; ++x) {
+        const auto id = segments.at<std::int32_t>(y, x);
+        if (id < 0 || id >= 1 << 24)
+          throw DataError(name.filename().string(),
+                          "has the segment id " + std::to_string(id) + ", and panoptic PNGs hold 0 to 16777215");
+        for (int c = 0; c < 3; ++c) pixels.at<cv::Vec3b>(y, x)[c] = static_cast<std::uint8_t>(id >> 8 * c & 255);
+      }
+    return pixels;
+  }
+
+  std::vector<std::int64_t> ids_;
+  bool of_segments_;
+  fs::path folder_, whole_;
+  std::unique_ptr<JsonList> list_;
+};
+
+}  // namespace
+
+const std::vector<std::string>& prediction_format_names() {
+  static const std::vector<std::string> names{"png", "cityscapes", "ade20k", "coco", "coco_panoptic"};
+  return names;
+}
+
+std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, const Network& network,
+                                                    const fs::path& folder) {
+  const auto& labels = *network.context.labels;
+  if (format == "png") return std::make_unique<Palette>(labels);
+  if (format == "cityscapes") return std::make_unique<Numbers>(labels, 0, 33, format);
+  if (format == "ade20k") return std::make_unique<Numbers>(labels, 1, 150, format);
+  if (format == "coco") return std::make_unique<CocoResultsFile>(network, folder);
+  if (format == "coco_panoptic") return std::make_unique<CocoPanopticFile>(network, folder);
+  std::string names;
+  for (const auto& name : prediction_format_names()) names += (names.empty() ? "" : ", ") + name;
+  throw boost::program_options::error("--format: \"" + format + "\" is none of " + names);
+}
+
+}  // namespace sectile

@@ -1,0 +1,33 @@
+// Files that benchmarks want of a model's predictions.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../framework/upper/inference/predictor.h"
+
+namespace sectile {
+
+// What one image becomes. Files in the output folder are written as images come; those of all images by finish().
+class PredictionFormat {
+ public:
+  virtual ~PredictionFormat() = default;
+  // Of the files per image: ".png".
+  virtual std::vector<std::string> endings() const { return {".png"}; }
+  // The file of all images; empty: none.
+  virtual std::filesystem::path whole() const { return {}; }
+  virtual void ask(PredictOptions& /*options*/) const {}
+  // name: without suffix, in the output folder, which exists. image_id: as in COCO's files, or -1.
+  virtual void write(const PredictedImage& image, const std::filesystem::path& name, std::int64_t image_id) = 0;
+  virtual void finish() {}
+};
+
+// format: "png", "cityscapes", "ade20k", "coco" or "coco_panoptic". Throws boost::program_options::error for another
+// name, DataError where the classes have no numbers of this format.
+std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, const Network& network,
+                                                    const std::filesystem::path& folder);
+const std::vector<std::string>& prediction_format_names();
+
+}  // namespace sectile
