@@ -111,7 +111,10 @@ class CocoResultsFile final : public PredictionFormat {
         whole_(folder / "results.json") {}
   std::vector<std::string> endings() const override { return {}; }
   fs::path whole() const override { return whole_; }
-  void ask(PredictOptions& options) const override { options.instances = of_instances_; }
+  void ask(PredictOptions& options) const override {
+    options.instances = of_instances_;
+    options.labels = !of_instances_;
+  }
 
   void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
     const auto number = numbered(image_id, name);
@@ -162,7 +165,10 @@ class CocoPanopticFile final : public PredictionFormat {
         folder_(folder),
         whole_(folder / "panoptic.json") {}
   fs::path whole() const override { return whole_; }
-  void ask(PredictOptions& options) const override { options.segments = of_segments_; }
+  void ask(PredictOptions& options) const override {
+    options.segments = of_segments_;
+    options.labels = !of_segments_;
+  }
 
   void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
     const auto number = numbered(image_id, name);

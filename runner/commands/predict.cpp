@@ -168,6 +168,7 @@ std::shared_ptr<const SampleSource> open_split(const Network& network, const Pre
 // What the format needs of the network, and its one file of all images.
 void ask(const PredictionFormat& format, PredictRequest& request, const CommandLine& line) {
   format.ask(request.options);
+  request.overlay &= request.options.labels;  // which is of classes
   if (request.options.instances || request.options.segments)
     refuse_joined(line, "--format", "several predictions are joined pixel by pixel, without objects");
   const auto whole = format.whole();

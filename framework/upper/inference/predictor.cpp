@@ -84,7 +84,11 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
   image.instances = std::move(prediction.instances);
   image.segments = std::move(prediction.segments);
   if (wanted.segments) image.segment_ids = segment_map(prediction.segment_ids);
-  image.labels = label_map(prediction.labels);
+  if (wanted.labels) {
+    if (!prediction.labels.defined())
+      throw PluginError("labels", "the model returns none: it predicts objects; write them as results of COCO");
+    image.labels = label_map(prediction.labels);
+  }
   if (wanted.scores) image.scores = score_map(prediction.scores);
   if (wanted.named.empty()) return image;
   const auto logits = prediction.named.find(kLogits);
@@ -149,7 +153,7 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
                                  const PredictOptions& options, const std::function<void(const PredictedImage&)>& use) {
   const c10::InferenceMode no_gradients;
   Wanted wanted;
-  wanted.labels = true;
+  wanted.labels = options.labels;
   wanted.scores = options.scores;
   wanted.instances = options.instances;
   wanted.segments = options.segments;

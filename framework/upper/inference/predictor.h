@@ -36,7 +36,8 @@ cv::Mat score_map(const at::Tensor& scores);  // 32F, one channel per class. Thr
 struct PredictedImage {
   std::size_t index = 0;  // in the list of sources
   cv::Mat image;          // of a file, with the channels that the network needs; of a sample, as its dataset gives it
-  cv::Mat labels;  // 16S class numbers, of the file's size; of overlapping classes the last one present, or kIgnore
+  cv::Mat labels;  // 16S class numbers, of the file's size; of overlapping classes the last one present, or kIgnore.
+                   // Empty unless requested
   cv::Mat scores;  // 32F, one channel per class, of the file's size: probabilities that sum to 1, or each 0 to 1 if
                    // classes overlap. Empty unless requested
   cv::Mat logits;  // 32F, as the scores, before softmax or sigmoid; NaN where the transforms cut off pixels. Empty
@@ -48,8 +49,9 @@ struct PredictedImage {
 };
 
 struct PredictOptions {
+  bool labels = true;
   bool scores = false;
-  bool logits = false;    // of one network and one view alone
+  bool logits = false;  // of one network and one view alone
   bool instances = false;
   bool segments = false;
   bool skip_bad = false;  // skip images that cannot be read, instead of ending the run

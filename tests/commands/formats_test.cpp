@@ -1,0 +1,174 @@
+// What benchmarks want: `predict --format`, and `evaluate --truth` of files of results.
+#include <sectile/data/image_io.h>
+#include <sectile/data/rle.h>
+#include <opencv2/core.hpp>
+
+#include "commands/trained_run.h"
+#include "support/test.h"
+
+using namespace sectile;
+using sectile::test::Ended;
+using sectile::test::Names;
+using sectile::test::names_in;
+using sectile::test::run;
+using sectile::test::sectile_program;
+namespace fs = std::filesystem;
+
+namespace {
+
+// Classes that have the numbers 0 to 4 in files.
+Ended predicted_as(const std::string& format, const fs::path& out, const std::string& more = "--no-overlay") {
+  return sectile_program("predict " + run().best() + " --split val " + more + " --format " + format + " -o " +
+                         out.string());
+}
+
+cv::Mat labels_of(const std::string& name) {
+  static const fs::path out = [] {
+    const auto folder = run().folder / "formats_png";
+    const auto ended = predicted_as("png", folder);
+    REQUIRE_MESSAGE(ended.code == 0, ended.text);
+    return folder;
+  }();
+  return read_raw_image(out / (name + ".png")).pixels;
+}
+
+Json json_of(const fs::path& file) { return Json::parse(test::contents(file)); }
+
+const char* const kToys = " --plugin-path " SECTILE_BUILD_DIR "/tests/toys ";
+
+}  // namespace
+
+TEST_CASE("predictions as Cityscapes wants them are the numbers of its classes, without a palette") {
+  const auto out = run().folder / "formats_cityscapes";
+  const auto ended = predicted_as("cityscapes", out);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  const auto names = names_in(out);
+  REQUIRE(names.size() == 2);
+  for (const auto& name : names) {
+    const auto raw = read_raw_image(out / name);
+    CHECK(raw.pixels.type() == CV_8UC1);
+    CHECK(raw.palette.empty());
+    CHECK(cv::norm(raw.pixels, labels_of(fs::path(name).stem()), cv::NORM_INF) == 0);
+  }
+}
+
+TEST_CASE("classes that a benchmark does not have are refused before anything is written") {
+  const auto out = run().folder / "formats_ade20k";
+  const auto ended = predicted_as("ade20k", out);
+  CHECK(ended.code == 2);
+  CHECK(ended.says("cannot be written as ade20k: class \""));
+  CHECK(ended.says("has the number 0 in files; each needs one of its own, from 1 to 150"));
+  CHECK(!fs::exists(out));
+  CHECK(predicted_as("yolo", out).says("--format: \"yolo\" is none of png, cityscapes, ade20k, coco, coco_panoptic"));
+}
+
+TEST_CASE("results of COCO hold the pixels of every class, and evaluate perfectly against themselves") {
+  const auto out = run().folder / "formats_coco";
+  auto ended = predicted_as("coco", out);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK(names_in(out) == Names{"results.json"});
+  const auto results = json_of(out / "results.json");
+  Json truth = {{"images", Json::array()}, {"categories", Json::array()}, {"annotations", Json::array()}};
+  for (const int image : {0, 1}) {
+    const auto labels = labels_of(std::to_string(image));
+    truth["images"].push_back({{"id", image}, {"width", labels.cols}, {"height", labels.rows}});
+    int found = 0;
+    for (const auto& one : results) {
+      if (one["image_id"] != image) continue;
+      const auto mask = bitmap_of(from_coco(one["segmentation"]["counts"].get<std::string>(), labels.size()));
+      const cv::Mat wanted = (labels == one["category_id"].get<int>()) / 255;
+      CHECK(cv::norm(mask, wanted, cv::NORM_INF) == 0);
+      found += cv::countNonZero(mask);
+      auto annotation = one;
+      annotation["id"] = truth["annotations"].size() + 1;
+      annotation["area"] = cv::countNonZero(mask);
+      truth["annotations"].push_back(annotation);
+    }
+    CHECK(found == labels.rows * labels.cols);
+  }
+  for (int category = 0; category < 5; ++category)
+    truth["categories"].push_back({{"id", category}, {"name", "class " + std::to_string(category)}});
+  const auto file = run().folder / "truth.json", report = run().folder / "ap.json";
+  std::ofstream(file) << truth;
+  const auto words = "evaluate --truth " + file.string() + " --predictions " + (out / "results.json").string();
+  ended = sectile_program(words + " --per-class --report " + report.string());
+  CHECK_MESSAGE(ended.code == 0, ended.text);
+  CHECK(ended.says("segm: AP 1.0000, AP50 1.0000, AP75 1.0000  (2 images, "));
+  CHECK(ended.says("class 3 "));
+  CHECK(json_of(report)["values"]["segm/AP"].get<double>() == doctest::Approx(1));
+  CHECK(json_of(report)["per_class"]["class"].size() == 5);
+  CHECK(sectile_program(words + " --iou-type bbox --quiet").says("bbox: AP 1.0000"));
+  CHECK(sectile_program(words + " --size tiny=0..50 --size rest=50..").says("tiny"));
+  CHECK(sectile_program(words + " --iou-type x").says("--iou-type: \"x\" is none of segm, bbox, boundary"));
+  CHECK(sectile_program(words + " --size 5..6").says("expected NAME=LEAST..MOST"));
+  CHECK(sectile_program("evaluate --truth " + file.string()).code == 2);
+  CHECK(sectile_program("evaluate --truth no.json --predictions no.json").says("no.json: cannot be read"));
+
+  ended = predicted_as("coco", out);
+  CHECK(ended.code == 2);
+  CHECK(ended.says("results.json: exists already"));
+}
+
+TEST_CASE("a panoptic PNG holds the ids that its JSON lists, with their areas") {
+  const auto out = run().folder / "formats_panoptic";
+  const auto ended = predicted_as("coco_panoptic", out);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK(names_in(out) == Names{"0.png", "1.png", "panoptic.json"});
+  for (const auto& image : json_of(out / "panoptic.json")["annotations"]) {
+    const auto pixels = read_raw_image(out / image["file_name"].get<std::string>()).pixels;
+    const auto labels = labels_of(std::to_string(image["image_id"].get<int>()));
+    std::int64_t covered = 0;
+    for (const auto& segment : image["segments_info"]) {
+      const int id = segment["id"];
+      cv::Mat mask;
+      cv::inRange(pixels, cv::Scalar(id & 255, id >> 8 & 255, id >> 16), cv::Scalar(id & 255, id >> 8 & 255, id >> 16),
+                  mask);
+      CHECK(cv::countNonZero(mask) == segment["area"].get<int>());
+      CHECK(cv::countNonZero(mask != (labels == segment["category_id"].get<int>())) == 0);
+      covered += cv::countNonZero(mask);
+    }
+    CHECK(covered == static_cast<std::int64_t>(labels.total()));
+  }
+}
+
+TEST_CASE("files whose names end with no number have no image_id, and are refused by name") {
+  const auto file = test::image("some photo.png", 16, 16);
+  const auto ended = sectile_program("predict " + run().best() + " '" + file.string() + "' --format coco -o " +
+                                     (run().folder / "formats_photo").string());
+  CHECK(ended.code == 2);
+  CHECK(ended.says("some photo: has no image_id: its name does not end with a number"));
+}
+
+TEST_CASE("objects of a network become results of COCO, and its AP is that of their file") {
+  const auto folder = run().folder / "formats_toys";
+  fs::create_directories(folder);
+  std::ofstream(folder / "toy.json") << R"({
+    "task": "instance",
+    "data": {"train": {"type": "toy_shapes"}, "val": {"type": "toy_shapes"}},
+    "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
+    "model": {"type": "toy_rcnn"},
+    "metrics": [{"type": "coco_ap"}, {"type": "coco_ap", "iou_type": "bbox"}, {"type": "boundary_ap"}],
+    "train": {"epochs": 1, "batch_size": 2},
+    "output": "run"
+  })";
+  auto ended = sectile_program("train " + (folder / "toy.json").string() + kToys);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  const auto best = (folder / "run/last.pth").string();
+  ended = sectile_program("evaluate " + best + kToys + "--report " + (folder / "report.json").string());
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  ended = sectile_program("predict " + best + kToys + "--split val --format coco -o " + (folder / "out").string());
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  const auto results = json_of(folder / "out/results.json");
+  REQUIRE(!results.empty());
+  for (const auto& one : results) {
+    CHECK(one["score"].get<double>() > 0);
+    CHECK(one["bbox"].size() == 4);
+    CHECK(one["segmentation"]["size"].size() == 2);
+  }
+  ended =
+      sectile_program("predict " + best + kToys + "--split val --format coco --flip -o " + (folder / "no").string());
+  CHECK(ended.says("--format: cannot be combined with --flip"));
+  ended = sectile_program("predict " + best + kToys + "--split val -o " + (folder / "no").string());
+  CHECK(ended.code != 0);
+  CHECK(ended.says("it predicts objects"));
+}
