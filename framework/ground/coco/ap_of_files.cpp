@@ -120,8 +120,8 @@ class Worker {
 
   std::string where(const CocoAnnotation& one, int image, bool is_truth) const {
     const auto id = files_.truth.images()[static_cast<std::size_t>(image)].id;
-    return (is_truth ? files_.truth.file().string() + ": annotation " + std::to_string(one.id)
-                     : files_.results.file().string() + ": a result") +
+    const auto which = one.id == CocoAnnotation::kNoId ? "an annotation" : "annotation " + std::to_string(one.id);
+    return (is_truth ? files_.truth.file().string() + ": " + which : files_.results.file().string() + ": a result") +
            " of image " + std::to_string(id);
   }
 
@@ -216,8 +216,7 @@ std::vector<std::string> notes_of(const CocoFile& truth, const CocoResults& resu
                     " that \"images\" does not list, such as " + std::to_string(truth.unlisted_images()[0]) +
                     ", do not count");
   const auto annotations = truth.annotations();
-  if (std::any_of(annotations.begin(), annotations.end(), [](const auto& one) { return one.id == 0; }) &&
-      !std::all_of(annotations.begin(), annotations.end(), [](const auto& one) { return one.id == 0; }))
+  if (std::any_of(annotations.begin(), annotations.end(), [](const auto& one) { return one.id == 0; }))
     notes.emplace_back("an annotation has the id 0: it can be found here, and never with pycocotools");
   const auto without_area =
       std::count_if(annotations.begin(), annotations.end(), [](const auto& one) { return std::isnan(one.area); });

@@ -6,7 +6,7 @@
 
 #include <sectile/data/average_precision.h>
 
-#include "region.h"
+#include "../data/region.h"
 
 namespace sectile {
 

@@ -1,6 +1,7 @@
 #include <sectile/data/coco_file.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <numeric>
@@ -14,6 +15,7 @@ namespace sectile {
 namespace {
 
 using Positions = std::unordered_map<std::int64_t, int>;
+constexpr auto kNoId = CocoAnnotation::kNoId;
 
 // Where in the file a value belongs, for messages.
 struct Place {
@@ -93,7 +95,7 @@ CocoMask mask(JsonValue value) {
         throw DataError("segmentation", "is " + shortened(text) + "; polygons or run lengths are expected");
       return made;
   }
-  std::vector<double> size;
+  std::array<double, 2> size;
   std::string_view size_text;
   for (auto field : value.get_object()) {
     const auto key = field.key().value();
@@ -108,46 +110,43 @@ CocoMask mask(JsonValue value) {
   }
   constexpr double kLongest = 1 << 30;
   const auto is_length = [](double number) { return number >= 0 && number <= kLongest && number == int(number); };
-  if (!read_numbers(size_text, size) || size.size() != 2 || !is_length(size[0]) || !is_length(size[1]))
+  if (!read_numbers(size_text, size) || !is_length(size[0]) || !is_length(size[1]))
     throw DataError("segmentation", "has the size " + shortened(size_text) + "; [height, width] is expected");
   if (made.form == CocoMask::Form::none) throw DataError("segmentation", "has a size and no counts");
   made.size = {int(size[1]), int(size[0])};
   return made;
 }
 
-// An annotation or a result, before ids are looked up.
-struct Entry {
-  CocoAnnotation annotation{};
-  std::int64_t image_id = 0, category_id = 0;
-  bool has_id = false;
-  std::size_t index = 0;
-  std::string fault{};  // why it cannot be used
+// Annotations or results, before ids are looked up. Few have faults.
+struct Entries {
+  std::vector<CocoAnnotation> all{};
+  std::vector<std::int64_t> image_ids{}, category_ids{};  // of each
+  std::map<std::size_t, std::string> faults{};            // why one cannot be used, by its index
 };
 
 struct Texts {
   std::string_view id, image_id, category_id, box, area, crowd, score;
 };
 
-void read_values(Entry& entry, const Texts& texts) {
-  auto& made = entry.annotation;
+// Returns what is wrong, or nothing.
+std::string read_values(CocoAnnotation& made, std::int64_t& category_id, const Texts& texts) {
+  std::string why;
   const auto fault = [&](const char* key, std::string_view found, const char* expected) {
-    if (entry.fault.empty()) entry.fault = found.empty() ? std::string("has no ") + key : is_not(key, found, expected);
+    if (why.empty()) why = found.empty() ? std::string("has no ") + key : is_not(key, found, expected);
   };
   if (const auto id = integer_of(texts.category_id))
-    entry.category_id = *id;
+    category_id = *id;
   else
     fault("category_id", texts.category_id, "a whole number");
   if (!texts.id.empty()) {
-    const auto id = integer_of(texts.id);
-    entry.has_id = id.has_value();
-    if (id)
+    if (const auto id = integer_of(texts.id))
       made.id = *id;
     else
       fault("id", texts.id, "a whole number");
   }
-  std::vector<double> box;
   if (!texts.box.empty() && texts.box != "null" && texts.box != "[]") {
-    if (read_numbers(texts.box, box) && box.size() == 4) {
+    std::array<double, 4> box;
+    if (read_numbers(texts.box, box)) {
       made.box = {box[0], box[1], box[2], box[3]};
       made.has_box = true;
     } else {
@@ -163,23 +162,24 @@ void read_values(Entry& entry, const Texts& texts) {
   };
   number("area", texts.area, made.area);
   number("score", texts.score, made.score);
-  if (texts.crowd.empty() || texts.crowd == "null") return;
+  if (texts.crowd.empty() || texts.crowd == "null") return why;
   if (const auto flag = flag_of(texts.crowd))
     made.crowd = *flag;
   else
     fault("iscrowd", texts.crowd, "0 or 1");
+  return why;
 }
 
-Entry entry(const JsonFile& json, const Place& place, JsonObject object) {
-  Entry made;
-  made.index = place.index;
+void read_entry(const JsonFile& json, const Place& place, JsonObject object, Entries& entries) {
+  auto& made = entries.all.emplace_back();
   Texts texts;
+  std::string fault;
   for (auto field : object) {
     const auto key = field.key().value();
     if (key.unsafe_is_equal("segmentation")) try {
-        made.annotation.mask = mask(field.value());
+        made.mask = mask(field.value());
       } catch (const DataError& error) {
-        made.fault = error.what();
+        fault = error.what();
       }
     else if (key.unsafe_is_equal("bbox"))
       texts.box = raw(field.value());
@@ -196,9 +196,14 @@ Entry entry(const JsonFile& json, const Place& place, JsonObject object) {
     else if (key.unsafe_is_equal("iscrowd"))
       texts.crowd = raw(field.value());
   }
-  made.image_id = integer(json, place, "image_id", texts.image_id);
-  read_values(made, texts);
-  return made;
+  entries.image_ids.push_back(integer(json, place, "image_id", texts.image_id));
+  auto of_values = read_values(made, entries.category_ids.emplace_back(), texts);
+  if (fault.empty()) fault = std::move(of_values);
+  if (!fault.empty()) entries.faults.emplace(place.index, std::move(fault));
+}
+
+void read_entries(const JsonFile& json, const char* name, JsonValue value, Entries& entries) {
+  for (auto item : value.get_array()) read_entry(json, {name, entries.all.size()}, item.get_object(), entries);
 }
 
 template <class Make, class Made>
@@ -236,17 +241,16 @@ struct ByImage {
   }
 };
 
-ByImage by_image(const std::vector<Entry>& entries, std::size_t images) {
+// Those of no image are left out.
+ByImage by_image(std::vector<CocoAnnotation> all, std::size_t images) {
   ByImage made;
   made.first.assign(images + 1, 0);
-  for (const auto& entry : entries)
-    if (entry.annotation.image >= 0) ++made.first[static_cast<std::size_t>(entry.annotation.image) + 1];
+  std::erase_if(all, [](const auto& one) { return one.image < 0; });
+  for (const auto& one : all) ++made.first[static_cast<std::size_t>(one.image) + 1];
   std::partial_sum(made.first.begin(), made.first.end(), made.first.begin());
-  made.annotations.resize(made.first.back());
-  auto next = made.first;
-  for (const auto& entry : entries)
-    if (entry.annotation.image >= 0)
-      made.annotations[next[static_cast<std::size_t>(entry.annotation.image)]++] = entry.annotation;
+  const auto before = [](const auto& a, const auto& b) { return a.image < b.image; };
+  if (!std::is_sorted(all.begin(), all.end(), before)) std::stable_sort(all.begin(), all.end(), before);
+  made.annotations = std::move(all);
   return made;
 }
 
@@ -262,7 +266,7 @@ struct CocoFile::Content {
   std::vector<std::int64_t> unlisted{};
 
   explicit Content(const std::filesystem::path& file) : json(file) {
-    std::vector<Entry> entries;
+    Entries entries;
     bool has_images = false, has_annotations = false, has_categories = false;
     json.parse([&](simdjson::ondemand::document& document) {
       for (auto field : document.get_object()) {
@@ -275,7 +279,7 @@ struct CocoFile::Content {
           read_list(json, "categories", field.value(), category, categories);
         } else if (key.unsafe_is_equal("annotations")) {
           has_annotations = true;
-          read_list(json, "annotations", field.value(), entry, entries);
+          read_entries(json, "annotations", field.value(), entries);
         }
       }
     });
@@ -287,31 +291,33 @@ struct CocoFile::Content {
     image_positions = positions(json, "images", images);
     category_positions = positions(json, "categories", categories);
     look_up(entries);
-    annotations = by_image(entries, images.size());
+    annotations = by_image(std::move(entries.all), images.size());
   }
 
-  void look_up(std::vector<Entry>& entries) {
+  void look_up(Entries& entries) {
     std::unordered_map<std::int64_t, std::size_t> by_id;
-    by_id.reserve(entries.size());
-    for (auto& entry : entries) {
-      auto& annotation = entry.annotation;
-      annotation.image = position(image_positions, entry.image_id);
-      annotation.category = position(category_positions, entry.category_id);
+    by_id.reserve(entries.all.size());
+    for (std::size_t i = 0; i < entries.all.size(); ++i) {
+      auto& annotation = entries.all[i];
+      annotation.image = position(image_positions, entries.image_ids[i]);
+      annotation.category = position(category_positions, entries.category_ids[i]);
       if (annotation.image < 0) {
-        unlisted.push_back(entry.image_id);
+        unlisted.push_back(entries.image_ids[i]);
         continue;
       }
-      if (entry.fault.empty() && annotation.category < 0)
-        entry.fault =
-            "has the category_id " + std::to_string(entry.category_id) + ", which is not listed in \"categories\"";
-      if (entry.has_id)
-        if (const auto [at, is_new] = by_id.emplace(annotation.id, entry.index); !is_new && entry.fault.empty())
-          entry.fault = "has the id " + std::to_string(annotation.id) + " of " +
-                        Place{"annotations", at->second}.text() + "; give each its own";
-      if (entry.fault.empty()) continue;
-      auto place = Place{"annotations", entry.index}.text();
-      if (entry.has_id) place.append(" (id ").append(std::to_string(annotation.id)).append(")");
-      faults.push_back({annotation.image, std::move(place), std::move(entry.fault)});
+      const auto fault = [&](const std::string& why) { entries.faults.emplace(i, why); };  // unless it has one
+      if (annotation.category < 0)
+        fault("has the category_id " + std::to_string(entries.category_ids[i]) +
+              ", which is not listed in \"categories\"");
+      if (annotation.id != kNoId)
+        if (const auto [at, is_new] = by_id.emplace(annotation.id, i); !is_new)
+          fault("has the id " + std::to_string(annotation.id) + " of " + Place{"annotations", at->second}.text() +
+                "; give each its own");
+      const auto found = entries.faults.find(i);
+      if (found == entries.faults.end()) continue;
+      auto place = Place{"annotations", i}.text();
+      if (annotation.id != kNoId) place.append(" (id ").append(std::to_string(annotation.id)).append(")");
+      faults.push_back({annotation.image, std::move(place), std::move(found->second)});
       annotation.category = -1;
     }
     std::stable_sort(faults.begin(), faults.end(), [](const auto& a, const auto& b) { return a.image < b.image; });
@@ -341,26 +347,25 @@ struct CocoResults::Content {
   std::vector<std::pair<std::int64_t, std::size_t>> unlisted{};
 
   Content(const std::filesystem::path& file, const CocoFile& truth) : json(file) {
-    std::vector<Entry> entries;
-    json.parse(
-        [&](simdjson::ondemand::document& document) { read_list(json, "", document.get_value(), entry, entries); });
+    Entries entries;
+    json.parse([&](simdjson::ondemand::document& document) { read_entries(json, "", document.get_value(), entries); });
     std::map<std::int64_t, std::size_t> unknown;
-    for (auto& entry : entries) {
-      const Place place{"", entry.index};
-      auto& result = entry.annotation;
-      if (!entry.fault.empty()) fail(json, place, entry.fault);
-      if (std::isnan(result.score)) fail(json, place, "has no score");
-      result.image = truth.image_of(entry.image_id);
+    if (!entries.faults.empty()) fail(json, {"", entries.faults.begin()->first}, entries.faults.begin()->second);
+    for (std::size_t i = 0; i < entries.all.size(); ++i) {
+      auto& result = entries.all[i];
+      if (std::isnan(result.score)) fail(json, {"", i}, "has no score");
+      result.image = truth.image_of(entries.image_ids[i]);
       if (result.image < 0)
-        fail(json, place,
-             "is of the image " + std::to_string(entry.image_id) + ", which is not listed in " + truth.file().string());
-      result.category = truth.category_of(entry.category_id);
+        fail(json, {"", i},
+             "is of the image " + std::to_string(entries.image_ids[i]) + ", which is not listed in " +
+                 truth.file().string());
+      result.category = truth.category_of(entries.category_ids[i]);
       if (result.category >= 0) continue;
-      ++unknown[entry.category_id];
+      ++unknown[entries.category_ids[i]];
       result.image = -1;
     }
     unlisted.assign(unknown.begin(), unknown.end());
-    results = by_image(entries, truth.images().size());
+    results = by_image(std::move(entries.all), truth.images().size());
   }
 };
 

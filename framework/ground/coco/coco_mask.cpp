@@ -2,8 +2,8 @@
 #include <sectile/data/rle.h>
 #include <sectile/error.h>
 
-#include "coco_mask.h"
 #include "../data/coco_counts.h"
+#include "coco_mask.h"
 #include "json_file.h"
 
 namespace sectile {

@@ -102,7 +102,11 @@ std::optional<bool> flag_of(std::string_view text) {
   return *integer == 1;
 }
 
-bool read_numbers(std::string_view array, std::vector<double>& numbers) {
+namespace {
+
+// Calls use(number) for each; false: something else is in it, or `use` says so.
+template <class Use>
+bool each_number(std::string_view array, const Use& use) {
   if (array.size() < 2 || array.front() != '[' || array.back() != ']') return false;
   array = trimmed(array.substr(1, array.size() - 2));
   const char* at = array.data();
@@ -113,8 +117,7 @@ bool read_numbers(std::string_view array, std::vector<double>& numbers) {
   while (at != end) {
     double number = 0;
     const auto [after, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || !std::isfinite(number)) return false;
-    numbers.push_back(number);
+    if (error != std::errc() || !std::isfinite(number) || !use(number)) return false;
     at = after;
     skip_spaces();
     if (at == end) return true;
@@ -123,6 +126,25 @@ bool read_numbers(std::string_view array, std::vector<double>& numbers) {
     if (at == end) return false;  // "[1,]"
   }
   return true;
+}
+
+}  // namespace
+
+bool read_numbers(std::string_view array, std::vector<double>& numbers) {
+  return each_number(array, [&](double number) {
+    numbers.push_back(number);
+    return true;
+  });
+}
+
+bool read_numbers(std::string_view array, std::span<double> numbers) {
+  std::size_t count = 0;
+  const bool are_numbers = each_number(array, [&](double number) {
+    if (count == numbers.size()) return false;
+    numbers[count++] = number;
+    return true;
+  });
+  return are_numbers && count == numbers.size();
 }
 
 std::string shortened(std::string_view text) {

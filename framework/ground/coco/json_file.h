@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,8 +58,9 @@ std::string_view trimmed(std::string_view text);
 std::optional<double> number_of(std::string_view text);
 std::optional<std::int64_t> integer_of(std::string_view text);  // 3 or 3.0
 std::optional<bool> flag_of(std::string_view text);             // 0, 1, false, true
-// [1, 2.5], appended to `numbers`. False: something else is in it.
+// [1, 2.5], appended to `numbers`, or as many as there is room for. False: something else is in it, or another number.
 bool read_numbers(std::string_view array, std::vector<double>& numbers);
+bool read_numbers(std::string_view array, std::span<double> numbers);
 std::string shortened(std::string_view text);  // for messages
 
 }  // namespace sectile

@@ -8,6 +8,7 @@
 #include <sectile/error.h>
 
 #include "coco_counts.h"
+#include "region.h"
 
 namespace sectile {
 namespace {
@@ -273,46 +274,26 @@ Rle intersection_of(const std::vector<Rle>& all) {
 
 namespace {
 
-bool touch(const cv::Rect& a, const cv::Rect& b) {
-  return a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
-}
-
-// Of masks as a whole, so that pairs do not compute it again.
-struct Measured {
-  const Rle& rle;
-  cv::Rect box;
-  std::int64_t area;
-};
-
-std::vector<Measured> measured(const std::vector<Rle>& all) {
-  std::vector<Measured> result;
-  for (const auto& rle : all) {
-    check_covers(rle);
-    result.push_back({rle, box_of(rle), area_of(rle)});
-  }
-  return result;
-}
-
-std::int64_t common_area(const Rle& a, const Rle& b) {
-  std::int64_t sum = 0;
-  walk_both(a, b, [&](bool of_a, bool of_b, std::uint32_t count) { sum += of_a && of_b ? count : 0; });
-  return sum;
+std::vector<Region> regions_of(const std::vector<Rle>& all) {
+  std::vector<Region> regions(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) regions[i].assign(all[i]);
+  return regions;
 }
 
 }  // namespace
 
 std::vector<double> iou_of(const std::vector<Rle>& predictions, const std::vector<Rle>& truths,
                            const std::vector<bool>& crowd) {
-  const auto ours = measured(predictions), theirs = measured(truths);
+  const auto ours = regions_of(predictions), theirs = regions_of(truths);
   std::vector<double> result(ours.size() * theirs.size());
   for (std::size_t i = 0; i < ours.size(); ++i)
     for (std::size_t j = 0; j < theirs.size(); ++j) {
-      if (ours[i].rle.size != theirs[j].rle.size)
-        throw DataError("mask", "of images of " + text_of(ours[i].rle.size) + " and " + text_of(theirs[j].rle.size));
-      if (!touch(ours[i].box, theirs[j].box)) continue;
-      const auto common = common_area(ours[i].rle, theirs[j].rle);
+      const auto &a = ours[i], &b = theirs[j];
+      if (a.size != b.size) throw DataError("mask", "of images of " + text_of(a.size) + " and " + text_of(b.size));
+      if ((a.box & b.box).empty()) continue;
+      const auto common = common_area(a, b);
       if (common == 0) continue;
-      const auto all = crowd[j] ? ours[i].area : ours[i].area + theirs[j].area - common;
+      const auto all = crowd[j] ? a.area : a.area + b.area - common;
       result[i * theirs.size() + j] = static_cast<double>(common) / static_cast<double>(all);
     }
   return result;

@@ -39,9 +39,10 @@ struct CocoCategory {
 };
 
 struct CocoAnnotation {
-  std::int64_t id = 0;
-  int image = 0;     // its position in images()
-  int category = 0;  // its position in categories(), or -1: it is one of faults()
+  static constexpr auto kNoId = std::numeric_limits<std::int64_t>::min();
+  std::int64_t id = kNoId;  // of results, none
+  int image = 0;            // its position in images()
+  int category = 0;         // its position in categories(), or -1: it is one of faults()
   bool crowd = false;
   bool has_box = false;
   cv::Rect2d box{};                                         // x, y, width, height as stated

@@ -4,8 +4,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-
-#include "../data/coco_counts.h"
+#include "coco_counts.h"
 
 namespace sectile {
 
