@@ -31,42 +31,37 @@ void NewClass::declare(sectile::Options& options) {
               "Objects are told apart (thing), or not (stuff). Default: as in the dataset; state it to merge both.");
 }
 
-void Request::declare(sectile::Options& options) {
+void ClassList::declare(sectile::Options& options) {
   options.add("classes", &classes,
               "The new classes in the order of their numbers, each {\"name\", \"from\", \"color\", \"thing\"}.");
   options.add("ignore", &ignore, "Names of the dataset's classes to ignore in training and evaluation.");
-  options
-      .add("others", &others,
-           "Classes that neither \"classes\" nor \"ignore\" names: report an error, ignore them, or keep them, behind "
-           "the new ones.")
-      .one_of({"error", "ignore", "keep"});
 }
 
-void Request::check(sectile::Problems& problems) const {
+void ClassList::check(sectile::Problems& problems) const {
   std::set<std::string> names;
   for (std::size_t i = 0; i < classes.size(); ++i)
     if (!names.insert(classes[i].name).second)
       problems.add(at("classes", i) + "/name", "\"" + classes[i].name + "\" is the name of an earlier class");
-  if (classes.empty() && (others != Others::keep || ignore.empty()))
-    problems.add("classes", others == Others::keep
-                                ? "is empty like \"ignore\": nothing would change; remove this dataset"
-                                : "is empty: no class would be left");
 }
 
-Mapping::Mapping(const Request& request, const sectile::LabelMap& old)
+Mapping::Mapping(const ClassList& list, Others others, const sectile::LabelMap& old)
     : numbers_(old.classes.size(), kIgnore), taken_(old.classes.size()) {
+  if (list.classes.empty() && (others != Others::keep || list.ignore.empty()))
+    throw OptionError("classes", others == Others::keep
+                                     ? "is empty like \"ignore\": nothing would change; remove this dataset"
+                                     : "is empty: no class would be left");
   labels_.overlapping = old.overlapping;
   for (const auto& one : old.classes) was_thing_.push_back(one.thing);
-  for (std::size_t i = 0; i < request.classes.size(); ++i) add(request.classes[i], i, old);
-  for (std::size_t i = 0; i < request.ignore.size(); ++i) take(request.ignore[i], at("ignore", i), kIgnore, old);
+  for (std::size_t i = 0; i < list.classes.size(); ++i) add(list.classes[i], i, old);
+  for (std::size_t i = 0; i < list.ignore.size(); ++i) take(list.ignore[i], at("ignore", i), kIgnore, old);
 
   std::string forgotten;
   for (std::size_t i = 0; i < old.classes.size(); ++i) {
-    if (!taken_[i].empty() || request.others == Others::ignore) continue;
+    if (!taken_[i].empty() || others == Others::ignore) continue;
     const auto& one = old.classes[i];
     forgotten += (forgotten.empty() ? "" : ", ") + one.name;
-    if (request.others == Others::error) continue;
-    if (const auto same = labels_.find(one.name); same && static_cast<std::size_t>(*same) < request.classes.size())
+    if (others == Others::error) continue;
+    if (const auto same = labels_.find(one.name); same && static_cast<std::size_t>(*same) < list.classes.size())
       throw OptionError(at("classes", static_cast<std::size_t>(*same)) + "/name",
                         "\"" + one.name +
                             "\" is also the name of a class that is kept: add it to \"from\" or "
@@ -74,7 +69,7 @@ Mapping::Mapping(const Request& request, const sectile::LabelMap& old)
     numbers_[i] = static_cast<int>(labels_.classes.size());
     labels_.classes.push_back(one);
   }
-  if (request.others == Others::error && !forgotten.empty())
+  if (others == Others::error && !forgotten.empty())
     throw OptionError("others", "the dataset also has the classes " + forgotten +
                                     ": name them in \"classes\" or \"ignore\", or set this to \"ignore\" or \"keep\"");
   if (labels_.classes.empty()) throw OptionError("ignore", "has all classes of the dataset: none is left");

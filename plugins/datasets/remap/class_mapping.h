@@ -23,10 +23,9 @@ struct NewClass {
 
 enum class Others { error, ignore, keep };  // classes of the dataset that are not named
 
-struct Request {
+struct ClassList {
   std::vector<NewClass> classes;
   std::vector<std::string> ignore;
-  Others others = Others::error;
 
   void declare(sectile::Options& options);
   void check(sectile::Problems& problems) const;
@@ -35,7 +34,7 @@ struct Request {
 class Mapping {
  public:
   // Throws OptionError.
-  Mapping(const Request& request, const sectile::LabelMap& old);
+  Mapping(const ClassList& list, Others others, const sectile::LabelMap& old);
 
   const sectile::LabelMap& labels() const { return labels_; }
   void apply(sectile::Sample& sample) const;                      // and its support

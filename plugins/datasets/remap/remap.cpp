@@ -1,5 +1,8 @@
 // Other classes for a dataset: merged, renamed, reordered or ignored.
 
+#include <filesystem>
+
+#include <sectile/data/options_file.h>
 #include <sectile/dataset.h>
 
 #include "class_mapping.h"
@@ -7,22 +10,49 @@
 namespace {
 
 using remap::Mapping;
+using remap::Others;
 
 struct RemapOptions {
   sectile::Ref<sectile::Dataset> dataset;
-  remap::Request request;
+  remap::ClassList list;
+  std::filesystem::path classes_file;
+  Others others = Others::error;
 
   void declare(sectile::Options& options) {
     options.add("dataset", &dataset, "Dataset to take samples from.").required();
-    request.declare(options);
+    list.declare(options);
+    options.add("classes_file", &classes_file,
+                "JSON file with \"classes\" and \"ignore\", instead of these options, to share between datasets.");
+    options
+        .add(
+            "others", &others,
+            "Classes that neither \"classes\" nor \"ignore\" names: report an error, ignore them, or keep them, behind "
+            "the new ones.")
+        .one_of({"error", "ignore", "keep"});
   }
-  void check(sectile::Problems& problems) const { request.check(problems); }
+  void check(sectile::Problems& problems) const {
+    list.check(problems);
+    if (!classes_file.empty() && (!list.classes.empty() || !list.ignore.empty()))
+      problems.add("classes_file", "cannot be combined with classes or ignore");
+  }
 };
+
+Mapping mapping_of(const RemapOptions& options, const sectile::LabelMap& old) {
+  const auto& file = options.classes_file;
+  if (file.empty()) return {options.list, options.others, old};
+  try {
+    return {sectile::read_options<remap::ClassList>(file), options.others, old};
+  } catch (const sectile::OptionError& error) {  // of what the file says, and not of an option in the spec
+    const auto& problem = error.problems().front();
+    if (problem.pointer == "others") throw;
+    throw sectile::DataError(file.string(), problem.pointer + ": " + problem.message);
+  }
+}
 
 class Remap final : public sectile::Dataset {
  public:
   Remap(const RemapOptions& options, const sectile::BuildContext& context)
-      : dataset_(options.dataset.build(context)), mapping_(options.request, dataset_->labels()) {}
+      : dataset_(options.dataset.build(context)), mapping_(mapping_of(options, dataset_->labels())) {}
 
   std::size_t size() const override { return dataset_->size(); }
   const sectile::LabelMap& labels() const override { return mapping_.labels(); }
