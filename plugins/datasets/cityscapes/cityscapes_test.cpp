@@ -321,7 +321,7 @@ TEST_CASE("names, colors and things are the official ones, and so are the pixels
   fs::create_directories(train_ids.path() / "gtFine/val/frankfurt");
   const std::string file = "gtFine/val/frankfurt/frankfurt_000000_000294_gtFine_labelTrainIds.png";
   fs::create_symlink(real / file, train_ids.path() / file);
-  CHECK(pixels(*open(train_ids.path(), {})) == wanted["pixels"]["train_ids_file"].get<Numbers>());
+  CHECK(pixels(*open(train_ids.path(), json::object())) == wanted["pixels"]["train_ids_file"].get<Numbers>());
 }
 
 TEST_CASE("the colors of a real frame are those of the labels") {
