@@ -32,6 +32,11 @@ TEST_CASE("regions are the pixels of each number, as run lengths down the column
   CHECK(found[2].mask.counts == std::vector<std::uint32_t>{9, 2, 1});
   CHECK(found[2].box == cv::Rect(3, 0, 1, 2));
   CHECK(regions_of(cv::Mat()).empty());
+
+  std::vector<int> all;
+  for (const auto& region : regions_of(numbers(3, {26003, 300, 7, 65535, 256, 255, 0, 26010, 1, 512, 1000, 40000})))
+    all.push_back(region.number);
+  CHECK(all == std::vector<int>{0, 1, 7, 255, 256, 300, 512, 1000, 26003, 26010, 40000, 65535});
 }
 
 TEST_CASE("regions are those of a bitmap per number, whatever the type") {

@@ -109,29 +109,26 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
  public:
   Ade20kFull(const Ade20kFullOptions& options, const sectile::BuildContext& context)
       : objects_(options.instances.value_or(context.task != sectile::Task::semantic)), classes_(kNumbers, kIgnore) {
-    const auto root = ade20k_full::find_root(options.root);
-    std::vector<Entry> all;  // of every split: training and validation have the same classes
-    std::string splits;
-    for (const auto& split : ade20k_full::splits_of(root)) {
-      splits += (splits.empty() ? "" : ", ") + split;
-      std::vector<fs::path> left_out;
-      auto entries = ade20k_full::find_entries(root / split, left_out);
-      all.insert(all.end(), entries.begin(), entries.end());
-      if (split != official(options.split)) continue;
-      if (entries.empty()) throw DataError((root / split).string(), "has no image with a mask NAME_seg.png");
-      entries_ = std::move(entries);
-      if (!left_out.empty())
-        notes_.push_back((root / split).string() + ": " + std::to_string(left_out.size()) +
-                         " images have no mask NAME_seg.png and are left out; the first is " +
-                         left_out.front().string());
+    auto table = options.table.classes;
+    if (!options.classes_file.empty()) {
+      table = sectile::read_options<FullClasses>(options.classes_file).classes;
+      if (table.empty()) throw DataError(options.classes_file.string(), "has no \"classes\"");
     }
-    if (entries_.empty())
-      throw OptionError("split", (root / official(options.split)).string() + " is not a folder; there are: " + splits);
-    auto table = options.classes_file.empty() ? options.table.classes
-                                              : sectile::read_options<FullClasses>(options.classes_file).classes;
-    if (table.empty() && !options.classes_file.empty())
-      throw DataError(options.classes_file.string(), "has no \"classes\"");
-    set_classes(table.empty() ? named_by(all) : table);
+    const auto root = ade20k_full::find_root(options.root);
+    const auto splits = ade20k_full::splits_of(root);
+    const auto split = official(options.split);
+    if (!std::count(splits.begin(), splits.end(), split)) {
+      std::string all;
+      for (const auto& name : splits) all += (all.empty() ? "" : ", ") + name;
+      throw OptionError("split", (root / split).string() + " is not a folder; there are: " + all);
+    }
+    std::vector<fs::path> left_out;
+    entries_ = ade20k_full::find_entries(root / split, left_out);
+    if (entries_.empty()) throw DataError((root / split).string(), "has no image with a mask NAME_seg.png");
+    if (!left_out.empty())
+      notes_.push_back((root / split).string() + ": " + std::to_string(left_out.size()) +
+                       " images have no mask NAME_seg.png and are left out; the first is " + left_out.front().string());
+    set_classes(table.empty() ? named_by_all(root, splits) : table);
   }
 
   std::size_t size() const override { return entries_.size(); }
@@ -176,7 +173,14 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
     return split == "val" ? "validation" : split;
   }
 
-  static std::vector<FullClass> named_by(const std::vector<Entry>& entries) {
+  // The same for training and validation.
+  static std::vector<FullClass> named_by_all(const fs::path& root, const std::vector<std::string>& splits) {
+    std::vector<Entry> entries;
+    for (const auto& split : splits) {
+      std::vector<fs::path> left_out;
+      auto more = ade20k_full::find_entries(root / split, left_out);
+      entries.insert(entries.end(), more.begin(), more.end());
+    }
     std::vector<FullClass> table;
     for (const auto& [number, name] : ade20k_full::find_names(entries)) {
       const auto same = std::find_if(table.begin(), table.end(), [&](const auto& one) { return one.name == name; });

@@ -148,6 +148,8 @@ TEST_CASE("JSON beside the masks names the classes of every split, without parts
   CHECK(says_full(tree.problem(), "ends inside an object"));
   tree.write("ADE20K_2021_17_01/images/ADE/validation/2.json", "}");
   CHECK(says_full(tree.problem(), "a } without {"));
+  tree.write("ADE20K_2021_17_01/images/ADE/validation/2.json", std::string(1000, '{'));
+  CHECK(says_full(tree.problem(), "more than 100 objects inside each other"));
   tree.write("ADE20K_2021_17_01/images/ADE/validation/2.json", "{\"name\": \"a\", \"name_ndx\": 1.5}");
   CHECK(says_full(tree.problem(), "\"name_ndx\" is not a whole number"));
 }

@@ -44,7 +44,7 @@ class JsonNames {
     for (; at_ < text_.size(); ++at_) {
       const char c = text_[at_];
       if (c == '{')
-        open_.emplace_back();
+        open();
       else if (c == '}')
         close();
       else if (c == '"')
@@ -70,6 +70,13 @@ class JsonNames {
 
   [[noreturn]] void fail(const std::string& what) const {
     throw DataError(file_.string(), "is not JSON of ADE20K: " + what + " at byte " + std::to_string(at_));
+  }
+
+  void open() {
+    constexpr std::size_t kDeepest = 100;
+    if (open_.size() == kDeepest) fail("more than " + std::to_string(kDeepest) + " objects inside each other");
+    open_.emplace_back();
+    after_colon_ = false;
   }
 
   void close() {

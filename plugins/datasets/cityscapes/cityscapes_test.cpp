@@ -8,6 +8,7 @@
 #include <opencv2/core.hpp>
 
 #include "support/component.h"
+#include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
 
@@ -265,6 +266,9 @@ TEST_CASE("missing and wrong files of Cityscapes are told with their place") {
   CHECK(tells(streets.problem(json::object(), true), "is 3 x 4 pixels, and "));
   streets.save("gtFine/train/ulm/x_gtFine_labelIds.png", cv::Mat(4, 4, CV_8UC3, cv::Scalar(7, 7, 7)));
   CHECK(tells(streets.problem(json::object(), true), "has 3 channels of 8 bits; expected one of 8 or 16 bits"));
+  streets.labels(kLabelIds);
+  test::cut_behind_header(root / "gtFine/train/ulm/x_gtFine_labelIds.png");
+  CHECK_THROWS_AS(streets.open()->read(0), DataError);
 }
 
 TEST_CASE("names, colors and things are the official ones, and so are the pixels of a real frame") {

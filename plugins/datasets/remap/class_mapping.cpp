@@ -46,10 +46,6 @@ void ClassList::check(sectile::Problems& problems) const {
 
 Mapping::Mapping(const ClassList& list, Others others, const sectile::LabelMap& old)
     : numbers_(old.classes.size(), kIgnore), taken_(old.classes.size()) {
-  if (list.classes.empty() && (others != Others::keep || list.ignore.empty()))
-    throw OptionError("classes", others == Others::keep
-                                     ? "is empty like \"ignore\": nothing would change; remove this dataset"
-                                     : "is empty: no class would be left");
   labels_.overlapping = old.overlapping;
   for (const auto& one : old.classes) was_thing_.push_back(one.thing);
   for (std::size_t i = 0; i < list.classes.size(); ++i) add(list.classes[i], i, old);
@@ -72,7 +68,9 @@ Mapping::Mapping(const ClassList& list, Others others, const sectile::LabelMap& 
   if (others == Others::error && !forgotten.empty())
     throw OptionError("others", "the dataset also has the classes " + forgotten +
                                     ": name them in \"classes\" or \"ignore\", or set this to \"ignore\" or \"keep\"");
-  if (labels_.classes.empty()) throw OptionError("ignore", "has all classes of the dataset: none is left");
+  if (labels_.classes.empty())
+    throw list.ignore.empty() ? OptionError("classes", "is empty: no class is left")
+                              : OptionError("ignore", "has all classes of the dataset: none is left");
 }
 
 void Mapping::add(const NewClass& made, std::size_t index, const sectile::LabelMap& old) {

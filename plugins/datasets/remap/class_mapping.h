@@ -21,7 +21,7 @@ struct NewClass {
   void declare(sectile::Options& options);
 };
 
-enum class Others { error, ignore, keep };  // classes of the dataset that are not named
+enum class Others { keep, ignore, error };  // classes of the dataset that are not named
 
 struct ClassList {
   std::vector<NewClass> classes;

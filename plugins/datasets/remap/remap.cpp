@@ -16,7 +16,7 @@ struct RemapOptions {
   sectile::Ref<sectile::Dataset> dataset;
   remap::ClassList list;
   std::filesystem::path classes_file;
-  Others others = Others::error;
+  Others others = Others::keep;
 
   void declare(sectile::Options& options) {
     options.add("dataset", &dataset, "Dataset to take samples from.").required();
@@ -24,11 +24,10 @@ struct RemapOptions {
     options.add("classes_file", &classes_file,
                 "JSON file with \"classes\" and \"ignore\", instead of these options, to share between datasets.");
     options
-        .add(
-            "others", &others,
-            "Classes that neither \"classes\" nor \"ignore\" names: report an error, ignore them, or keep them, behind "
-            "the new ones.")
-        .one_of({"error", "ignore", "keep"});
+        .add("others", &others,
+             "Classes that neither \"classes\" nor \"ignore\" names: keep them behind the new ones, ignore them, or "
+             "report an error, to be sure that none is forgotten.")
+        .one_of({"keep", "ignore", "error"});
   }
   void check(sectile::Problems& problems) const {
     list.check(problems);
