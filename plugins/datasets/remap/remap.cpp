@@ -1,5 +1,4 @@
 // Other classes for a dataset: merged, renamed, reordered or ignored.
-
 #include <filesystem>
 
 #include <sectile/data/options_file.h>
