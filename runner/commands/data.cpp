@@ -1,5 +1,7 @@
 #include <iostream>
 
+#include <unistd.h>
+
 #include <opencv2/core/utility.hpp>
 
 #include <sectile/error.h>
@@ -86,7 +88,8 @@ void data(int count, char** words) {
   tell_plugins(line.common, index);
   std::vector<std::string> notes;
   const auto splits = open_splits(read_data_spec(index, *text), only, notes);
-  Progress progress(line.common.quiet || line.given.count("json") > 0);
+  // In a pipe or a file, progress would be among the results.
+  Progress progress(line.common.quiet || line.given.count("json") > 0 || isatty(STDOUT_FILENO) == 0);
   const auto show = [&](const std::string& split, std::size_t done, std::size_t total) {
     progress.show(split + "  " + std::to_string(done) + "/" + std::to_string(total));
   };

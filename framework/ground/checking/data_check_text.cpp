@@ -2,6 +2,7 @@
 #include <map>
 
 #include "../spec/json_text.h"
+#include "../spec/suggestion.h"
 #include "data_check.h"
 #include "text_table.h"
 
@@ -16,19 +17,18 @@ std::string place_of(const DataCheck::Found& found) {
 
 // One row for each kind of finding that there is, faults or notes.
 std::string table_of(const DataCheck& check, bool notes) {
-  std::map<Finding, std::string> examples;
-  std::map<Finding, std::size_t> shown;
-  for (const auto& found : check.found)
-    if (shown[found.finding]++ < kExamples) {
-      auto& text = examples[found.finding];
-      text += (text.empty() ? "" : ", ") + place_of(found);
-    }
+  std::map<Finding, std::vector<std::string>> examples;
+  for (const auto& found : check.found) {
+    auto& places = examples[found.finding];
+    const auto place = place_of(found);
+    if (places.size() < kExamples && std::count(places.begin(), places.end(), place) == 0) places.push_back(place);
+  }
   TextTable table({notes ? "note" : "fault", "count", "meaning", "first"}, {1});
   for (int i = 0; i < kFindings; ++i) {
     const auto finding = static_cast<Finding>(i);
     const auto count = check.counts[static_cast<std::size_t>(i)];
     if (count == 0 || is_note(finding) != notes) continue;
-    table.add({name_of(finding), std::to_string(count), text_of(finding), examples[finding]});
+    table.add({name_of(finding), std::to_string(count), text_of(finding), listed(examples[finding])});
   }
   return table.rows() == 0 ? "" : "\n" + table.text();
 }
