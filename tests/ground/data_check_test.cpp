@@ -168,8 +168,11 @@ TEST_CASE("clean datasets have no findings") {
 
 TEST_CASE("faults planted in folders of images and masks are found, all of them") {
   const Folder folder;
-  for (int i = 0; i < 14; ++i) folder.sample("train", "ok" + std::to_string(i) + ".png", i);
-  for (int i = 0; i < 3; ++i) folder.sample("val", "v" + std::to_string(i) + ".png", 100 + i);
+  const auto named = [](const char* stem, int i) {
+    return fs::path(stem).concat(std::to_string(i)).concat(".png").string();
+  };
+  for (int i = 0; i < 14; ++i) folder.sample("train", named("ok", i), i);
+  for (int i = 0; i < 3; ++i) folder.sample("val", named("v", i), 100 + i);
 
   folder.sample("train", "cut_image.png", 20);
   folder.cut("train/cut_image.png");
@@ -261,15 +264,15 @@ TEST_CASE("faults planted in folders of images and masks are found, all of them"
 
 TEST_CASE("faults planted in a VOC folder are found") {
   const Folder folder;
-  const auto in = [](std::string path, const char* name) { return path.append(name).append(".png"); };
+  const auto in = [](const char* part, const char* name) { return (fs::path(part) / name).concat(".png").string(); };
   std::string list;
   for (const char* name : {"a", "b", "c", "d", "e"}) {
-    folder.image(in("JPEGImages/", name), noise(name[0]));
+    folder.image(in("JPEGImages", name), noise(name[0]));
     cv::Mat mask(6, 8, CV_8U, cv::Scalar(0)), objects = mask.clone();
     mask.row(2).setTo(15);
     objects.row(2).setTo(1);
-    folder.image(in("SegmentationClass/", name), mask);
-    folder.image(in("SegmentationObject/", name), objects);
+    folder.image(in("SegmentationClass", name), mask);
+    folder.image(in("SegmentationObject", name), objects);
     list.append(name).append("\n");
   }
   folder.text("ImageSets/Segmentation/train.txt", list + "a\n");

@@ -6,6 +6,7 @@
 #include <opencv2/core.hpp>
 
 #include "ground/checking/data_stats.h"
+#include "ground/checking/sample_findings.h"
 #include "ground/spec/pipeline_spec.h"
 #include "support/component.h"
 #include "support/scratch.h"

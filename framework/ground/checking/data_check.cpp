@@ -98,9 +98,11 @@ class Comparison {
     return static_cast<std::uint32_t>(found - types_.begin());
   }
 
-  bool is_same_image(const Place& there, const CheckedSample& sample) const {
+  enum class Compared { same, different, unknown };  // unknown: one of them cannot be read
+  Compared compared(const Place& there, const CheckedSample& sample) const {
     const auto& known = samples_[there.split];
-    return sample.image && known.types[there.index] != kUnread && known.hashes[there.index] == sample.hash;
+    if (!sample.image || known.types[there.index] == kUnread) return Compared::unknown;
+    return known.hashes[there.index] == sample.hash ? Compared::same : Compared::different;
   }
 
   std::string name_of(const Place& place) const {
@@ -113,18 +115,17 @@ class Comparison {
     const auto [found, is_new] = own.emplace(sample.id, here.index);
     if (!is_new) {
       const Place there{here.split, found->second};
-      const bool same = is_same_image(there, sample);
-      add(same ? Finding::sample_repeated : Finding::id_twice, here,
-          (same ? "is the same sample as " : "has the same id as ") + name_of(there) +
-              (same ? "" : ", and another image"));
-      return;
+      const auto images = compared(there, sample);
+      if (images == Compared::same) return add(Finding::sample_repeated, here, "has id and image of " + name_of(there));
+      return add(Finding::id_twice, here,
+                 "has the id of " + name_of(there) + (images == Compared::different ? ", and another image" : ""));
     }
     for (std::size_t s = 0; s < here.split; ++s) {
       const auto other = samples_[s].by_id.find(sample.id);
       if (other == samples_[s].by_id.end()) continue;
       const Place there{s, other->second};
-      if (!is_same_image(there, sample))
-        add(Finding::id_in_two_splits, here, "has the same id as " + name_of(there) + ", and another image");
+      if (compared(there, sample) == Compared::different)
+        add(Finding::id_in_two_splits, here, "has the id of " + name_of(there) + ", and another image");
     }
   }
 
