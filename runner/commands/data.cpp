@@ -87,7 +87,9 @@ void data(int count, char** words) {
   const auto index = open_plugins(line.common, text.get());
   tell_plugins(line.common, index);
   std::vector<std::string> notes;
-  const auto splits = open_splits(read_data_spec(index, *text), only, notes);
+  const auto spec = read_data_spec(index, *text);
+  tell_notes(line.common, *text);
+  const auto splits = open_splits(spec, only, notes);
   // In a pipe or a file, progress would be among the results.
   Progress progress(line.common.quiet || line.given.count("json") > 0 || isatty(STDOUT_FILENO) == 0);
   const auto show = [&](const std::string& split, std::size_t done, std::size_t total) {

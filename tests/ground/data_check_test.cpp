@@ -356,6 +356,14 @@ TEST_CASE("faults of labels, objects and segments that a dataset returns are fou
       {Finding::mask_invalid, mask(polygon({{1, 1}, {nan, 3}, {4, 4}})), "corner (nan, 3)"},
       {Finding::mask_outside, mask(polygon({{1, 1}, {12, 1}, {4, 4}})), "corner (12, 1)"},
       {Finding::size_differs, mask(rle({10, 3, 12}, {5, 5})), "run lengths are 5 x 5, and the image is 6 x 8"},
+      {Finding::size_differs,
+       [](Sample& s) {
+         Polygons huge;
+         huge.size = {2'000'000'000, 2'000'000'000};
+         huge.rings = {{{0, 0}, {2e9f, 0}, {2e9f, 2e9f}}};
+         s.instances[0].mask = Mask(huge);
+       },
+       "polygons are 2000000000 x 2000000000"},
       {Finding::size_differs, mask(Mask(cv::Mat(6, 9, CV_8U, cv::Scalar(1)))), "6 x 9"},
       {Finding::one_pixel, mask(rle({10, 1, 37})), "single pixel"},
       {Finding::one_pixel, mask(polygon({{2.2f, 2.2f}, {2.9f, 2.2f}, {2.9f, 2.9f}, {2.2f, 2.9f}})), "single pixel"},

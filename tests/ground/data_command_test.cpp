@@ -81,6 +81,10 @@ TEST_CASE("only the data of a spec is read") {
   CHECK(says(stats, "train: 8 images, 8 with labels\n"));
   CHECK(says(stats, "image sizes (height x width): all 32 x 32\n"));
   CHECK(says(stats, "8 images of 3 channels, CV_8U: \"mean\": ["));
+  const auto twice = spec.data.scratch.write("twice.json", R"({"extends": "spec.json", "loss": {"a": 1, "a": 2}})");
+  CHECK(data("check", twice).code == 0);
+  const auto in_data = spec.data.scratch.write("in_data.json", R"({"extends": "spec.json", "data": {"a": 1, "a": 2}})");
+  CHECK(says(data("check", in_data), "/data/a: is given twice"));
   const auto wrong = data("check", spec.file, "--set /data/train/masks_=x --set /data/val/type=vocc");
   CHECK(wrong.code == 2);
   CHECK(says(wrong, "error: /data/train/masks_: unknown option, did you mean \"masks\"?"));

@@ -108,14 +108,13 @@ class SampleCheck {
       findings_.add(Finding::not_finite, "has pixels that are not finite (NaN or Inf)");
   }
 
-  void same_size(const Extent& found, const std::string& what) {
-    if (size_.width > 0 && found != size_)
-      findings_.add(Finding::size_differs,
-                    what + " are " + size_text(found) + ", and the image is " + size_text(size_) + " (height x width)");
+  bool same_size(const Extent& found, const std::string& what) {
+    if (size_.width == 0 || found == size_) return true;
+    findings_.add(Finding::size_differs,
+                  what + " are " + size_text(found) + ", and the image is " + size_text(size_) + " (height x width)");
+    return false;
   }
-  void same_size(const cv::Mat& map, const std::string& what) {
-    if (!map.empty()) same_size(extent(map), what);
-  }
+  bool same_size(const cv::Mat& map, const std::string& what) { return map.empty() || same_size(extent(map), what); }
 
   bool is_class(int category, const std::string& what) {
     const auto classes = static_cast<int>(labels_.classes.size());
@@ -186,7 +185,7 @@ class SampleCheck {
 
   void check_mask(const Mask& mask, const std::string& name) {
     if (const auto* rle = std::get_if<Rle>(&mask.form())) {
-      same_size(Extent{1, rle->size.height, rle->size.width}, name + ": run lengths");
+      if (!same_size(Extent{1, rle->size.height, rle->size.width}, name + ": run lengths")) return;
       const auto pixels = std::int64_t{rle->size.width} * rle->size.height;
       std::int64_t covered = 0;
       for (const auto count : rle->counts) covered += count;
@@ -194,7 +193,7 @@ class SampleCheck {
         return findings_.add(Finding::mask_invalid, name + ": its run lengths cover " + std::to_string(covered) +
                                                         " pixels, and the image has " + std::to_string(pixels));
     } else if (const auto* polygons = std::get_if<Polygons>(&mask.form())) {
-      same_size(Extent{1, polygons->size.height, polygons->size.width}, name + ": polygons");
+      if (!same_size(Extent{1, polygons->size.height, polygons->size.width}, name + ": polygons")) return;
       for (const auto& ring : polygons->rings)
         for (const auto& point : ring) {
           const auto corner = " has the corner (" + number(point.x) + ", " + number(point.y) + ")";
@@ -206,8 +205,8 @@ class SampleCheck {
             break;
           }
         }
-    } else {
-      same_size(std::get<cv::Mat>(mask.form()), name + ": mask and image");
+    } else if (!same_size(std::get<cv::Mat>(mask.form()), name + ": its mask's pixels")) {
+      return;
     }
     const auto area = pixels_of(mask);
     if (area == 0) findings_.add(Finding::mask_empty, name + ": its mask covers no pixel");
@@ -307,7 +306,11 @@ CheckedSample check_sample_of(const std::shared_ptr<const Dataset>& data, std::s
   if (!problem.empty()) sample = read_parts(data, index, problem, checked, findings, untold);
   checked.id = sample.id.empty() ? id_of(data, index) : sample.id;
   if (sample.image.empty() && !findings.has(Finding::image_unreadable)) findings.add(Finding::no_image, "has no image");
-  SampleCheck(sample, data->labels(), checked, findings).run();
+  try {
+    SampleCheck(sample, data->labels(), checked, findings).run();
+  } catch (...) {  // no memory for a mask, for example
+    findings.add(Finding::sample_unreadable, reason_of_exception());
+  }
   if (!untold.empty() && !findings.has(Finding::size_differs)) findings.add(Finding::sample_unreadable, untold);
   checked.findings = findings.all();
   if (!untold.empty())
