@@ -33,6 +33,7 @@ constexpr Command kCommands[] = {
     {"evaluate", "evaluate a trained model on labelled images, or a file of COCO results", evaluate},
     {"predict", "segment images with a trained model", nullptr},
     {"check", "check a spec and report all errors, or print it with all defaults", nullptr},
+    {"data", "find faults in the datasets of a spec, and print their statistics", sectile::data},
     {"list", "list the available components", sectile::list},
     {"describe", "describe a component and its options", sectile::describe},
     {"schema", "print the JSON Schema of specs, for editors", sectile::schema},

@@ -178,6 +178,25 @@ PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file, SpecUse u
   return spec;
 }
 
+void DataSpec::declare(Options& options) {
+  options.add("task", &task, "What to predict.").one_of({"semantic", "instance", "panoptic"});
+  options.add("data", &data, "Datasets.").required();
+}
+
+DataSpec read_data_spec(const PluginIndex& index, const SpecFile& file) {
+  SpecFile part = file;
+  part.json = Json::object();
+  for (const char* key : {"task", "data"})
+    if (file.json.contains(key)) part.json[key] = file.json[key];
+  std::erase_if(part.problems, [&](const Problem& problem) {
+    const auto key = problem.pointer.substr(0, problem.pointer.find('/', 1));
+    return key != "/task" && key != "/data" && !key.empty() && file.json.contains(key.substr(1));
+  });
+  DataSpec spec;
+  SpecReader{index, part}.read(&spec, kValueType<DataSpec>);
+  return spec;
+}
+
 const std::vector<std::string>& network_parts() {
   static const std::vector<std::string> parts{"/model", "/transforms/val"};
   return parts;

@@ -92,6 +92,15 @@ struct PipelineSpec {
   void declare(Options& options);
 };
 
+// The data of a spec. Its other parts are not read: they may be missing or wrong, and need no plugins.
+struct DataSpec {
+  Task task = Task::semantic;
+  PipelineSpec::Data data;
+  void declare(Options& options);
+};
+// Throws SpecError with all problems of these parts.
+DataSpec read_data_spec(const PluginIndex& index, const SpecFile& file);
+
 // What a trained network is made of, in the spec: evaluation also needs a dataset and the metrics.
 const std::vector<std::string>& network_parts();
 std::vector<PluginVersion> network_plugins(const PipelineSpec& spec);  // of those parts, each once

@@ -1,11 +1,9 @@
 #include "sample_source.h"
 
 #include <cstdlib>
-#include <limits>
 #include <optional>
 #include <utility>
 
-#include <sectile/notes.h>
 #include <opencv2/imgproc.hpp>
 
 #include "../../ground/component_call.h"
@@ -13,8 +11,6 @@
 namespace sectile {
 namespace {
 
-constexpr std::size_t kMostSamples = std::size_t{1} << 40;
-constexpr std::size_t kMostClasses = std::numeric_limits<std::int16_t>::max();  // the type of labels
 constexpr std::uint64_t kBatchStream = 0x6261746368;  // separates random numbers of a batch and of its samples
 
 void set_original_size(Sample& sample) {
@@ -128,29 +124,6 @@ Sample SampleSource::prepare(const Occasion& when) const { return transformed(re
 
 Sample SampleSource::transformed(Sample sample, const Occasion& when) const {
   return apply(*this, std::move(sample), transforms.size(), when, 0);
-}
-
-std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
-                                            const std::string& pointer, std::vector<std::string>& notes, Parts wanted) {
-  context.after_build = [&notes](const Component& component, void* made, const void*) {
-    if (component.kind != std::string(Kind<Dataset>::name)) return;
-    const auto* role = dynamic_cast<const Notes*>(static_cast<Dataset*>(made));
-    if (!role) return;
-    const auto more = role->notes();
-    notes.insert(notes.end(), more.begin(), more.end());
-  };
-  const std::shared_ptr<const Dataset> data = recipe.build(context);
-  call<DataError>(place_of(data), "", [&] {
-    if (data->size() == 0) throw DataError(pointer, "has no samples");
-    if (data->size() > kMostSamples) throw DataError(pointer, "has " + std::to_string(data->size()) + " samples");
-    if (!wanted.labels) return;
-    const auto classes = data->labels().classes.size();
-    if (classes == 0) throw DataError(pointer, "has no classes");
-    if (classes > kMostClasses)
-      throw DataError(pointer, "has " + std::to_string(classes) + " classes, and up to " +
-                                   std::to_string(kMostClasses) + " are supported");
-  });
-  return data;
 }
 
 cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place) {

@@ -9,6 +9,8 @@
 #include <sectile/dataset.h>
 #include <sectile/transform.h>
 
+#include "../../ground/checking/open_dataset.h"
+
 namespace sectile {
 
 using TransformChain = std::vector<std::shared_ptr<Transform>>;
@@ -36,12 +38,6 @@ struct SampleSource {
   Sample prepare(const Occasion& when) const;
   Sample transformed(Sample sample, const Occasion& when) const;
 };
-
-// A spec's dataset, which must have samples and, if its labels are requested, classes; otherwise throws DataError at
-// this pointer. notes: gets those of the dataset and of the datasets inside it, for the user.
-std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
-                                            const std::string& pointer, std::vector<std::string>& notes,
-                                            Parts wanted = {});
 
 // Converts an image to these channels: grayscale to RGB or the reverse. Throws DataError naming the place for others.
 cv::Mat with_channels(const cv::Mat& image, int channels, const std::string& place);

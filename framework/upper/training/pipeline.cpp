@@ -1,6 +1,7 @@
 #include "pipeline.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include <ATen/Context.h>
@@ -10,25 +11,11 @@
 #include <sectile/roles.h>
 
 #include "../../ground/component_call.h"
+#include "../../ground/data/label_counts.h"
 #include "../loading/sample_check.h"
 
 namespace sectile {
 namespace {
-
-// Adds the pixels per class of one sample to the counts.
-void count_labels(const cv::Mat& labels, std::vector<std::int64_t>& counts) {
-  if (labels.empty()) return;
-  if (labels.type() == CV_16SC1) {
-    for (auto it = labels.begin<std::int16_t>(); it != labels.end<std::int16_t>(); ++it)
-      if (*it != kIgnore) ++counts.at(static_cast<std::size_t>(*it));
-    return;
-  }
-  Sample holder;
-  holder.labels = labels;
-  const auto inside = (labels_tensor(holder) >= 0.5).flatten(1).sum(1);  // for each class separately
-  for (std::size_t c = 0; c < counts.size(); ++c)
-    counts[c] += inside[static_cast<std::int64_t>(c)].item<std::int64_t>();
-}
 
 // Counts once, at the first call.
 std::function<std::vector<std::int64_t>()> counter_of(std::shared_ptr<const Dataset> data, bool skip_bad) {
@@ -42,7 +29,8 @@ std::function<std::vector<std::int64_t>()> counter_of(std::shared_ptr<const Data
           return data->read(i, {.image = false, .labels = true, .objects = false});
         });
         check_labels(sample, static_cast<int>(counts.size()));
-        count_labels(sample.labels, counts);
+        const auto pixels = count_labels(sample.labels, static_cast<int>(counts.size())).pixels;
+        std::transform(counts.begin(), counts.end(), pixels.begin(), counts.begin(), std::plus<>());
       });
     *known = counts;
     return counts;
