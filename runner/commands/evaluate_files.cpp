@@ -2,10 +2,12 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <set>
 #include <thread>
 
 #include <sectile/data/average_precision.h>
 
+#include "../../framework/ground/checking/text_table.h"
 #include "../../framework/ground/json_line.h"
 #include "../command_line.h"
 #include "../report.h"
@@ -53,44 +55,38 @@ std::string number(double value) {
   return text;
 }
 
-std::string row(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
-  std::string line;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const std::string space(widths[i] > cells[i].size() ? widths[i] - cells[i].size() : 0, ' ');
-    line += (i ? "  " : "") + (i ? space + cells[i] : cells[i] + space);
-  }
-  return line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-}
-
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const auto& cells : rows)
-    for (std::size_t i = 0; i < cells.size(); ++i) widths[i] = std::max(widths[i], cells[i].size());
-  std::string text;
-  for (const auto& cells : rows) text += row(cells, widths);
-  return text;
+std::set<std::size_t> all_but_first(std::size_t columns) {
+  std::set<std::size_t> all;
+  for (std::size_t i = 1; i < columns; ++i) all.insert(i);
+  return all;
 }
 
 std::string tables(const ApOfFilesResult& result, const std::string& name, bool per_class) {
   const auto& report = result.report;
   std::string text;
   if (per_class) {
-    std::vector<std::vector<std::string>> rows{{"class", "objects", "detections", "AP", "AP50", "AP75", "AR"}};
+    std::vector<std::string> head{"class", "objects", "detections", "AP", "AP50", "AP75", "AR"};
     for (const auto& line : report.lines)
-      if (line.size != "all") rows[0].push_back("AP " + line.size);
+      if (line.size != "all") head.push_back("AP " + line.size);
+    TextTable classes(head, all_but_first(head.size()));
     for (std::size_t i = 0; i < report.per_class.size(); ++i) {
       const auto& one = report.per_class[i];
-      auto& cells = rows.emplace_back(std::vector<std::string>{
-          printable(result.categories[i]), std::to_string(one.objects), std::to_string(one.detections), number(one.ap),
-          number(one.ap50), number(one.ap75), number(one.ar)});
+      std::vector<std::string> cells{printable(result.categories[i]),
+                                     std::to_string(one.objects),
+                                     std::to_string(one.detections),
+                                     number(one.ap),
+                                     number(one.ap50),
+                                     number(one.ap75),
+                                     number(one.ar)};
       for (const double ap : one.ap_by_size) cells.push_back(number(ap));
+      classes.add(std::move(cells));
     }
-    text += table(rows) + "\n";
+    text += classes.text() + "\n";
   }
-  std::vector<std::vector<std::string>> rows{{"size", "detections", "AP", "AR"}};
+  TextTable sizes({"size", "detections", "AP", "AR"}, all_but_first(4));
   for (const auto& line : report.lines)
-    rows.push_back({line.size, std::to_string(line.max_detections), number(line.ap), number(line.ar)});
-  text += table(rows) + "\n";
+    sizes.add({line.size, std::to_string(line.max_detections), number(line.ap), number(line.ar)});
+  text += sizes.text() + "\n";
   return text + name + ": AP " + number(report.ap) + ", AP50 " + number(report.ap50) + ", AP75 " + number(report.ap75) +
          "  (" + std::to_string(result.images) + " images, " + std::to_string(result.objects) + " objects, " +
          std::to_string(result.detections) + " detections)\n";
