@@ -40,9 +40,9 @@ class ObjectTree {
     image(name, cv::Mat(kTreeHeight, kTreeWidth, CV_8UC3, cv::Scalar(10, 20, 30)));
   }
   void image(const std::string& name, const cv::Mat& pixels) const {
-    const auto path = this->path() / "images/val" / name;
-    fs::create_directories(path.parent_path());
-    write_png(path, pixels);
+    const auto target = path() / "images/val" / name;
+    fs::create_directories(target.parent_path());
+    write_png(target, pixels);
   }
   json& add(int id, int image_id, int category_id, const json& segmentation, const json& box = nullptr) {
     json made = {{"id", id}, {"image_id", image_id}, {"category_id", category_id}, {"segmentation", segmentation}};
