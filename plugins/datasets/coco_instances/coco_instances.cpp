@@ -108,6 +108,8 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes {
   const sectile::LabelMap& labels() const override { return choice_.labels; }
   std::string id_of(std::size_t index) const override { return coco_instances::name_of(image_at(index).file_name); }
 
+  std::int64_t image_id_of(std::size_t index) const override { return image_at(index).id; }
+
   sectile::Extent extent_of(std::size_t index) const override {
     const auto size = size_at(index);
     return {1, size.height, size.width};

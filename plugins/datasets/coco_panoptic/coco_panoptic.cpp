@@ -90,6 +90,7 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
   std::size_t size() const override { return images_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
   std::string id_of(std::size_t index) const override { return name_of(images_.at(index).file_name); }
+  std::int64_t image_id_of(std::size_t index) const override { return images_.at(index).id; }
 
   sectile::Extent extent_of(std::size_t index) const override {
     const auto& image = images_.at(index);

@@ -56,6 +56,7 @@ class Remap final : public sectile::Dataset {
   const sectile::LabelMap& labels() const override { return mapping_.labels(); }
   sectile::Extent extent_of(std::size_t index) const override { return dataset_->extent_of(index); }
   std::string id_of(std::size_t index) const override { return dataset_->id_of(index); }
+  std::int64_t image_id_of(std::size_t index) const override { return dataset_->image_id_of(index); }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     auto sample = dataset_->read(index, wanted);
