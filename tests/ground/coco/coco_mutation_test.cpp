@@ -1,16 +1,16 @@
 // Files of strangers: whatever they hold, they are read or refused with a DataError, soon, and in little memory.
 // SECTILE_MUTATIONS: how many files per reader; unset, 300.
-#include <cstdlib>
 #include <ctime>
-#include <random>
 
 #include <sectile/data/average_precision.h>
 #include <sectile/data/coco_file.h>
+#include <sectile/data/coco_panoptic_file.h>
 #include <sectile/error.h>
 
 #include "../allocation_peak.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/text_mutator.h"
 
 using namespace sectile;
 
@@ -27,91 +27,21 @@ const std::string kResults =
     R"([{"image_id": 20, "category_id": 90, "score": 0.75, "bbox": [0, 0, 40, 40], "segmentation": {"size": [64, 64], "counts": [5, 100, 28, 300, 3663]}},
  {"image_id": 1, "category_id": 3, "score": 1e-3, "bbox": [0, 0, 2.5, 2], "segmentation": [[0, 0, 4, 0, 4, 4, 0, 4]]}])";
 
-// Texts that are damaged at any place, or have other values and signs at one.
-class TextMutator {
- public:
-  std::string next(std::string text) {
-    for (std::size_t times = 1 + below(3); times > 0; --times) change(text);
-    return text;
-  }
-
- private:
-  std::size_t below(std::size_t count) { return count ? random_() % count : 0; }
-
-  void change(std::string& text) {
-    static const char* const kTexts[] = {"NaN",
-                                         "Infinity",
-                                         "-1",
-                                         "0",
-                                         "1e308",
-                                         "-1e308",
-                                         "1e-320",
-                                         "99999999999999999999",
-                                         "4294967296",
-                                         "2147483647",
-                                         "1073741824",
-                                         "65535",
-                                         "null",
-                                         "true",
-                                         "\"x\"",
-                                         "[]",
-                                         "{}",
-                                         "[[]]",
-                                         "[1,2]",
-                                         "\"\\\\\"",
-                                         "\"\\u0000\"",
-                                         "\xff",
-                                         "{\"size\": [1073741824, 3], \"counts\": [0]}",
-                                         "[",
-                                         "]",
-                                         "{",
-                                         "}",
-                                         ",",
-                                         ":",
-                                         "\"",
-                                         "\\",
-                                         "[[[[[[[[[[[[[[[["};
-    const auto at = below(text.size());
-    switch (below(6)) {
-      case 0:
-        if (!text.empty()) text[at] = static_cast<char>(random_());
-        return;
-      case 1:
-        text.resize(at);
-        return;
-      case 2:
-        text.erase(at, 1 + below(30));
-        return;
-      case 3:
-        text.insert(at, text.substr(below(text.size()), below(200)));
-        return;
-      case 4:
-        text.insert(at, kTexts[below(std::size(kTexts))]);
-        return;
-      default:
-        replace_number(text, at, kTexts[below(std::size(kTexts))]);
-    }
-  }
-
-  static void replace_number(std::string& text, std::size_t from, const char* by) {
-    const auto first = text.find_first_of("0123456789", from);
-    if (first == std::string::npos) return;
-    text.replace(first, text.find_first_not_of("0123456789.", first) - first, by);
-  }
-
-  std::mt19937_64 random_{1};
-};
+const std::string kPanoptic =
+    R"({"images": [{"id": 1, "width": 40, "height": 30, "file_name": "a.jpg"}, {"id": 20, "file_name": "b.jpg"}],
+ "categories": [{"id": 3, "name": "x", "supercategory": "y", "isthing": 1, "color": [1, 2, 3]}, {"id": 90, "name": "z", "isthing": 0}],
+ "annotations": [{"image_id": 20, "file_name": "b.png", "segments_info": [{"id": 7, "category_id": 90, "bbox": [1, 2, 3.5, 4], "area": 14, "iscrowd": 0},
+ {"id": 16777215, "category_id": 3, "area": 4, "iscrowd": 1}]}, {"image_id": 1, "file_name": "a.png", "segments_info": []}]})";
 
 double seconds_of_work() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 template <class Read>
 void try_texts(const std::string& seed, const Read& read) {
-  const char* const wanted = std::getenv("SECTILE_MUTATIONS");
   constexpr double kLongest = 1;
   constexpr std::size_t kMost = 150u << 20;  // of borders that cross columns of a huge image (rle.cpp)
-  TextMutator mutator;
+  test::TextMutator mutator;
   int read_whole = 0;
-  const int count = wanted ? std::atoi(wanted) : 300;
+  const int count = test::mutations();
   for (int i = 0; i < count; ++i) {
     const auto text = mutator.next(seed);
     const double start = seconds_of_work();
@@ -145,6 +75,11 @@ TEST_CASE("damaged files of instances are read or refused") {
       if (!mask.empty()) mask.area();
     }
   });
+}
+
+TEST_CASE("damaged files of panoptic segments are read or refused") {
+  const test::Scratch scratch;
+  try_texts(kPanoptic, [&](const std::string& text) { read_coco_panoptic(scratch.write("file.json", text)); });
 }
 
 TEST_CASE("damaged files of results are evaluated or refused") {
