@@ -65,7 +65,7 @@ Mask cropped(const Polygons& polygons) {
   auto part = polygons;
   part.size = {std::max(0, last.x - first.x), std::max(0, last.y - first.y)};
   for (auto& ring : part.rings)
-    for (auto& point : ring) point -= cv::Point2f(first);
+    for (auto& point : ring) point -= cv::Point2d(first);
   return Mask(std::move(part));
 }
 

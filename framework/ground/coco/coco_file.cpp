@@ -86,7 +86,7 @@ CocoMask mask(JsonValue value) {
   switch (value.type()) {
     case simdjson::ondemand::json_type::array:
       made.form = CocoMask::Form::polygons;
-      made.json = value.get_array().value().raw_json();
+      made.json = raw(value);
       return made;
     case simdjson::ondemand::json_type::object:
       break;

@@ -69,9 +69,9 @@ std::string_view trimmed(std::string_view text) {
 std::string_view raw(JsonValue value) {
   switch (value.type()) {
     case simdjson::ondemand::json_type::array:
-      return value.get_array().value().raw_json();
+      return trimmed(value.get_array().value().raw_json());  // it ends where the next value begins
     case simdjson::ondemand::json_type::object:
-      return value.get_object().value().raw_json();
+      return trimmed(value.get_object().value().raw_json());
     default:
       return trimmed(value.raw_json_token());
   }

@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kTreeWidth = 12, kTreeHeight = 10;
 
-json one_ring(std::initializer_list<json> numbers) { return json::array({json::array(numbers)}); }
+json one_ring(json::initializer_list_t numbers) { return json::array({json::array(numbers)}); }
 json square(double x, double y, double side) {
   return json::array({json::array({x, y, x + side, y, x + side, y + side, x, y + side})});
 }
