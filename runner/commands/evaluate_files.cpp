@@ -24,11 +24,11 @@ constexpr const char* kSummary =
     "--truth has COCO's images, categories and annotations; FILE of --predictions is a list of objects with\n"
     "image_id, category_id, score, and segmentation or bbox. Needs no network.";
 
-struct Kind {
+struct IouType {
   const char* name;
   ApKind kind;
 };
-constexpr Kind kKinds[] = {{"segm", ApKind::mask}, {"bbox", ApKind::box}, {"boundary", ApKind::boundary}};
+constexpr IouType kIouTypes[] = {{"segm", ApKind::mask}, {"bbox", ApKind::box}, {"boundary", ApKind::boundary}};
 
 // "tiny=0..256"
 SizeRange size_range(const std::string& text) {
@@ -151,7 +151,7 @@ void evaluate_files(int count, char** words) {
                     results = line.given["predictions"].as<std::string>();
   if (line.given.count("iou-type")) {
     const auto given = line.given["iou-type"].as<std::string>();
-    for (const auto& one : kKinds)
+    for (const auto& one : kIouTypes)
       if (given == one.name) options.kind = one.kind;
     if (!options.kind) throw po::error("--iou-type: \"" + given + "\" is none of segm, bbox, boundary");
   }
@@ -166,7 +166,7 @@ void evaluate_files(int count, char** words) {
     if (options.threads < 1) throw po::error("--threads: " + std::to_string(options.threads) + " is below 1");
   }
   const auto result = average_precision(truth, results, options);
-  const std::string name = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const auto& one) {
+  const std::string name = std::find_if(std::begin(kIouTypes), std::end(kIouTypes), [&](const auto& one) {
                              return one.kind == result.kind;
                            })->name;
   if (!line.common.quiet)

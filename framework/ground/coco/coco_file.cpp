@@ -83,17 +83,17 @@ CocoCategory category(const JsonFile& json, const Place& place, JsonObject objec
 // Throws DataError for the mask of one annotation.
 CocoMask mask(JsonValue value) {
   CocoMask made;
-  switch (value.type()) {
-    case simdjson::ondemand::json_type::array:
-      made.form = CocoMask::Form::polygons;
-      made.json = raw(value);
-      return made;
-    case simdjson::ondemand::json_type::object:
-      break;
-    default:
-      if (const auto text = raw(value); text != "null")
-        throw DataError("segmentation", "is " + shortened(text) + "; polygons or run lengths are expected");
-      return made;
+  simdjson::ondemand::json_type type;
+  const bool has_type = !value.type().get(type);  // NaN has none
+  if (has_type && type == simdjson::ondemand::json_type::array) {
+    made.form = CocoMask::Form::polygons;
+    made.json = raw(value);
+    return made;
+  }
+  if (!has_type || type != simdjson::ondemand::json_type::object) {
+    const auto text = raw(value);
+    if (text == "null") return made;
+    throw DataError("segmentation", "is " + shortened(text) + "; polygons or run lengths are expected");
   }
   std::array<double, 2> size;
   std::string_view size_text;

@@ -67,14 +67,12 @@ std::string_view trimmed(std::string_view text) {
 }
 
 std::string_view raw(JsonValue value) {
-  switch (value.type()) {
-    case simdjson::ondemand::json_type::array:
-      return trimmed(value.get_array().value().raw_json());  // it ends where the next value begins
-    case simdjson::ondemand::json_type::object:
-      return trimmed(value.get_object().value().raw_json());
-    default:
-      return trimmed(value.raw_json_token());
-  }
+  // Where a list begins, its text ends where the next value begins. NaN, as Python writes it, has no type.
+  simdjson::ondemand::json_type type;
+  if (value.type().get(type)) return trimmed(value.raw_json_token());
+  if (type == simdjson::ondemand::json_type::array) return trimmed(value.get_array().value().raw_json());
+  if (type == simdjson::ondemand::json_type::object) return trimmed(value.get_object().value().raw_json());
+  return trimmed(value.raw_json_token());
 }
 
 std::optional<double> number_of(std::string_view text) {
