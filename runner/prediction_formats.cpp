@@ -20,9 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Palette final : public PredictionFormat {
+class PalettePngs final : public PredictionFormat {
  public:
-  explicit Palette(const LabelMap& labels) : labels_(labels) {}
+  explicit PalettePngs(const LabelMap& labels) : labels_(labels) {}
   void write(const PredictedImage& image, const fs::path& name, std::int64_t) override {
     write_labels(name.string() + ".png", image.labels, labels_);
   }
@@ -49,9 +49,9 @@ std::vector<std::int64_t> category_ids(const LabelMap& labels, std::int64_t leas
 }
 
 // PNGs of 8 bits whose values are the numbers of the dataset, and 0 where there is no class.
-class Numbers final : public PredictionFormat {
+class NumberPngs final : public PredictionFormat {
  public:
-  Numbers(const LabelMap& labels, std::int64_t least, std::int64_t most, const std::string& format)
+  NumberPngs(const LabelMap& labels, std::int64_t least, std::int64_t most, const std::string& format)
       : ids_(category_ids(labels, least, most, format)) {}
   void write(const PredictedImage& image, const fs::path& name, std::int64_t) override {
     cv::Mat pixels(image.labels.size(), CV_8U, cv::Scalar(0));
@@ -230,9 +230,9 @@ const std::vector<std::string>& prediction_format_names() {
 std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, const Network& network,
                                                     const fs::path& folder) {
   const auto& labels = *network.context.labels;
-  if (format == "png") return std::make_unique<Palette>(labels);
-  if (format == "cityscapes") return std::make_unique<Numbers>(labels, 0, 33, format);
-  if (format == "ade20k") return std::make_unique<Numbers>(labels, 1, 150, format);
+  if (format == "png") return std::make_unique<PalettePngs>(labels);
+  if (format == "cityscapes") return std::make_unique<NumberPngs>(labels, 0, 33, format);
+  if (format == "ade20k") return std::make_unique<NumberPngs>(labels, 1, 150, format);
   if (format == "coco") return std::make_unique<CocoResultsFile>(network, folder);
   if (format == "coco_panoptic") return std::make_unique<CocoPanopticFile>(network, folder);
   std::string names;

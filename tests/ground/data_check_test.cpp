@@ -142,7 +142,7 @@ std::vector<Split> given(std::vector<Sample> samples) {
 }
 
 Mask rle(std::vector<std::uint32_t> counts, cv::Size size = {8, 6}) { return Mask(Rle{size, std::move(counts)}); }
-Mask polygon(std::vector<cv::Point2f> ring) {
+Mask polygon(std::vector<cv::Point2d> ring) {
   Polygons polygons;
   polygons.size = {8, 6};
   polygons.rings.push_back(std::move(ring));

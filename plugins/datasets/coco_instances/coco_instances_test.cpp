@@ -356,7 +356,7 @@ TEST_CASE("what is wrong with a file of objects as a whole is refused with its p
     CHECK_THROWS(tree.open());
   }
   tree.text = test::replaced(whole, "\"image_id\": 3", "\"image_id\": NaN");
-  reports(tree.problem(), "is not JSON, or is damaged");
+  reports(tree.problem(), "annotations[0]: has the image_id NaN; a whole number is expected");
   tree.text.clear();
   tree.add(2, 99, 7, square(1, 1, 3));
   reports(notes_of(*tree.open()).at(0),

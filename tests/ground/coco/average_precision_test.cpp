@@ -60,7 +60,7 @@ struct RandomSet {
     };
     truth = {{"images", json::array()}, {"categories", json::array()}, {"annotations", json::array()}};
     for (const int category : categories)
-      truth["categories"].push_back({{"id", category}, {"name", "c" + std::to_string(category)}});
+      truth["categories"].push_back({{"id", category}, {"name", std::string("c").append(std::to_string(category))}});
     for (const int image : images) {
       truth["images"].push_back({{"id", image}, {"width", kSide}, {"height", kSide}});
       std::vector<std::pair<Ring, int>> rings;
