@@ -1,10 +1,10 @@
 #include <cmath>
 #include <iostream>
 
-#include "../evaluation_report.h"
 #include "../progress.h"
-#include "../report_file.h"
-#include "../table.h"
+#include "../results/evaluation_report.h"
+#include "../results/report_file.h"
+#include "../results/table.h"
 #include "../trained.h"
 #include "upper_commands.h"
 
@@ -25,7 +25,9 @@ void evaluate(int count, char** words) {
       "Evaluates a trained model with the metrics of its spec. CHECKPOINT contains its spec; of a SPEC, the run in "
       "its\n"
       "output folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list), for\n"
-      "which --set gives /data/val and /metrics.",
+      "which --set gives /data/val and /metrics.\n\n"
+      "Results of a detector in COCO's format need no model: evaluate --truth FILE --predictions FILE; see\n"
+      "evaluate --truth --help.",
       own, 1, 1);
   const int worst = line.given.count("worst") ? line.given["worst"].as<int>() : 0;
   if (line.given.count("worst") && worst < 1)

@@ -11,7 +11,7 @@
 #include "../../framework/ground/json_line.h"
 #include "../command_line.h"
 #include "../report.h"
-#include "../report_file.h"
+#include "../results/report_file.h"
 #include "commands.h"
 
 namespace sectile {
@@ -39,9 +39,9 @@ SizeRange size_range(const std::string& text) {
     const auto least = text.substr(equals + 1, dots - equals - 1), most = text.substr(dots + 2);
     SizeRange range{text.substr(0, equals), std::stod(least, &used), 1e10};
     if (used != least.size()) throw std::invalid_argument(text);
-    if (most.empty()) return range;
-    range.most = std::stod(most, &used);
-    if (used != most.size() || !(range.least >= 0) || !(range.least <= range.most)) throw std::invalid_argument(text);
+    if (!most.empty()) range.most = std::stod(most, &used);
+    if ((!most.empty() && used != most.size()) || !(range.least >= 0) || !(range.least <= range.most))
+      throw std::invalid_argument(text);
     return range;
   } catch (const std::logic_error&) {
     throw po::error("--size: \"" + text + "\" is no range of areas; expected NAME=LEAST..MOST in pixels: tiny=0..256");
@@ -143,8 +143,9 @@ void evaluate_files(int count, char** words) {
                                            "large; can be repeated")("per-class", "also list every class")(
       "threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors")(
       "report", po::value<std::string>()->value_name("FILE"), "write all results as JSON");
-  const auto line =
-      parse({words, words + count}, "evaluate --truth FILE --predictions FILE [OPTION]...", kSummary, own, 0, 0);
+  std::vector<std::string> given(words, words + count);
+  if (std::find(given.begin(), given.end(), "--help") != given.end()) given = {given[0], given[1], "--help"};
+  const auto line = parse(given, "evaluate --truth FILE --predictions FILE [OPTION]...", kSummary, own, 0, 0);
   const auto report = report_file(line);
   ApOfFilesOptions options;
   const std::string truth = line.given["truth"].as<std::string>(),

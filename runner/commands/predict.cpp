@@ -5,8 +5,8 @@
 
 #include "../../framework/upper/inference/predictor.h"
 #include "../image_inputs.h"
-#include "../prediction_formats.h"
 #include "../progress.h"
+#include "../results/prediction_formats.h"
 #include "../trained.h"
 #include "upper_commands.h"
 

@@ -11,7 +11,7 @@
 #include "../interrupt.h"
 #include "../progress.h"
 #include "../report.h"
-#include "../table.h"
+#include "../results/table.h"
 #include "upper_commands.h"
 
 namespace sectile {

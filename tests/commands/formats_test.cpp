@@ -38,26 +38,59 @@ const char* const kToys = " --plugin-path " SECTILE_BUILD_DIR "/tests/toys ";
 
 }  // namespace
 
-TEST_CASE("predictions as Cityscapes wants them are the numbers of its classes, without a palette") {
-  const auto out = run().folder / "formats_cityscapes";
-  const auto ended = predicted_as("cityscapes", out);
-  REQUIRE_MESSAGE(ended.code == 0, ended.text);
-  const auto names = names_in(out);
-  REQUIRE(names.size() == 2);
-  for (const auto& name : names) {
-    const auto raw = read_raw_image(out / name);
+TEST_CASE("predictions as Cityscapes wants them are label ids, without a palette") {
+  const auto folder = run().folder / "formats_cityscapes";
+  fs::create_directories(folder / "images");
+  fs::create_directories(folder / "masks");
+  for (const char* name : {"a.png", "b.png"}) {
+    cv::Mat pixels(32, 32, CV_8UC3), mask(32, 32, CV_8U, cv::Scalar(7));
+    cv::randu(pixels, 0, 255);
+    mask.rowRange(0, 16) = 23;
+    write_png(folder / "images" / name, pixels);
+    write_png(folder / "masks" / name, mask);
+  }
+  const auto spec_of = [&](const std::string& second) {
+    std::ofstream(folder / "spec.json") << R"({
+      "data": {"train": {"type": "image_folder", "root": ".", "images": "images", "masks": "masks",
+        "classes": [{"name": "road", "value": 7}, {"name": ")" +
+                                               second + R"(", "value": 23}]},
+        "val": {"type": "image_folder", "root": ".", "images": "images", "masks": "masks",
+        "classes": [{"name": "road", "value": 7}, {"name": ")" +
+                                               second + R"(", "value": 23}]}},
+      "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
+      "model": {"type": "unet", "widths": [4, 8]}, "loss": [{"type": "cross_entropy"}], "metrics": [{"type": "iou"}],
+      "train": {"epochs": 1, "batch_size": 2}, "output": "run_)" +
+                                               second + "\"}";
+    const auto trained = sectile_program("train " + (folder / "spec.json").string());
+    REQUIRE_MESSAGE(trained.code == 0, trained.text);
+    return (folder / ("run_" + second) / "last.pth").string();
+  };
+  const auto predict = [&](const std::string& network, const std::string& format, const std::string& out) {
+    return sectile_program("predict " + network + " --split val --no-overlay --format " + format + " -o " +
+                           (folder / out).string());
+  };
+  const auto sky = spec_of("sky");
+  REQUIRE(predict(sky, "cityscapes", "ids").code == 0);
+  REQUIRE(predict(sky, "png", "png").code == 0);
+  for (const char* name : {"a.png", "b.png"}) {
+    const auto raw = read_raw_image(folder / "ids" / name), numbers = read_raw_image(folder / "png" / name);
     CHECK(raw.pixels.type() == CV_8UC1);
     CHECK(raw.palette.empty());
-    CHECK(cv::norm(raw.pixels, labels_of(fs::path(name).stem()), cv::NORM_INF) == 0);
+    for (int y = 0; y < 32; ++y)
+      for (int x = 0; x < 32; ++x)
+        CHECK(raw.pixels.at<std::uint8_t>(y, x) == (numbers.pixels.at<std::uint8_t>(y, x) ? 23 : 7));
   }
+  const auto refused = predict(spec_of("heaven"), "cityscapes", "no");
+  CHECK(refused.code == 2);
+  CHECK(refused.says("class \"heaven\" has the number 23 in files, which is not its label id in Cityscapes"));
+  CHECK(!fs::exists(folder / "no"));
 }
 
 TEST_CASE("classes that a benchmark does not have are refused before anything is written") {
   const auto out = run().folder / "formats_ade20k";
   const auto ended = predicted_as("ade20k", out);
   CHECK(ended.code == 2);
-  CHECK(ended.says("cannot be written as ade20k: class \""));
-  CHECK(ended.says("has the number 0 in files; each needs one of its own, from 1 to 150"));
+  CHECK(ended.says("cannot be written as ade20k: there are 5 classes, and they are not SceneParse150's"));
   CHECK(!fs::exists(out));
   CHECK(predicted_as("yolo", out).says("--format: \"yolo\" is none of png, cityscapes, ade20k, coco, coco_panoptic"));
 }
@@ -137,6 +170,12 @@ TEST_CASE("files whose names end with no number have no image_id, and are refuse
                                      (run().folder / "formats_photo").string());
   CHECK(ended.code == 2);
   CHECK(ended.says("some photo: has no image_id: its name does not end with a number"));
+  const auto one = test::image("twice/a_1.png", 16, 16), two = test::image("twice/b_1.png", 16, 16);
+  const auto twice = sectile_program("predict " + run().best() + " " + one.string() + " " + two.string() +
+                                     " --format coco -o " + (run().folder / "formats_twice").string());
+  CHECK(twice.code == 2);
+  CHECK(twice.says("b_1: has the image_id 1, as a_1 has"));
+  CHECK(!fs::exists(run().folder / "formats_twice/results.json"));
 }
 
 TEST_CASE("objects of a network become results of COCO, and its AP is that of their file") {

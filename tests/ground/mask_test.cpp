@@ -57,7 +57,8 @@ TEST_CASE("polygons cover the pixels whose centres they hold; a ring inside anot
 }
 
 TEST_CASE("run lengths that lead beyond the image are an error, not a write past its end") {
-  CHECK_THROWS_WITH_AS(Mask(Rle{{3, 2}, {1, 50}}).bitmap(), doctest::Contains("cover 51 pixels of an image of 2 x 3"),
+  CHECK_THROWS_WITH_AS(Mask(Rle{{3, 2}, {1, 50}}).bitmap(),
+                       doctest::Contains("has run lengths of 51 pixels, and is of an image of 2 x 3 (height x width)"),
                        sectile::DataError);
   CHECK_THROWS_AS(Mask(Rle{{3, 2}, {1, 4000000000u, 4000000000u}}).bitmap(), sectile::DataError);
   CHECK(Mask(Rle{{3, 2}, {}}).area() == 0);

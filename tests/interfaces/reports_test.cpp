@@ -1,5 +1,5 @@
 // What metrics report: which direction is better, tables, and how they are shown.
-#include "../../runner/table.h"
+#include "../../runner/results/table.h"
 #include "toys.h"
 #include "upper/inference/evaluation.h"
 #include "upper/training/best_by.h"

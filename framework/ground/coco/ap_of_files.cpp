@@ -13,7 +13,7 @@
 #include <sectile/error.h>
 
 #include "average_precision.h"
-#include "coco_mask.h"
+#include "json_file.h"
 
 namespace sectile {
 namespace {
@@ -87,7 +87,7 @@ class Worker {
     const bool area_of_box = !is_truth && files_.results_have_boxes;
     const bool by_box = counts.options.kind == ApKind::box;
     // What is compared with nothing needs no pixels, unless its area is that of its mask.
-    if ((by_box && (is_truth || one.has_box)) || (!compared && area_of_box)) {
+    if ((by_box && one.has_box) || (!compared && area_of_box)) {
       made.area = is_truth && std::isfinite(one.area) ? one.area : one.box.width * one.box.height;
       return made;
     }
@@ -107,7 +107,7 @@ class Worker {
     const auto& stated = files_.truth.images()[static_cast<std::size_t>(image)].size;
     const auto& mask = one.mask;
     if (mask.form == CocoMask::Form::text && (stated.empty() || mask.size == stated))
-      made.region.assign(compressed_text(mask, buffer_), mask.size);
+      made.region.assign(without_escapes(mask.json, buffer_), mask.size);
     else if (mask.form == CocoMask::Form::none && one.has_box && !stated.empty())
       made.region.assign(rle_of(one.box, stated));
     else if (mask.form == CocoMask::Form::none)
@@ -158,7 +158,7 @@ class FirstError {
 ApCounts counts_of(const Files& files, const ApOptions& options, int threads) {
   const int images = static_cast<int>(files.truth.images().size());
   std::vector<std::unique_ptr<Worker>> workers;
-  for (int i = 0; i < std::max(1, std::min(threads, images)); ++i)
+  for (int i = 0; i < std::max(1, std::min({threads, images, kMostThreads})); ++i)
     workers.push_back(std::make_unique<Worker>(files, options));
   std::atomic<int> next = 0;
   FirstError error;

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <set>
 #include <thread>
 
 #include <sectile/error.h>
@@ -28,8 +29,13 @@ ApOptions checked(ApOptions options) {
   const auto& limits = options.max_detections;
   if (limits.empty() || !std::is_sorted(limits.begin(), limits.end()) || limits.front() < 1)
     throw DataError("average precision", "takes at least one limit of detections, ascending and above 0");
-  for (const auto& size : options.sizes)
-    if (!(size.least <= size.most)) throw DataError("size range " + size.name, "has a largest area below its smallest");
+  std::set<std::string> names{"all"};
+  for (const auto& size : options.sizes) {
+    if (!(size.least >= 0 && size.least <= size.most))
+      throw DataError("size range " + size.name, "has a largest area below its smallest, or a smallest below 0");
+    if (!names.insert(size.name).second)
+      throw DataError("size range " + size.name, "has the name of another one; \"all\" is that of every size");
+  }
   if (!(options.boundary_width > 0 && options.boundary_width < 1))
     throw DataError("average precision", "takes a boundary width above 0 and below 1, of the image's diagonal");
   options.sizes.insert(options.sizes.begin(), {"all", 0, 1e10});
@@ -165,7 +171,7 @@ std::vector<ClassCurves> all_curves(const ApCounts& counts, int threads) {
       curves[i] = curves_of(counts.by_category[i], counts.options);
   };
   std::vector<std::jthread> others;
-  for (int i = 1; i < threads; ++i) others.emplace_back(work);
+  for (int i = 1; i < std::min(threads, kMostThreads); ++i) others.emplace_back(work);
   work();
   return curves;
 }

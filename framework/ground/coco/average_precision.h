@@ -10,6 +10,8 @@
 
 namespace sectile {
 
+constexpr int kMostThreads = 256;  // more do not make it faster on any machine
+
 struct ApCounts {
   struct Found {
     double score;

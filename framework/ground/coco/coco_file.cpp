@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <set>
 #include <unordered_map>
 
 #include <sectile/error.h>
@@ -47,18 +48,20 @@ int length(const JsonFile& json, const Place& place, const char* key, std::strin
 CocoImage image(const JsonFile& json, const Place& place, JsonObject object) {
   CocoImage made;
   std::string_view id, width, height;
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("id"))
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "id")
       id = raw(field.value());
-    else if (key.unsafe_is_equal("file_name"))
+    else if (key == "file_name")
       made.file_name = std::string_view(field.value().get_string());
-    else if (key.unsafe_is_equal("width"))
+    else if (key == "width")
       width = raw(field.value());
-    else if (key.unsafe_is_equal("height"))
+    else if (key == "height")
       height = raw(field.value());
   }
   made.id = integer(json, place, "id", id);
+  if (made.file_name.find('\0') != std::string::npos) fail(json, place, "has a file_name with a zero byte in it");
   if (!width.empty() && !height.empty() && width != "null" && height != "null")
     made.size = {length(json, place, "width", width), length(json, place, "height", height)};
   return made;
@@ -67,13 +70,14 @@ CocoImage image(const JsonFile& json, const Place& place, JsonObject object) {
 CocoCategory category(const JsonFile& json, const Place& place, JsonObject object) {
   CocoCategory made;
   std::string_view id;
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("id"))
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "id")
       id = raw(field.value());
-    else if (key.unsafe_is_equal("name"))
+    else if (key == "name")
       made.name = std::string_view(field.value().get_string());
-    else if (key.unsafe_is_equal("supercategory") && field.value().type() == simdjson::ondemand::json_type::string)
+    else if (key == "supercategory" && field.value().type() == simdjson::ondemand::json_type::string)
       made.supercategory = std::string_view(field.value().get_string());
   }
   made.id = integer(json, place, "id", id);
@@ -97,11 +101,12 @@ CocoMask mask(JsonValue value) {
   }
   std::array<double, 2> size;
   std::string_view size_text;
+  std::string buffer;
   for (auto field : value.get_object()) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("size")) {
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "size") {
       size_text = raw(field.value());
-    } else if (key.unsafe_is_equal("counts")) {
+    } else if (key == "counts") {
       const auto text = raw(field.value());
       const bool is_text = text.size() >= 2 && text.front() == '"';
       made.form = is_text ? CocoMask::Form::text : CocoMask::Form::counts;
@@ -174,26 +179,27 @@ void read_entry(const JsonFile& json, const Place& place, JsonObject object, Ent
   auto& made = entries.all.emplace_back();
   Texts texts;
   std::string fault;
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("segmentation")) try {
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "segmentation") try {
         made.mask = mask(field.value());
       } catch (const DataError& error) {
         fault = error.what();
       }
-    else if (key.unsafe_is_equal("bbox"))
+    else if (key == "bbox")
       texts.box = raw(field.value());
-    else if (key.unsafe_is_equal("image_id"))
+    else if (key == "image_id")
       texts.image_id = raw(field.value());
-    else if (key.unsafe_is_equal("category_id"))
+    else if (key == "category_id")
       texts.category_id = raw(field.value());
-    else if (key.unsafe_is_equal("score"))
+    else if (key == "score")
       texts.score = raw(field.value());
-    else if (key.unsafe_is_equal("id"))
+    else if (key == "id")
       texts.id = raw(field.value());
-    else if (key.unsafe_is_equal("area"))
+    else if (key == "area")
       texts.area = raw(field.value());
-    else if (key.unsafe_is_equal("iscrowd"))
+    else if (key == "iscrowd")
       texts.crowd = raw(field.value());
   }
   entries.image_ids.push_back(integer(json, place, "image_id", texts.image_id));
@@ -267,25 +273,24 @@ struct CocoFile::Content {
 
   explicit Content(const std::filesystem::path& file) : json(file) {
     Entries entries;
-    bool has_images = false, has_annotations = false, has_categories = false;
+    std::set<std::string, std::less<>> lists;
     json.parse([&](simdjson::ondemand::document& document) {
+      std::string buffer;
       for (auto field : document.get_object()) {
-        const auto key = field.key().value();
-        if (key.unsafe_is_equal("images")) {
-          has_images = true;
+        const std::string key(key_of(field.key().value(), buffer));
+        if (key != "images" && key != "categories" && key != "annotations") continue;
+        if (!lists.insert(key).second)
+          throw DataError(file.string(), "has the list \"" + key + "\" twice; remove one, or join them");
+        if (key == "images")
           read_list(json, "images", field.value(), image, images);
-        } else if (key.unsafe_is_equal("categories")) {
-          has_categories = true;
+        else if (key == "categories")
           read_list(json, "categories", field.value(), category, categories);
-        } else if (key.unsafe_is_equal("annotations")) {
-          has_annotations = true;
+        else
           read_entries(json, "annotations", field.value(), entries);
-        }
       }
     });
-    for (const auto& [has, name] :
-         {std::pair(has_images, "images"), {has_annotations, "annotations"}, {has_categories, "categories"}})
-      if (!has)
+    for (const char* name : {"images", "annotations", "categories"})
+      if (!lists.contains(name))
         throw DataError(file.string(), std::string("has no list \"") + name +
                                            "\"; a file of COCO's instances has images, annotations and categories");
     image_positions = positions(json, "images", images);

@@ -3,7 +3,6 @@
 #include <sectile/error.h>
 
 #include "../data/coco_counts.h"
-#include "coco_mask.h"
 #include "json_file.h"
 
 namespace sectile {
@@ -71,16 +70,6 @@ Rle counts_of(std::string_view text, const cv::Size& size) {
 
 }  // namespace
 
-std::string_view compressed_text(const CocoMask& mask, std::string& buffer) {
-  if (mask.json.find('\\') == std::string_view::npos) return mask.json;
-  buffer.clear();
-  for (std::size_t i = 0; i < mask.json.size(); ++i) {
-    if (mask.json[i] == '\\' && i + 1 < mask.json.size()) ++i;  // \\ or \/; other escapes stand for no such character
-    buffer += mask.json[i];
-  }
-  return buffer;
-}
-
 Mask mask_of(const CocoMask& mask, const cv::Size& image, int* short_rings) {
   if (mask.form == CocoMask::Form::none) return {};
   if (mask.form == CocoMask::Form::polygons) {
@@ -93,7 +82,7 @@ Mask mask_of(const CocoMask& mask, const cv::Size& image, int* short_rings) {
                     "has run lengths of an image of " + text_of(mask.size) + ", and its image is " + text_of(image));
   if (mask.form == CocoMask::Form::counts) return Mask(counts_of(mask.json, mask.size));
   std::string buffer;
-  return Mask(from_coco(std::string(compressed_text(mask, buffer)), mask.size));
+  return Mask(from_coco(std::string(without_escapes(mask.json, buffer)), mask.size));
 }
 
 }  // namespace sectile

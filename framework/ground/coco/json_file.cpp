@@ -42,7 +42,7 @@ JsonFile::JsonFile(std::filesystem::path file) : file_(std::move(file)), text_(r
 
 void JsonFile::fail_at(const char* at, const std::string& message) const {
   const auto* const begin = text_.data();
-  if (!at || at < begin || at > begin + text_.size()) throw DataError(file_.string(), message);
+  if (!at || at <= begin || at > begin + text_.size()) throw DataError(file_.string(), message);
   const std::string_view before(begin, static_cast<std::size_t>(at - begin));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const auto column = before.size() - (before.rfind('\n') + 1) + 1;
@@ -58,6 +58,36 @@ std::string JsonFile::why(const simdjson::simdjson_error& error) {
     default:
       return std::string("is not JSON, or is damaged: ") + error.what();
   }
+}
+
+std::string_view key_of(simdjson::ondemand::raw_json_string key, std::string& buffer) {
+  const auto* const begin = reinterpret_cast<const char*>(key.raw());
+  const auto* end = begin;
+  while (*end != '"') end += *end == '\\' ? 2 : 1;
+  return without_escapes({begin, static_cast<std::size_t>(end - begin)}, buffer);
+}
+
+std::string_view without_escapes(std::string_view text, std::string& buffer) {
+  if (text.find('\\') == std::string_view::npos) return text;
+  buffer.clear();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\' || i + 1 == text.size()) {
+      buffer += text[i];
+      continue;
+    }
+    constexpr std::size_t kDigits = 4;
+    if (text[++i] == 'u' && i + kDigits < text.size()) {
+      unsigned code = 0;
+      std::from_chars(text.data() + i + 1, text.data() + i + 1 + kDigits, code, 16);
+      buffer += code < 128 ? static_cast<char>(code) : '?';
+      i += kDigits;
+    } else {
+      constexpr std::string_view kLetters = "bfnrt", kMeanings = "\b\f\n\r\t";
+      const auto letter = kLetters.find(text[i]);
+      buffer += letter == std::string_view::npos ? text[i] : kMeanings[letter];
+    }
+  }
+  return buffer;
 }
 
 std::string_view trimmed(std::string_view text) {

@@ -50,6 +50,13 @@ class JsonFile {
   simdjson::padded_string text_;
 };
 
+// The name of a field, without escapes. `buffer` keeps it if it has some.
+std::string_view key_of(simdjson::ondemand::raw_json_string key, std::string& buffer);
+
+// A string without its quotes and escapes: a view of `text`, or of `buffer`. Characters above ASCII that are written as
+// escapes become "?": no name that is looked for has any.
+std::string_view without_escapes(std::string_view text, std::string& buffer);
+
 // The text of any value, without the spaces around it.
 std::string_view raw(JsonValue value);
 

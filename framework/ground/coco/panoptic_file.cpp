@@ -46,10 +46,10 @@ bool flag(const char* key, std::string_view text, const Fail& fail) {
 template <std::size_t N>
 std::array<std::string_view, N> members(JsonObject object, const std::array<std::string_view, N>& names) {
   std::array<std::string_view, N> texts{};
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    const auto found =
-        std::find_if(names.begin(), names.end(), [&](std::string_view name) { return key.unsafe_is_equal(name); });
+    const auto key = key_of(field.key().value(), buffer);
+    const auto found = std::find_if(names.begin(), names.end(), [&](std::string_view name) { return key == name; });
     if (found != names.end()) texts[static_cast<std::size_t>(found - names.begin())] = raw(field.value());
   }
   return texts;
@@ -59,15 +59,16 @@ PanopticCategory category(const Place& place, JsonObject object) {
   const auto fail = [&](const std::string& message) { place.fail(message); };
   PanopticCategory made;
   std::string_view id, thing, color;
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("name"))
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "name")
       made.name = std::string_view(field.value().get_string());
-    else if (key.unsafe_is_equal("id"))
+    else if (key == "id")
       id = raw(field.value());
-    else if (key.unsafe_is_equal("isthing"))
+    else if (key == "isthing")
       thing = raw(field.value());
-    else if (key.unsafe_is_equal("color"))
+    else if (key == "color")
       color = raw(field.value());
   }
   made.id = integer("id", id, fail);
@@ -87,15 +88,16 @@ PanopticImage image(const Place& place, JsonObject object) {
   const auto fail = [&](const std::string& message) { place.fail(message); };
   PanopticImage made;
   std::string_view id, width, height;
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("file_name"))
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "file_name")
       made.file_name = std::string_view(field.value().get_string());
-    else if (key.unsafe_is_equal("id"))
+    else if (key == "id")
       id = raw(field.value());
-    else if (key.unsafe_is_equal("width"))
+    else if (key == "width")
       width = raw(field.value());
-    else if (key.unsafe_is_equal("height"))
+    else if (key == "height")
       height = raw(field.value());
   }
   made.id = integer("id", id, fail);
@@ -148,13 +150,14 @@ Annotation annotation(const Place& place, JsonObject object) {
   std::string_view image_id;
   bool has_segments = false;
   std::set<std::int64_t> ids;
+  std::string buffer;
   for (auto field : object) {
-    const auto key = field.key().value();
-    if (key.unsafe_is_equal("image_id")) {
+    const auto key = key_of(field.key().value(), buffer);
+    if (key == "image_id") {
       image_id = raw(field.value());
-    } else if (key.unsafe_is_equal("file_name")) {
+    } else if (key == "file_name") {
       made.mask = std::string_view(field.value().get_string());
-    } else if (key.unsafe_is_equal("segments_info")) {
+    } else if (key == "segments_info") {
       has_segments = true;
       for (auto segment : field.value().get_array()) add_segment(segment.get_object(), ids, made);
     }

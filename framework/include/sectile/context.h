@@ -22,7 +22,8 @@ struct LabelClass {
   std::string name{};
   std::array<std::uint8_t, 3> color = {};
   bool thing = false;
-  std::int64_t category_id = 0;  // its number in files; used by datasets and writers only
+  std::int64_t category_id = 0;  // its number in files; used by datasets and writers only; below 0: none, as of what
+                                 // is no object of COCO
 };
 
 // The classes of a dataset. A class number is an index into `classes`.

@@ -57,7 +57,7 @@ void add_classes(const CocoFile& file, const Selection& selection, Choice& choic
   const bool has_background = std::any_of(order.begin(), order.end(), [&](int position) {
     return all[static_cast<std::size_t>(position)].name == kBackground;
   });
-  if (selection.background && !has_background) classes.push_back({kBackground, {0, 0, 0}, false, 0});
+  if (selection.background && !has_background) classes.push_back({kBackground, {0, 0, 0}, false, -1});
   choice.numbers.assign(all.size(), -1);
   for (const int position : order) {
     const auto& category = all[static_cast<std::size_t>(position)];
@@ -80,10 +80,11 @@ struct Count {
   std::string text() const { return std::to_string(all) + ", such as annotation " + std::to_string(first); }
 };
 
-// Rings of one or two corners: "[[1, 2, 3, 4]]" has three commas. Numbers are read when they are needed.
+// Rings of one or two corners: "[[1, 2, 3, 4]]" has three commas; with four it has an odd number of coordinates, which
+// is an error. Numbers are read when they are needed.
 bool has_short_ring(const sectile::CocoMask& mask) {
   if (mask.form != sectile::CocoMask::Form::polygons || mask.json.size() < 2) return false;
-  constexpr std::ptrdiff_t kCommas = 5;  // of three corners
+  constexpr std::ptrdiff_t kCommas = 4;
   auto rest = mask.json.substr(1, mask.json.size() - 2);
   for (auto end = rest.find(']'); end != std::string_view::npos; end = rest.find(']')) {
     const auto ring = rest.substr(0, end);

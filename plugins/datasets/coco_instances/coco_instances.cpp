@@ -73,10 +73,6 @@ struct CocoInstancesOptions {
                 "Turn images upright as the orientation in the file says. false: use them as stored, for masks that "
                 "were drawn by a program that ignores it. Predictions are always of the upright image.");
   }
-  void check(sectile::Problems& problems) const {
-    if (!root && (!annotations || !images))
-      problems.add("root", "is missing: give \"root\", or both \"annotations\" and \"images\"");
-  }
 };
 
 std::string size_of(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }

@@ -57,7 +57,11 @@ fs::path find_images(const Request& request) {
 
 }  // namespace
 
-Files find_files(const Request& request) { return {find_annotations(request), find_images(request)}; }
+Files find_files(const Request& request) {
+  if (!request.root && (!request.annotations || !request.images))
+    throw sectile::OptionError("root", "is missing: give \"root\", or both \"annotations\" and \"images\"");
+  return {find_annotations(request), find_images(request)};
+}
 
 std::string name_of(const std::string& file_name) {
   fs::path name;

@@ -44,10 +44,6 @@ struct CocoPanopticOptions {
         .not_empty();
     options.add("images", &images, "Folder of the images, if it is not where \"root\" and \"split\" say.").not_empty();
   }
-  void check(sectile::Problems& problems) const {
-    if (!root && (!annotations || !images))
-      problems.add("root", "is missing: give \"root\", or both \"annotations\" and \"images\"");
-  }
 };
 
 std::string size_of(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }

@@ -39,6 +39,8 @@ fs::path first_of(const std::vector<fs::path>& candidates, const std::optional<f
 }  // namespace
 
 Files find_files(const Request& request) {
+  if (!request.root && (!request.annotations || !request.images))
+    throw sectile::OptionError("root", "is missing: give \"root\", or both \"annotations\" and \"images\"");
   const auto root = request.root.value_or("");
   const auto name = "panoptic_" + request.split;
   Files files;

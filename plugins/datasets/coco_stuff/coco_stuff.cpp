@@ -35,10 +35,6 @@ struct CocoStuffOptions {
             "Values are ids less 1 (0 to 181) or 255; maps converted to 0 to 170 are read by image_folder.")
         .not_empty();
   }
-  void check(sectile::Problems& problems) const {
-    if (!root && (!images || !masks))
-      problems.add("root", "is missing: give \"root\", or both \"images\" and \"masks\"");
-  }
 };
 
 std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }

@@ -79,6 +79,8 @@ std::map<std::string, fs::path> files_in(const fs::path& folder, const std::vect
 }  // namespace
 
 std::vector<Entry> find_entries(const Request& request) {
+  if (request.root.empty() && (!request.images || !request.masks))
+    throw sectile::OptionError("root", "is missing: give \"root\", or both \"images\" and \"masks\"");
   const auto images = image_folder(request), masks = mask_folder(request);
   const bool in_one_folder = !masks.empty() && fs::weakly_canonical(masks) == fs::weakly_canonical(images);
   auto suffixes = sectile::image_suffixes();

@@ -34,7 +34,9 @@ void NewClass::declare(sectile::Options& options) {
 void ClassList::declare(sectile::Options& options) {
   options.add("classes", &classes,
               "The new classes in the order of their numbers, each {\"name\", \"from\", \"color\", \"thing\"}.");
-  options.add("ignore", &ignore, "Names of the dataset's classes to ignore in training and evaluation.");
+  options.add("ignore", &ignore,
+              "Names of the dataset's classes to ignore: their pixels do not count in training and evaluation, and "
+              "their objects and segments are left out.");
 }
 
 void ClassList::check(sectile::Problems& problems) const {

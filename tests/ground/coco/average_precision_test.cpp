@@ -162,7 +162,7 @@ TEST_CASE("AP and AR of 200 random sets equal pycocotools', with crowds, ties, g
   const auto expected = json::parse(file);
   const test::Scratch scratch;
   for (const auto& [name, kind] :
-       {std::pair("segm", ApKind::mask), {"bbox", ApKind::box}, {"boundary", ApKind::boundary}}) {
+       {std::pair(std::string("segm"), ApKind::mask), {"bbox", ApKind::box}, {"boundary", ApKind::boundary}}) {
     CAPTURE(name);
     int seed = 0, compared = 0;
     for (const auto& row : expected[name]) {

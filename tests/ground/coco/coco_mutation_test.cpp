@@ -22,7 +22,7 @@ const std::string kInstances =
  "annotations": [{"id": 7, "image_id": 20, "category_id": 90, "bbox": [1, 2, 3.5, 4], "area": 14.25, "iscrowd": 0,
  "segmentation": [[0.5, 0, 40.25, 0, 40, 40, 0, 40], [6, 0, 8, 0, 8, 2]]},
  {"id": 8, "image_id": 1, "category_id": 3, "bbox": [0, 0, 2, 2], "area": 4, "iscrowd": 1, "segmentation": {"size": [30, 40], "counts": [0, 2, 1198]}},
- {"id": 9, "image_id": 1, "category_id": 3, "bbox": [0, 0, 2, 2], "area": 4, "segmentation": {"size": [30, 40], "counts": "5Q1J0O2N1"}}]})";
+ {"id": 9, "image_id": 1, "category_id": 3, "bbox": [0, 0, 2, 2], "area": 4, "segmentation": {"size": [30, 40], "counts": "T3n0^Q1"}}]})";
 const std::string kResults =
     R"([{"image_id": 20, "category_id": 90, "score": 0.75, "bbox": [0, 0, 40, 40], "segmentation": {"size": [64, 64], "counts": [5, 100, 28, 300, 3663]}},
  {"image_id": 1, "category_id": 3, "score": 1e-3, "bbox": [0, 0, 2.5, 2], "segmentation": [[0, 0, 4, 0, 4, 4, 0, 4]]}])";

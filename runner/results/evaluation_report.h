@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "../framework/upper/inference/evaluation.h"
+#include "../../framework/upper/inference/evaluation.h"
 
 namespace sectile {
 

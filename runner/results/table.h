@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "../framework/upper/inference/evaluation.h"
+#include "../../framework/upper/inference/evaluation.h"
 
 namespace sectile {
 

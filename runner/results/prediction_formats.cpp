@@ -11,9 +11,9 @@
 #include <sectile/data/image_io.h>
 #include <sectile/data/rle.h>
 
-#include "../framework/ground/images/image_file.h"
-#include "../framework/ground/json_line.h"
-#include "../framework/ground/spec/suggestion.h"
+#include "../../framework/ground/images/image_file.h"
+#include "../../framework/ground/json_line.h"
+#include "../../framework/ground/spec/suggestion.h"
 
 namespace sectile {
 namespace {
@@ -31,49 +31,99 @@ class PalettePngs final : public PredictionFormat {
   const LabelMap& labels_;
 };
 
-// Numbers of classes in files, which must differ.
-std::vector<std::int64_t> category_ids(const LabelMap& labels, std::int64_t least, std::int64_t most,
-                                       const std::string& format) {
-  std::vector<std::int64_t> ids;
-  std::set<std::int64_t> taken;
-  for (const auto& one : labels.classes) {
-    if (one.category_id < least || one.category_id > most || !taken.insert(one.category_id).second)
-      throw DataError("the classes of this network",
-                      "cannot be written as " + format + ": class \"" + one.name + "\" has the number " +
-                          std::to_string(one.category_id) + " in files; each needs one of its own, from " +
-                          std::to_string(least) + " to " + std::to_string(most) +
-                          ", as networks have that were trained with a dataset of this format");
-    ids.push_back(one.category_id);
-  }
-  return ids;
+[[noreturn]] void refuse(const std::string& format, const std::string& reason) {
+  throw DataError("the classes of this network",
+                  "cannot be written as " + format + ": " + reason +
+                      "; networks can that were trained with a dataset of this format and its classes");
 }
 
 // PNGs of 8 bits whose values are the numbers of the dataset, and 0 where there is no class.
 class NumberPngs final : public PredictionFormat {
  public:
-  NumberPngs(const LabelMap& labels, std::int64_t least, std::int64_t most, const std::string& format)
-      : ids_(category_ids(labels, least, most, format)) {}
+  explicit NumberPngs(const LabelMap& labels) {
+    for (const auto& one : labels.classes) ids_.push_back(static_cast<std::uint8_t>(one.category_id));
+  }
   void write(const PredictedImage& image, const fs::path& name, std::int64_t) override {
     cv::Mat pixels(image.labels.size(), CV_8U, cv::Scalar(0));
     for (int y = 0; y < pixels.rows; ++y)
       for (int x = 0; x < pixels.cols; ++x) {
         const int label = image.labels.at<std::int16_t>(y, x);
-        if (label >= 0)
-          pixels.at<std::uint8_t>(y, x) = static_cast<std::uint8_t>(ids_[static_cast<std::size_t>(label)]);
+        if (label >= 0) pixels.at<std::uint8_t>(y, x) = ids_[static_cast<std::size_t>(label)];
       }
     write_png(name.string() + ".png", pixels);
   }
 
  private:
-  std::vector<std::int64_t> ids_;
+  std::vector<std::uint8_t> ids_;
 };
 
-std::int64_t numbered(std::int64_t image_id, const fs::path& name) {
-  if (image_id >= 0) return image_id;
-  throw DataError(name.filename().string(),
-                  "has no image_id: its name does not end with a number, as those of COCO do; predict the samples of a "
-                  "COCO dataset with --split NAME, which knows them");
+// Label ids by their names (cityscapesScripts, labels.py).
+std::unique_ptr<PredictionFormat> cityscapes_format(const LabelMap& labels) {
+  static constexpr const char* kNames[] = {"unlabeled",  "ego vehicle",   "rectification border",
+                                           "out of roi", "static",        "dynamic",
+                                           "ground",     "road",          "sidewalk",
+                                           "parking",    "rail track",    "building",
+                                           "wall",       "fence",         "guard rail",
+                                           "bridge",     "tunnel",        "pole",
+                                           "polegroup",  "traffic light", "traffic sign",
+                                           "vegetation", "terrain",       "sky",
+                                           "person",     "rider",         "car",
+                                           "truck",      "bus",           "caravan",
+                                           "trailer",    "train",         "motorcycle",
+                                           "bicycle"};
+  for (const auto& one : labels.classes) {
+    const bool is_id = one.category_id >= 0 && one.category_id < std::int64_t{std::size(kNames)};
+    if (!is_id || kNames[one.category_id] != one.name)
+      refuse("cityscapes", "class \"" + one.name + "\" has the number " + std::to_string(one.category_id) +
+                               " in files, which is not its label id in Cityscapes");
+  }
+  return std::make_unique<NumberPngs>(labels);
 }
+
+std::unique_ptr<PredictionFormat> ade20k_format(const LabelMap& labels) {
+  constexpr std::size_t kClasses = 150;
+  bool is_all = labels.classes.size() == kClasses && labels.classes.front().name == "wall";
+  for (std::size_t i = 0; is_all && i < kClasses; ++i)
+    is_all = labels.classes[i].category_id == static_cast<std::int64_t>(i) + 1;
+  if (!is_all)
+    refuse("ade20k", "there are " + std::to_string(labels.classes.size()) +
+                         " classes, and they are not SceneParse150's, of the numbers 1 to 150 in files");
+  return std::make_unique<NumberPngs>(labels);
+}
+
+// Numbers of classes in files; below 0: none, as of the background of objects.
+std::vector<std::int64_t> category_ids(const LabelMap& labels, const std::string& format) {
+  std::vector<std::int64_t> ids;
+  std::set<std::int64_t> taken;
+  for (const auto& one : labels.classes) {
+    if (one.category_id >= 0 && !taken.insert(one.category_id).second)
+      refuse(format, "class \"" + one.name + "\" has the number " + std::to_string(one.category_id) +
+                         " in files, as another class has");
+    ids.push_back(one.category_id);
+  }
+  return ids;
+}
+
+// The image_id of each image, which two must not share.
+class ImageIds {
+ public:
+  std::int64_t checked(std::int64_t id, const fs::path& name) {
+    const std::string what =
+        "; predict the samples of a COCO dataset, which knows their image_ids, or give files such names";
+    if (id < 0)
+      throw DataError(name.filename().string(),
+                      "has no image_id: its name does not end with a number of up to 18 "
+                      "digits, as those of COCO do" +
+                          what);
+    if (const auto [other, is_new] = names_.emplace(id, name); !is_new)
+      throw DataError(name.filename().string(), "has the image_id " + std::to_string(id) + ", as " +
+                                                    other->second.filename().string() + " has" + what);
+    return id;
+  }
+
+ private:
+  std::map<std::int64_t, fs::path> names_;
+};
 
 // Pieces of a JSON file that is written beside and renamed at the end.
 class JsonList {
@@ -106,7 +156,7 @@ std::vector<double> box_numbers(const cv::Rect2d& box) { return {box.x, box.y, b
 class CocoResultsFile final : public PredictionFormat {
  public:
   CocoResultsFile(const Network& network, const fs::path& folder)
-      : ids_(category_ids(*network.context.labels, 0, INT64_MAX, "coco")),
+      : ids_(category_ids(*network.context.labels, "coco")),
         of_instances_(network.spec.task != Task::semantic),
         whole_(folder / "results.json") {}
   std::vector<std::string> endings() const override { return {}; }
@@ -117,9 +167,10 @@ class CocoResultsFile final : public PredictionFormat {
   }
 
   void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
-    const auto number = numbered(image_id, name);
+    const auto number = image_ids_.checked(image_id, name);
     if (!of_instances_) return write_classes(image, number);
     for (const auto& instance : image.instances) {
+      if (ids_.at(static_cast<std::size_t>(instance.category)) < 0) continue;
       JsonLine line = entry(number, instance.category, instance.score);
       line.add("bbox", box_numbers(instance.box));
       if (!instance.mask.empty()) line.add("segmentation", rle_line(instance.mask.rle()));
@@ -141,7 +192,7 @@ class CocoResultsFile final : public PredictionFormat {
   void write_classes(const PredictedImage& image, std::int64_t number) {
     for (std::size_t c = 0; c < ids_.size(); ++c) {
       const cv::Mat mask = image.labels == static_cast<int>(c);
-      if (cv::countNonZero(mask) == 0) continue;
+      if (ids_[c] < 0 || cv::countNonZero(mask) == 0) continue;
       const auto rle = rle_of(mask);
       JsonLine line = entry(number, static_cast<int>(c), 1);
       line.add("bbox", box_numbers(box_of(rle))).add("segmentation", rle_line(rle));
@@ -150,6 +201,7 @@ class CocoResultsFile final : public PredictionFormat {
   }
 
   std::vector<std::int64_t> ids_;
+  ImageIds image_ids_;
   bool of_instances_;
   fs::path whole_;
   std::unique_ptr<JsonList> list_;
@@ -160,7 +212,7 @@ class CocoResultsFile final : public PredictionFormat {
 class CocoPanopticFile final : public PredictionFormat {
  public:
   CocoPanopticFile(const Network& network, const fs::path& folder)
-      : ids_(category_ids(*network.context.labels, 0, INT64_MAX, "coco_panoptic")),
+      : ids_(category_ids(*network.context.labels, "coco_panoptic")),
         of_segments_(network.spec.task == Task::panoptic),
         folder_(folder),
         whole_(folder / "panoptic.json") {}
@@ -171,14 +223,21 @@ class CocoPanopticFile final : public PredictionFormat {
   }
 
   void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
-    const auto number = numbered(image_id, name);
+    const auto number = image_ids_.checked(image_id, name);
     cv::Mat segments = image.segment_ids;
     std::map<std::int32_t, int> category_of;  // by segment
     for (const auto& segment : image.segments) category_of[segment.id] = segment.category;
     if (!of_segments_) {
       image.labels.convertTo(segments, CV_32S, 1, 1);  // class 0 is segment 1, and no class void
       for (std::size_t c = 0; c < ids_.size(); ++c) category_of[static_cast<std::int32_t>(c) + 1] = static_cast<int>(c);
+    } else {
+      segments = segments.clone();
     }
+    std::erase_if(category_of, [&](const auto& segment) {
+      const bool is_void = ids_.at(static_cast<std::size_t>(segment.second)) < 0;
+      if (is_void) segments.setTo(0, segments == segment.first);
+      return is_void;
+    });
     write_png(name.string() + ".png", colored(segments, name));
     std::vector<JsonLine> lines;
     for (const auto& [id, category] : category_of)
@@ -215,6 +274,7 @@ class CocoPanopticFile final : public PredictionFormat {
   }
 
   std::vector<std::int64_t> ids_;
+  ImageIds image_ids_;
   bool of_segments_;
   fs::path folder_, whole_;
   std::unique_ptr<JsonList> list_;
@@ -231,8 +291,8 @@ std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, c
                                                     const fs::path& folder) {
   const auto& labels = *network.context.labels;
   if (format == "png") return std::make_unique<PalettePngs>(labels);
-  if (format == "cityscapes") return std::make_unique<NumberPngs>(labels, 0, 33, format);
-  if (format == "ade20k") return std::make_unique<NumberPngs>(labels, 1, 150, format);
+  if (format == "cityscapes") return cityscapes_format(labels);
+  if (format == "ade20k") return ade20k_format(labels);
   if (format == "coco") return std::make_unique<CocoResultsFile>(network, folder);
   if (format == "coco_panoptic") return std::make_unique<CocoPanopticFile>(network, folder);
   std::string names;

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <string_view>
 
-#include "../framework/ground/images/image_file.h"
+#include "../../framework/ground/images/image_file.h"
 
 namespace sectile {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "../framework/ground/json_line.h"
+#include "../../framework/ground/json_line.h"
 #include "report_file.h"
 
 namespace sectile {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "../framework/upper/inference/predictor.h"
+#include "../../framework/upper/inference/predictor.h"
 
 namespace sectile {
 
