@@ -143,9 +143,9 @@ void evaluate_files(int count, char** words) {
                                            "large; can be repeated")("per-class", "also list every class")(
       "threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors")(
       "report", po::value<std::string>()->value_name("FILE"), "write all results as JSON");
-  std::vector<std::string> given(words, words + count);
-  if (std::find(given.begin(), given.end(), "--help") != given.end()) given = {given[0], given[1], "--help"};
-  const auto line = parse(given, "evaluate --truth FILE --predictions FILE [OPTION]...", kSummary, own, 0, 0);
+  std::vector<std::string> all(words, words + count);
+  if (std::find(all.begin(), all.end(), "--help") != all.end()) all = {all[0], all[1], "--help"};
+  const auto line = parse(all, "evaluate --truth FILE --predictions FILE [OPTION]...", kSummary, own, 0, 0);
   const auto report = report_file(line);
   ApOfFilesOptions options;
   const std::string truth = line.given["truth"].as<std::string>(),

@@ -125,22 +125,24 @@ class ImageIds {
   std::map<std::int64_t, fs::path> names_;
 };
 
-// Pieces of a JSON file that is written beside and renamed at the end.
+// A JSON file of many lines, which is written when all of them are there: who stops the program finds no part of it.
 class JsonList {
  public:
-  JsonList(const fs::path& file, const std::string& before) : file_(file) { put(before); }
+  JsonList(fs::path file, std::string before) : file_(std::move(file)), text_(std::move(before)) {}
   void add(const JsonLine& line) {
-    put((is_first_ ? "" : ",\n") + line.text());
+    text_ += (is_first_ ? "" : ",\n") + line.text();
     is_first_ = false;
   }
   void finish(const std::string& after) {
-    put(after);
-    file_.commit();
+    text_ += after;
+    ReplacedFile out(file_);
+    out.write(text_.data(), text_.size());
+    out.commit();
   }
 
  private:
-  void put(const std::string& text) { file_.write(text.data(), text.size()); }
-  ReplacedFile file_;
+  fs::path file_;
+  std::string text_;
   bool is_first_ = true;
 };
 
@@ -158,7 +160,8 @@ class CocoResultsFile final : public PredictionFormat {
   CocoResultsFile(const Network& network, const fs::path& folder)
       : ids_(category_ids(*network.context.labels, "coco")),
         of_instances_(network.spec.task != Task::semantic),
-        whole_(folder / "results.json") {}
+        whole_(folder / "results.json"),
+        list_(whole_, "[") {}
   std::vector<std::string> endings() const override { return {}; }
   fs::path whole() const override { return whole_; }
   void ask(PredictOptions& options) const override {
@@ -174,16 +177,12 @@ class CocoResultsFile final : public PredictionFormat {
       JsonLine line = entry(number, instance.category, instance.score);
       line.add("bbox", box_numbers(instance.box));
       if (!instance.mask.empty()) line.add("segmentation", rle_line(instance.mask.rle()));
-      list().add(line);
+      list_.add(line);
     }
   }
-  void finish() override { list().finish("]\n"); }
+  void finish() override { list_.finish("]\n"); }
 
  private:
-  JsonList& list() {
-    if (!list_) list_ = std::make_unique<JsonList>(whole_, "[");
-    return *list_;
-  }
   JsonLine entry(std::int64_t image, int category, double score) const {
     JsonLine line;
     line.add("image_id", image).add("category_id", ids_.at(static_cast<std::size_t>(category))).add("score", score);
@@ -196,7 +195,7 @@ class CocoResultsFile final : public PredictionFormat {
       const auto rle = rle_of(mask);
       JsonLine line = entry(number, static_cast<int>(c), 1);
       line.add("bbox", box_numbers(box_of(rle))).add("segmentation", rle_line(rle));
-      list().add(line);
+      list_.add(line);
     }
   }
 
@@ -204,7 +203,7 @@ class CocoResultsFile final : public PredictionFormat {
   ImageIds image_ids_;
   bool of_instances_;
   fs::path whole_;
-  std::unique_ptr<JsonList> list_;
+  JsonList list_;
 };
 
 // PNGs of segment ids (red + 256 green + 65536 blue) and panoptic.json. Of a network for semantic segmentation, each
@@ -215,7 +214,8 @@ class CocoPanopticFile final : public PredictionFormat {
       : ids_(category_ids(*network.context.labels, "coco_panoptic")),
         of_segments_(network.spec.task == Task::panoptic),
         folder_(folder),
-        whole_(folder / "panoptic.json") {}
+        whole_(folder / "panoptic.json"),
+        list_(whole_, "{\"annotations\": [") {}
   fs::path whole() const override { return whole_; }
   void ask(PredictOptions& options) const override {
     options.segments = of_segments_;
@@ -251,15 +251,11 @@ class CocoPanopticFile final : public PredictionFormat {
                             .add("iscrowd", std::int64_t{0}));
       }
     const auto file = fs::path(name).lexically_relative(folder_).string() + ".png";
-    list().add(JsonLine().add("image_id", number).add("file_name", file).add("segments_info", lines));
+    list_.add(JsonLine().add("image_id", number).add("file_name", file).add("segments_info", lines));
   }
-  void finish() override { list().finish("]}\n"); }
+  void finish() override { list_.finish("]}\n"); }
 
  private:
-  JsonList& list() {
-    if (!list_) list_ = std::make_unique<JsonList>(whole_, "{\"annotations\": [");
-    return *list_;
-  }
   static cv::Mat colored(const cv::Mat& segments, const fs::path& name) {
     cv::Mat pixels(segments.size(), CV_8UC3);
     for (int y = 0; y < pixels.rows; ++y)
@@ -277,7 +273,7 @@ class CocoPanopticFile final : public PredictionFormat {
   ImageIds image_ids_;
   bool of_segments_;
   fs::path folder_, whole_;
-  std::unique_ptr<JsonList> list_;
+  JsonList list_;
 };
 
 }  // namespace

@@ -165,7 +165,7 @@ class Comparison {
   void report_unlabeled(std::size_t split) {
     const auto& known = samples_[split];
     if (known.ids.empty()) return;
-    if (known.annotated == 0)
+    if (known.annotated == 0 && known.without_labels.size() == known.ids.size())  // and all can be read
       return add(Finding::no_annotation, split, "none of its " + std::to_string(known.ids.size()) + " samples has any");
     for (const auto& [index, annotated] : known.without_labels)
       if (known.dense > 0)
