@@ -96,6 +96,8 @@ std::vector<std::int64_t> category_ids(const LabelMap& labels, const std::string
   std::vector<std::int64_t> ids;
   std::set<std::int64_t> taken;
   for (const auto& one : labels.classes) {
+    if (one.category_id < 0 && one.name != "background")
+      refuse(format, "class \"" + one.name + "\" has no number in files, as classes that were merged have none");
     if (one.category_id >= 0 && !taken.insert(one.category_id).second)
       refuse(format, "class \"" + one.name + "\" has the number " + std::to_string(one.category_id) +
                          " in files, as another class has");

@@ -92,7 +92,7 @@ class Worker {
       return made;
     }
     try {
-      read_region(one, image, made);
+      read_region(one, image, is_truth, made);
     } catch (const DataError& error) {
       throw DataError(where(one, image, is_truth), error.what());
     }
@@ -103,15 +103,17 @@ class Worker {
     return made;
   }
 
-  void read_region(const CocoAnnotation& one, int image, Shape& made) {
+  void read_region(const CocoAnnotation& one, int image, bool is_truth, Shape& made) {
     const auto& stated = files_.truth.images()[static_cast<std::size_t>(image)].size;
     const auto& mask = one.mask;
     if (mask.form == CocoMask::Form::text && (stated.empty() || mask.size == stated))
       made.region.assign(without_escapes(mask.json, buffer_), mask.size);
-    else if (mask.form == CocoMask::Form::none && one.has_box && !stated.empty())
-      made.region.assign(rle_of(one.box, stated));
+    else if (mask.form == CocoMask::Form::none && one.has_box && !stated.empty() && !is_truth)
+      made.region.assign(rle_of(one.box, stated));  // as pycocotools does with results of boxes
     else if (mask.form == CocoMask::Form::none)
-      throw DataError("segmentation", "is missing");
+      throw DataError("segmentation", is_truth && one.has_box
+                                          ? "is missing, and masks are compared; boxes can be instead"
+                                          : "is missing, and there is no bbox");
     else
       made.region.assign(mask_of(mask, stated).rle());
     if (counts.options.kind == ApKind::boundary)
@@ -237,8 +239,10 @@ ApOfFilesResult average_precision(const std::filesystem::path& truth_file, const
   ApOfFilesResult made;
   auto of_kind = options.ap;
   const auto all = results.all();
-  made.kind = of_kind.kind =
-      options.kind.value_or(!all.empty() && all[0].mask.form != CocoMask::Form::none ? ApKind::mask : ApKind::box);
+  made.kind = of_kind.kind = options.kind.value_or(
+      std::any_of(all.begin(), all.end(), [](const auto& one) { return one.mask.form != CocoMask::Form::none; })
+          ? ApKind::mask
+          : ApKind::box);
   made.report = counts_of(files, of_kind, options.threads).compute(options.threads);
   for (const auto& category : truth.categories()) made.categories.push_back(category.name);
   made.images = truth.images().size();

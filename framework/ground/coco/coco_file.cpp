@@ -90,8 +90,10 @@ CocoMask mask(JsonValue value) {
   simdjson::ondemand::json_type type;
   const bool has_type = !value.type().get(type);  // NaN has none
   if (has_type && type == simdjson::ondemand::json_type::array) {
-    made.form = CocoMask::Form::polygons;
     made.json = raw(value);
+    // "segmentation": [] is written for none.
+    const bool is_empty = made.json.find_first_not_of("[] \t\r\n") == std::string_view::npos;
+    made.form = is_empty ? CocoMask::Form::none : CocoMask::Form::polygons;
     return made;
   }
   if (!has_type || type != simdjson::ondemand::json_type::object) {

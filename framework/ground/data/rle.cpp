@@ -143,7 +143,7 @@ class Border {
   void cross(std::int64_t column, std::int64_t v) {
     if (column < 0 || column >= size_.width) return;
     const double y = std::clamp((static_cast<double>(v) + 0.5) / kScale - 0.5, 0.0, double(size_.height));
-    constexpr std::size_t kMost = std::size_t{1} << 23;  // of a huge image and many edges, as no annotator draws them
+    constexpr std::size_t kMost = std::size_t{1} << 21;  // of a huge image and many edges, as no annotator draws them
     if (crossings_.size() == kMost)
       throw DataError("mask", "has a polygon whose border crosses more than " + std::to_string(kMost) +
                                   " columns of pixels; is the size of the image right?");

@@ -94,7 +94,9 @@ void Mapping::add(const NewClass& made, std::size_t index, const sectile::LabelM
                                    old.classes[i].name +
                                    "\", of which one has objects (thing) and the other has not: state \"thing\"");
   result.thing = made.thing.value_or(result.thing);
+  if (made.from.size() > 1) result.category_id = -1;  // in files there is no such class
   labels_.classes.push_back(result);
+  if (made.thing && !*made.thing) becomes_stuff_.insert(number);
 }
 
 void Mapping::take(const std::string& name, const std::string& option, int number, const sectile::LabelMap& old) {
@@ -119,6 +121,8 @@ void Mapping::apply(sectile::Sample& sample) const {
     sample.labels = apply_per_class(sample);
   std::erase_if(sample.instances, [&](const auto& one) { return of(one.category) == kIgnore; });
   for (auto& one : sample.instances) one.category = of(one.category);
+  // What becomes stuff has no objects that are told apart.
+  std::erase_if(sample.instances, [&](const auto& one) { return becomes_stuff_.contains(one.category); });
   apply_to_segments(sample);
   sample.tags = apply(sample.tags);
   for (auto& one : sample.support) apply(one);

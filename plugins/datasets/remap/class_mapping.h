@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,7 @@ class Mapping {
   sectile::LabelMap labels_;
   std::vector<int> numbers_;        // by old number; kIgnore: none
   std::vector<bool> was_thing_;     // by old number
+  std::set<int> becomes_stuff_;     // new numbers
   std::vector<std::string> taken_;  // by old number: the option that names it; empty: none yet
 };
 
