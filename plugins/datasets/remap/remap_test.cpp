@@ -94,7 +94,7 @@ TEST_CASE("remap merges, renames, reorders and ignores classes") {
   CHECK(merged->classes_of(0) == std::vector<int>{0, 1});
   CHECK(merged->labels().classes[0].color == std::array<std::uint8_t, 3>{4, 0, 0});
   CHECK(merged->labels().classes[1].color == std::array<std::uint8_t, 3>{7, 8, 9});
-  CHECK(merged->labels().classes[1].category_id == 2);  // the first's: truck
+  CHECK(merged->labels().classes[1].category_id == -1);  // no file has such a class
   CHECK(merged->id_of(0) == "a");
   CHECK(merged->size() == 1);
   CHECK(merged->extent_of(0) == Extent{1, 1, 6});
@@ -201,6 +201,7 @@ TEST_CASE("objects, segments and tags follow their classes") {
   list.classes[0].thing = false;
   list.classes[1].thing = true;
   remap::Mapping(list, remap::Others::ignore, traffic()).apply(other);
+  CHECK(other.instances.empty());  // of cars and trucks, which are not told apart any more
   REQUIRE(other.segments.size() == 3);
   CHECK(other.segments[0].crowd);
   CHECK((other.segments[1].id == 6 && !other.segments[1].crowd));

@@ -348,3 +348,42 @@ TEST_CASE("ranges of sizes are the user's own") {
   CHECK_THROWS_WITH_AS(average_precision(scratch / "t.json", scratch / "r.json", options),
                        doctest::Contains("none: has a largest area below its smallest"), DataError);
 }
+
+TEST_CASE("objects without what is compared are refused; boxes of masks are those of their pixels") {
+  auto bare = object(1, 1, 1, nullptr);
+  const json found = {result(1, 1, {0, 0, 10, 10}, 0.9)};
+  for (const auto& box : {json(), json::array()}) {
+    bare["bbox"] = box;
+    CHECK(mentions(ap_problem(box_truth({bare}), found), "segmentation: is missing, and there is no bbox"));
+    auto masked = bare;
+    masked["segmentation"] = {{0, 0, 10, 0, 10, 10, 0, 10}};
+    CHECK(of_boxes(box_truth({masked}), found).ap == doctest::Approx(1));
+  }
+  auto boxed = object(1, 1, 1, {0, 0, 10, 10});
+  for (const auto& none : {json(), json::array(), json::array({json::array()})}) {
+    boxed["segmentation"] = none;
+    CHECK(mentions(ap_problem(box_truth({boxed}), found, ApKind::mask), "is missing, and masks are compared"));
+  }
+  const json empty = {{{"image_id", 1}, {"category_id", 1}, {"score", 0.5}, {"segmentation", json::array()}}};
+  CHECK(mentions(ap_problem(box_truth({boxed}), empty), "a result of image 1: segmentation: is missing"));
+}
+
+TEST_CASE("size ranges have names of their own, and any number of threads gives the same") {
+  const test::Scratch scratch;
+  const RandomSet set(7);
+  const auto truth = scratch.write("t.json", set.truth.dump()), results = scratch.write("r.json", set.results.dump());
+  ApOfFilesOptions options;
+  for (const char* name : {"all", "a"}) {
+    options.ap.sizes = {{"a", 0, 5}, {name, 5, 1e10}};
+    CHECK_THROWS_WITH_AS(average_precision(truth, results, options), doctest::Contains("has the name of another one"),
+                         DataError);
+  }
+  options.ap.sizes = {{"a", -1, 5}};
+  CHECK_THROWS_AS(average_precision(truth, results, options), DataError);
+  options.ap = {};
+  const auto one = stats_of(average_precision(truth, results, options).report);
+  for (const int threads : {2, 7, 100000}) {
+    options.threads = threads;
+    CHECK(stats_of(average_precision(truth, results, options).report) == one);
+  }
+}

@@ -226,3 +226,32 @@ TEST_CASE("a file that ends anywhere is refused, not read in part") {
     CHECK(open_problem(text.substr(0, end)) != "no error");
   }
 }
+
+TEST_CASE("names and texts with escapes are what they stand for, and a list comes once") {
+  auto text = whole_file().dump();
+  text.replace(text.find("\"image_id\""), 10, "\"im\\u0061ge_id\"");
+  text.replace(text.find("\"iscrowd\""), 9, "\"iscr\\u006fwd\"");
+  const test::Scratch scratch;
+  const auto file = open_json(scratch, text);
+  CHECK(file.faults().empty());
+  CHECK(file.annotations().size() == 3);
+  // Counts as serializers write them that escape what is no letter.
+  auto escaped = whole_file();
+  escaped["annotations"][0]["segmentation"] = {{"size", {8, 10}}, {"counts", "MARK"}};
+  const auto plain = to_coco({{10, 8}, {12, 28, 40}});
+  std::string written;
+  for (const char c : plain) {
+    char escape[8];
+    std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+    written += escape;
+  }
+  auto with = escaped.dump();
+  with.replace(with.find("MARK"), 4, written);
+  CHECK(mask_of(open_json(scratch, with).of_image(0)[0].mask, {10, 8}).area() == 28);
+
+  const auto once = whole_file().dump();
+  CHECK(holds(open_problem("{\"images\": [], " + once.substr(1)), "has the list \"images\" twice"));
+  auto zero = whole_file();
+  zero["images"][0]["file_name"] = std::string("a\0.png", 6);
+  CHECK(holds(open_problem(zero.dump()), "images[0]: has a file_name with a zero byte"));
+}
