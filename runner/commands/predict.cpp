@@ -207,6 +207,7 @@ void predict(int count, char** words) {
   }
   const auto format = prediction_format(line.given["format"].as<std::string>(), trained.ensemble->first(), folder);
   ask(*format, request, line);
+  for (const auto& image : images) format->expect(image_id_of(image.source), image.name);
   refuse_clashes(images, other_inputs(line, request), request.endings(*format), folder, request.overwrite);
   make_folder(folder);
   std::vector<ImageSource> sources;

@@ -109,7 +109,7 @@ std::vector<std::int64_t> category_ids(const LabelMap& labels, const std::string
 // The image_id of each image, which two must not share.
 class ImageIds {
  public:
-  std::int64_t checked(std::int64_t id, const fs::path& name) {
+  void add(std::int64_t id, const fs::path& name) {
     const std::string what =
         "; predict the samples of a COCO dataset, which knows their image_ids, or give files such names";
     if (id < 0)
@@ -120,7 +120,6 @@ class ImageIds {
     if (const auto [other, is_new] = names_.emplace(id, name); !is_new)
       throw DataError(name.filename().string(), "has the image_id " + std::to_string(id) + ", as " +
                                                     other->second.filename().string() + " has" + what);
-    return id;
   }
 
  private:
@@ -171,12 +170,13 @@ class CocoResultsFile final : public PredictionFormat {
     options.labels = !of_instances_;
   }
 
-  void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
-    const auto number = image_ids_.checked(image_id, name);
-    if (!of_instances_) return write_classes(image, number);
+  void expect(std::int64_t image_id, const fs::path& name) override { image_ids_.add(image_id, name); }
+
+  void write(const PredictedImage& image, const fs::path&, std::int64_t image_id) override {
+    if (!of_instances_) return write_classes(image, image_id);
     for (const auto& instance : image.instances) {
       if (ids_.at(static_cast<std::size_t>(instance.category)) < 0) continue;
-      JsonLine line = entry(number, instance.category, instance.score);
+      JsonLine line = entry(image_id, instance.category, instance.score);
       line.add("bbox", box_numbers(instance.box));
       if (!instance.mask.empty()) line.add("segmentation", rle_line(instance.mask.rle()));
       list_.add(line);
@@ -224,8 +224,9 @@ class CocoPanopticFile final : public PredictionFormat {
     options.labels = !of_segments_;
   }
 
+  void expect(std::int64_t image_id, const fs::path& name) override { image_ids_.add(image_id, name); }
+
   void write(const PredictedImage& image, const fs::path& name, std::int64_t image_id) override {
-    const auto number = image_ids_.checked(image_id, name);
     cv::Mat segments = image.segment_ids;
     std::map<std::int32_t, int> category_of;  // by segment
     for (const auto& segment : image.segments) category_of[segment.id] = segment.category;
@@ -253,7 +254,7 @@ class CocoPanopticFile final : public PredictionFormat {
                             .add("iscrowd", std::int64_t{0}));
       }
     const auto file = fs::path(name).lexically_relative(folder_).string() + ".png";
-    list_.add(JsonLine().add("image_id", number).add("file_name", file).add("segments_info", lines));
+    list_.add(JsonLine().add("image_id", image_id).add("file_name", file).add("segments_info", lines));
   }
   void finish() override { list_.finish("]}\n"); }
 

@@ -19,7 +19,10 @@ class PredictionFormat {
   // The file of all images; empty: none.
   virtual std::filesystem::path whole() const { return {}; }
   virtual void ask(PredictOptions& /*options*/) const {}
-  // name: without suffix, in the output folder, which exists. image_id: as in COCO's files, or -1.
+  // Of every image, before the first one is predicted. name: without suffix. image_id: as in COCO's files, or -1.
+  // Throws DataError for one that this format needs and that is missing or another image's.
+  virtual void expect(std::int64_t /*image_id*/, const std::filesystem::path& /*name*/) {}
+  // name: in the output folder, which exists.
   virtual void write(const PredictedImage& image, const std::filesystem::path& name, std::int64_t image_id) = 0;
   virtual void finish() {}
 };

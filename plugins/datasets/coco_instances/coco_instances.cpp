@@ -88,13 +88,13 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes {
  public:
   CocoInstances(const CocoInstancesOptions& options, const sectile::BuildContext& context)
       : is_semantic_(context.task == Task::semantic),
-        keep_degenerate_(options.keep_degenerate),
+        keep_degenerate_(options.keep_degenerate || is_semantic_),  // labels are made of masks, whatever boxes say
         overlap_(options.overlap),
         reading_{.apply_exif_orientation = options.apply_exif_orientation},
         files_(coco_instances::find_files({options.root, options.split, options.annotations, options.images})),
         file_(files_.annotations),
-        choice_(coco_instances::choose(file_, {options.categories, is_semantic_ && options.background,
-                                               options.keep_empty, options.keep_degenerate})) {
+        choice_(coco_instances::choose(
+            file_, {options.categories, is_semantic_ && options.background, options.keep_empty, keep_degenerate_})) {
     if (is_semantic_ && options.background) outside_ = static_cast<std::int16_t>(*labels().find("background"));
     demand_some_images();
   }

@@ -223,7 +223,7 @@ TEST_CASE("rings of one or two corners have no pixels, the others of the object 
   CHECK(found[2].mask.area() == 0);
   for (const std::size_t i : {3, 4, 5}) CHECK(found[i].mask.empty());  // a box only
   REQUIRE(notes_of(*data).size() == 1);
-  reports(notes_of(*data)[0], "polygons of fewer than three corners have no pixels: 3, such as annotation 1");
+  reports(notes_of(*data)[0], "polygons of fewer than three corners have no pixels: 2, such as annotation 1");
   tree.add(7, 3, 7, one_ring({2, 2, 6, 5, 3}));
   reports(tree.problem(), "instances_val.json: annotation 7 of a/b/3.png: polygon 0 of the mask: has 5 numbers");
 }

@@ -96,13 +96,13 @@ struct RandomSet {
   }
 };
 
-ApOfFilesResult evaluated(const test::Scratch& scratch, const json& truth, const json& results, ApKind kind,
-                          int threads = 1) {
+ApOfFilesResult evaluated(const test::Scratch& scratch, const json& truth, const std::vector<json>& results,
+                          ApKind kind, int threads = 1) {
   ApOfFilesOptions options;
   options.kind = kind;
   options.threads = threads;
-  return average_precision(scratch.write("truth.json", truth.dump()), scratch.write("results.json", results.dump()),
-                           options);
+  return average_precision(scratch.write("truth.json", truth.dump()),
+                           scratch.write("results.json", json(results).dump()), options);
 }
 
 // In pycocotools' order; -1: there are no objects.
@@ -124,8 +124,10 @@ void check_stats(const json& expected, const ApReport& report) {
   }
 }
 
-json box_truth(const json& annotations, const json& images = {{{"id", 1}, {"width", 100}, {"height", 100}}},
-               const json& categories = {{{"id", 1}, {"name", "a"}}}) {
+using List = std::vector<json>;
+
+json box_truth(const List& annotations, const List& images = {json{{"id", 1}, {"width", 100}, {"height", 100}}},
+               const List& categories = {json{{"id", 1}, {"name", "a"}}}) {
   return {{"images", images}, {"categories", categories}, {"annotations", annotations}};
 }
 
@@ -138,12 +140,12 @@ json result(int image, int category, const json& box, double score) {
   return {{"image_id", image}, {"category_id", category}, {"bbox", box}, {"score", score}};
 }
 
-ApReport of_boxes(const json& truth, const json& results) {
+ApReport of_boxes(const json& truth, const List& results) {
   const test::Scratch scratch;
   return evaluated(scratch, truth, results, ApKind::box).report;
 }
 
-std::string ap_problem(const json& truth, const json& results, ApKind kind = ApKind::box) {
+std::string ap_problem(const json& truth, const List& results, ApKind kind = ApKind::box) {
   const test::Scratch scratch;
   try {
     evaluated(scratch, truth, results, kind);
@@ -257,8 +259,10 @@ TEST_CASE("an annotation with the id 0 can be found, and the result says where p
 }
 
 TEST_CASE("categories 90, 0 and 7 in this order, and images without objects, count as they are") {
-  const json categories = {{{"id", 90}, {"name", "x"}}, {{"id", 0}, {"name", "y"}}, {{"id", 7}, {"name", "z"}}};
-  const json images = {{{"id", 1}, {"width", 100}, {"height", 100}}, {{"id", 2}, {"width", 100}, {"height", 100}}};
+  const List categories = {json{{"id", 90}, {"name", "x"}}, json{{"id", 0}, {"name", "y"}},
+                           json{{"id", 7}, {"name", "z"}}};
+  const List images = {json{{"id", 1}, {"width", 100}, {"height", 100}},
+                       json{{"id", 2}, {"width", 100}, {"height", 100}}};
   const auto truth =
       box_truth({object(1, 1, 0, {0, 0, 10, 10}), object(2, 1, 90, {20, 20, 10, 10})}, images, categories);
   const auto report = of_boxes(truth, {result(1, 0, {0, 0, 10, 10}, 0.9), result(2, 90, {0, 0, 10, 10}, 0.8),
@@ -270,12 +274,12 @@ TEST_CASE("categories 90, 0 and 7 in this order, and images without objects, cou
 }
 
 TEST_CASE("the best 100 of each image and class count, and equal scores are taken in the file's order") {
-  json truths = json::array(), results = json::array();
+  List truths, results;
   for (int i = 0; i < 120; ++i) {
     truths.push_back(object(i + 1, 1, 1, {i * 12 % 1200, i / 100 * 20, 10, 10}));
     results.push_back(result(1, 1, {i * 12 % 1200, i / 100 * 20, 10, 10}, 0.5));
   }
-  const auto report = of_boxes(box_truth(truths, {{{"id", 1}, {"width", 1200}, {"height", 100}}}), results);
+  const auto report = of_boxes(box_truth(truths, {json{{"id", 1}, {"width", 1200}, {"height", 100}}}), results);
   CHECK(report.ap == doctest::Approx(84. / 101));  // recall ends at 100 of 120
   CHECK(report.lines[0].ar == doctest::Approx(1. / 120));
   CHECK(report.lines[1].ar == doctest::Approx(10. / 120));
@@ -317,9 +321,11 @@ TEST_CASE("what cannot be evaluated is refused, with its place") {
   CHECK(mentions(ap_problem(truth, {nameless}), "[0]: has no score"));
   CHECK(mentions(ap_problem(truth, {result(1, 1, {0, 0, 10}, 0.9)}),
                  "[0]: has the bbox [0,0,10]; [x, y, width, height]"));
-  CHECK(mentions(ap_problem(truth, {{{"image_id", 1}, {"category_id", 1}, {"score", "high"}}}),
+  CHECK(mentions(ap_problem(truth, {json{{"image_id", 1}, {"category_id", 1}, {"score", "high"}}}),
                  "has the score \"high\""));
-  CHECK(mentions(ap_problem(truth, json::object()), "another type than COCO's files have here"));
+  const test::Scratch scratch;
+  CHECK_THROWS_WITH_AS(average_precision(scratch.write("t.json", truth.dump()), scratch.write("r.json", "{}"), {}),
+                       doctest::Contains("another type than COCO's files have here"), DataError);
   CHECK(mentions(ap_problem(truth, {result(1, 1, {0, 0, 10, 10}, 0.9)}, ApKind::mask), "annotation 1 of image 1"));
   auto masked = result(1, 1, {0, 0, 10, 10}, 0.9);
   masked["segmentation"] = {{"size", {100, 100}}, {"counts", "04"}};
@@ -329,7 +335,7 @@ TEST_CASE("what cannot be evaluated is refused, with its place") {
   CHECK(ap_problem(truth_masked, {result(1, 1, {0, 0, 10, 10}, 0.9)}, ApKind::mask) == "no error");  // the box's pixels
   auto unlisted = truth;
   unlisted["annotations"][0]["category_id"] = 5;
-  CHECK(mentions(ap_problem(unlisted, json::array()), "annotations[0] (id 1)"));
+  CHECK(mentions(ap_problem(unlisted, {}), "annotations[0] (id 1)"));
 }
 
 TEST_CASE("ranges of sizes are the user's own") {
@@ -351,7 +357,7 @@ TEST_CASE("ranges of sizes are the user's own") {
 
 TEST_CASE("objects without what is compared are refused; boxes of masks are those of their pixels") {
   auto bare = object(1, 1, 1, nullptr);
-  const json found = {result(1, 1, {0, 0, 10, 10}, 0.9)};
+  const List found = {result(1, 1, {0, 0, 10, 10}, 0.9)};
   for (const auto& box : {json(), json::array()}) {
     bare["bbox"] = box;
     CHECK(mentions(ap_problem(box_truth({bare}), found), "segmentation: is missing, and there is no bbox"));
@@ -364,7 +370,7 @@ TEST_CASE("objects without what is compared are refused; boxes of masks are thos
     boxed["segmentation"] = none;
     CHECK(mentions(ap_problem(box_truth({boxed}), found, ApKind::mask), "is missing, and masks are compared"));
   }
-  const json empty = {{{"image_id", 1}, {"category_id", 1}, {"score", 0.5}, {"segmentation", json::array()}}};
+  const List empty = {json{{"image_id", 1}, {"category_id", 1}, {"score", 0.5}, {"segmentation", json::array()}}};
   CHECK(mentions(ap_problem(box_truth({boxed}), empty), "a result of image 1: segmentation: is missing"));
 }
 
