@@ -103,7 +103,7 @@ TEST_CASE("results of COCO hold the pixels of every class, and evaluate perfectl
   const auto results = json_of(out / "results.json");
   Json truth = {{"images", Json::array()}, {"categories", Json::array()}, {"annotations", Json::array()}};
   for (const int image : {0, 1}) {
-    const auto labels = labels_of(std::to_string(image));
+    const auto labels = labels_of("2-" + std::to_string(image));
     truth["images"].push_back({{"id", image}, {"width", labels.cols}, {"height", labels.rows}});
     int found = 0;
     for (const auto& one : results) {
@@ -146,10 +146,10 @@ TEST_CASE("a panoptic PNG holds the ids that its JSON lists, with their areas") 
   const auto out = run().folder / "formats_panoptic";
   const auto ended = predicted_as("coco_panoptic", out);
   REQUIRE_MESSAGE(ended.code == 0, ended.text);
-  CHECK(names_in(out) == Names{"0.png", "1.png", "panoptic.json"});
+  CHECK(names_in(out) == Names{"2-0.png", "2-1.png", "panoptic.json"});
   for (const auto& image : json_of(out / "panoptic.json")["annotations"]) {
     const auto pixels = read_raw_image(out / image["file_name"].get<std::string>()).pixels;
-    const auto labels = labels_of(std::to_string(image["image_id"].get<int>()));
+    const auto labels = labels_of("2-" + std::to_string(image["image_id"].get<int>()));
     std::int64_t covered = 0;
     for (const auto& segment : image["segments_info"]) {
       const int id = segment["id"];

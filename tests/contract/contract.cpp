@@ -105,7 +105,17 @@ std::shared_ptr<void> build(const Subject& subject, const BuildContext& context)
   const auto json = required_options(subject);
   if (!json) return nullptr;
   const auto options = read_options(subject, *json);
-  const auto made = subject.component.create(options.get(), context);
+  std::shared_ptr<void> made;
+  try {
+    made = subject.component.create(options.get(), context);
+  } catch (const OptionError&) {
+    // Which files a dataset needs may be said by one option or by others, so that none of them is required.
+    if (std::string(subject.component.kind) == "dataset") return nullptr;
+    throw;
+  } catch (const SpecError&) {  // of a dataset inside
+    if (std::string(subject.component.kind) == "dataset") return nullptr;
+    throw;
+  }
   return {made.get(), [made, options](void*) {}};  // what a constructor keeps of its options stays alive
 }
 

@@ -49,6 +49,7 @@ Findings dataset_contract(const Subject& subject) {
   if (!required_options(subject)) return findings;
   BuildContext without_labels;
   const auto data = build<Dataset>(subject, without_labels);
+  if (!data) return findings;
   findings.expect(data->size() > 0, "it is empty");
   std::set<std::string> names;
   for (const auto& one : data->labels().classes) names.insert(one.name);

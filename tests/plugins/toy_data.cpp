@@ -35,9 +35,11 @@ class Shapes final : public sectile::Dataset {
   explicit Shapes(const ShapesOptions& options) : options_(options) {
     if (options.truth == ShapesOptions::Truth::regions) {
       labels_.overlapping = true;
-      labels_.classes = {{.name = "any"}, {.name = "box"}};
+      labels_.classes = {{.name = "any"}, {.name = "box", .category_id = 1}};
     } else {
-      labels_.classes = {{.name = "ground"}, {.name = "box", .thing = true}, {.name = "disc", .thing = true}};
+      labels_.classes = {{.name = "ground"},
+                         {.name = "box", .thing = true, .category_id = 1},
+                         {.name = "disc", .thing = true, .category_id = 2}};
     }
   }
   std::size_t size() const override { return static_cast<std::size_t>(options_.count); }
