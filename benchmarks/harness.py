@@ -35,7 +35,7 @@ def _pss_mib(pid):
 
 def run(command, watch_memory=True, env=None):
     """Seconds, peak MiB and standard output of a program; its error output is shown when it fails."""
-    env = dict(os.environ, OMP_NUM_THREADS=str(THREADS), MKL_NUM_THREADS=str(THREADS), **(env or {}))
+    env = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "MKL_NUM_THREADS": str(THREADS), **(env or {})}
     start = time.perf_counter()
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     peak, ended = 0.0, threading.Event()

@@ -77,7 +77,7 @@ def masks(truth, results):
     pairs = [(found, objects, [0] * len(objects)) for objects, found in by_image.values() if objects and found]
     start = time.perf_counter()
     total = sum(float(mask.iou(found, objects, crowd).sum()) for found, objects, crowd in pairs)
-    print(json.dumps({"encode": encode, "iou": time.perf_counter() - start, "area": int(sum(map(int, mask.area(made)))), "sum": total}))
+    print(json.dumps({"encode": encode, "iou": time.perf_counter() - start, "area": sum(int(mask.area(one)) for one in made), "sum": total}))
 
 
 {"evaluate": evaluate, "open": open_file, "masks": masks}[sys.argv[1]](*sys.argv[2:])

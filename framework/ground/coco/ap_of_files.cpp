@@ -234,7 +234,7 @@ ApOfFilesResult average_precision(const std::filesystem::path& truth_file, const
                                   const ApOfFilesOptions& options) {
   const CocoFile truth(truth_file);
   refuse_faults(truth);
-  const CocoResults results(results_file, truth);
+  const CocoResults results(results_file, truth, {options.threads, options.kind != ApKind::box});
   const Files files{truth, results, have_boxes(results)};
   ApOfFilesResult made;
   auto of_kind = options.ap;

@@ -17,14 +17,7 @@ namespace {
 constexpr std::string_view kSpaces = " \t\r\n";
 
 simdjson::padded_string read_whole(const std::filesystem::path& file) {
-  std::error_code error;
-  if (std::filesystem::is_directory(file, error))
-    throw DataError(file.string(), "is a folder; a JSON file is expected");
-  if (is_named_pipe(file)) throw DataError(file.string(), "is a pipe; a JSON file is expected");
-  const auto bytes = std::filesystem::file_size(file, error);
-  if (error) throw DataError(file.string(), "cannot be read: " + error.message());
-  if (bytes >= simdjson::SIMDJSON_MAXSIZE_BYTES)
-    throw DataError(file.string(), "is larger than 4 GB; split it into files of fewer images");
+  const auto bytes = JsonFile::checked_size(file);
   simdjson::padded_string text(bytes);
   std::ifstream in(file, std::ios::binary);
   if (!in.read(text.data(), static_cast<std::streamsize>(bytes)))
@@ -38,6 +31,18 @@ JsonFile::JsonFile(std::filesystem::path file) : file_(std::move(file)), text_(r
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (std::string_view(text_).starts_with(kByteOrderMark)) std::fill_n(text_.data(), kByteOrderMark.size(), ' ');
   if (trimmed(text_).empty()) throw DataError(file_.string(), "is empty; it should be JSON");
+}
+
+std::size_t JsonFile::checked_size(const std::filesystem::path& file) {
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error))
+    throw DataError(file.string(), "is a folder; a JSON file is expected");
+  if (is_named_pipe(file)) throw DataError(file.string(), "is a pipe; a JSON file is expected");
+  const auto bytes = std::filesystem::file_size(file, error);
+  if (error) throw DataError(file.string(), "cannot be read: " + error.message());
+  if (bytes >= simdjson::SIMDJSON_MAXSIZE_BYTES)
+    throw DataError(file.string(), "is larger than 4 GB; split it into files of fewer images");
+  return bytes;
 }
 
 void JsonFile::fail_at(const char* at, const std::string& message) const {

@@ -22,6 +22,7 @@ class JsonFile {
  public:
   // Throws DataError for a file that cannot be read, is empty, or is larger than 4 GB.
   explicit JsonFile(std::filesystem::path file);
+  static std::size_t checked_size(const std::filesystem::path& file);  // in bytes; throws as above
 
   // Calls read(document) once. What is not JSON, or of another type than `read` asks for, becomes a DataError with its
   // line and column.

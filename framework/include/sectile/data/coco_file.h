@@ -18,7 +18,7 @@
 
 namespace sectile {
 
-// A mask as in the file. Views of the file's text, which the object that gave it holds.
+// A mask as in the file. A view of its text, which the object that gave it holds.
 struct CocoMask {
   enum class Form { none, polygons, counts, text };  // counts: plain run lengths; text: compressed ones
   Form form = Form::none;
@@ -92,12 +92,17 @@ class SECTILE_EXPORT CocoFile {
   std::unique_ptr<Content> content_;
 };
 
+struct CocoResultsOptions {
+  int threads = 1;    // that read
+  bool masks = true;  // false: masks of results that have a box are not kept, which then have none
+};
+
 // Results for the images of a file: a list of objects with image_id, category_id, score, and bbox or segmentation.
 class SECTILE_EXPORT CocoResults {
  public:
   // Throws DataError as CocoFile does, for an image that `truth` does not list, and where a score or bbox is missing or
   // not finite.
-  CocoResults(const std::filesystem::path& file, const CocoFile& truth);
+  CocoResults(const std::filesystem::path& file, const CocoFile& truth, const CocoResultsOptions& options = {});
   ~CocoResults();
   CocoResults(CocoResults&&) noexcept;
   CocoResults& operator=(CocoResults&&) noexcept;
