@@ -9,6 +9,7 @@ namespace sectile {
 
 Dataset::~Dataset() = default;
 Notes::~Notes() = default;
+LeftOut::~LeftOut() = default;
 
 std::vector<int> Dataset::classes_of(std::size_t index) const {
   const auto sample = read(index, {.image = false, .labels = true, .objects = true});

@@ -86,10 +86,9 @@ void data(int count, char** words) {
   const auto text = open_spec(line.operands[1], line.common.changes);
   const auto index = open_plugins(line.common, text.get());
   tell_plugins(line.common, index);
-  std::vector<std::string> notes;
   const auto spec = read_data_spec(index, *text);
   tell_notes(line.common, *text);
-  const auto splits = open_splits(spec, only, notes);
+  const auto splits = open_splits(spec, only);
   // In a pipe or a file, progress would be among the results.
   Progress progress(line.common.quiet || line.given.count("json") > 0 || isatty(STDOUT_FILENO) == 0);
   const auto show = [&](const std::string& split, std::size_t done, std::size_t total) {
@@ -98,8 +97,15 @@ void data(int count, char** words) {
   const auto tell = [&] {
     progress.clear();
     if (line.common.quiet) return;
-    for (const auto& all : {notes, take_file_notes()})
-      for (const auto& note : all) std::cerr << "note: " << printable(note) << "\n";
+    const auto print = [](const std::vector<std::string>& notes) {
+      for (const auto& note : notes) std::cerr << "note: " << printable(note) << "\n";
+    };
+    for (const auto& split : splits) {
+      if (action == "check") break;  // they are findings
+      print(split.notes);
+      print(split.left_out);
+    }
+    print(take_file_notes());
   };
   if (action == "check") {
     const auto check = check_data(splits, workers, show);

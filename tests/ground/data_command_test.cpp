@@ -60,6 +60,43 @@ TEST_CASE("data check ends with 0 without faults, and with 2 and all of them oth
   CHECK(json_of("check", spec.file, "--split val")["faults"] == 0);
 }
 
+TEST_CASE("annotations that a dataset leaves out as wrong are faults, and what it tells beside is a note") {
+  const test::SmallData data_of;
+  const auto folder = data_of.scratch / "train/images";
+  Json file{{"images", Json::array()}, {"categories", {{{"id", 1}, {"name", "a"}}}}, {"annotations", Json::array()}};
+  for (int i = 0; i < 4; ++i) file["images"].push_back({{"id", i}, {"file_name", std::to_string(i).append(".png")}});
+  const auto annotate = [&](int image, const Json& box) {
+    file["annotations"].push_back(
+        {{"id", file["annotations"].size() + 1}, {"image_id", image}, {"category_id", 1}, {"bbox", box}});
+  };
+  annotate(0, {1, 1, 4, 4});
+  annotate(0, {2, 2, -4, 4});  // left out
+  annotate(9, {1, 1, 4, 4});   // of no image
+  annotate(1, {2, 2, 4, 4});
+  annotate(2, {2, 2, 4, 4});
+  const auto written = data_of.scratch.write("instances.json", file.dump());
+  const Json spec{{"task", "instance"},
+                  {"data",
+                   {{"train",
+                     {{"type", "coco_instances"},
+                      {"annotations", written.string()},
+                      {"images", folder.string()},
+                      {"keep_empty", false}}}}}};
+  const auto spec_file = data_of.scratch.write("coco.json", spec.dump());
+  const auto json = json_of("check", spec_file, "--quiet");
+  CHECK(json["faults"] == 2);
+  CHECK(json["notes"] == 1);
+  CHECK(json["findings"][0]["kind"] == "left_out");
+  CHECK(json["findings"][2]["kind"] == "dataset_note");
+  const auto text = data("check", spec_file);
+  CHECK(text.code == 2);
+  CHECK(says(text, "left_out"));
+  CHECK(says(text, "objects whose box has no width or height within the image are left out: 1, such as annotation 2"));
+  CHECK(says(text, "annotations of images that \"images\" does not list are left out"));
+  CHECK_FALSE(says(text, "\nnote: "));
+  CHECK(says(data("stats", spec_file), "note: "));  // statistics are of what is left
+}
+
 TEST_CASE("notes alone end with 0, and long lists are shortened") {
   const DataSpecFile spec;
   for (int i = 0; i < 22; ++i) {

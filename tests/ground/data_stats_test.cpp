@@ -27,8 +27,7 @@ std::vector<SplitStats> stats_of(const std::vector<Split>& splits, int workers =
 }
 
 std::vector<Split> opened(const std::shared_ptr<const SpecFile>& spec) {
-  std::vector<std::string> notes;
-  return open_splits(read_data_spec(test::plugins(), *spec), "", notes);
+  return open_splits(read_data_spec(test::plugins(), *spec), "");
 }
 std::vector<Split> opened(const Json& spec) {
   auto file = std::make_shared<SpecFile>();

@@ -214,7 +214,7 @@ void compare_classes(const std::vector<Split>& splits, Comparison& comparison) {
 }  // namespace
 
 std::int64_t DataCheck::faults() const {
-  return std::accumulate(counts.begin(), counts.begin() + static_cast<int>(Finding::gray_and_color), std::int64_t{0});
+  return std::accumulate(counts.begin(), counts.begin() + static_cast<int>(kFirstNote), std::int64_t{0});
 }
 std::int64_t DataCheck::notes() const {
   return std::accumulate(counts.begin(), counts.end(), std::int64_t{0}) - faults();
@@ -224,18 +224,17 @@ DataCheck check_data(const std::vector<Split>& splits, int workers, const DataPr
   DataCheck check;
   Comparison comparison(splits, check);
   for (std::size_t s = 0; s < splits.size(); ++s) {
-    const auto& [name, data, problem] = splits[s];
-    const auto size = data ? data->size() : 0;
-    check.splits.push_back({name, size});
-    if (!data) {
-      comparison.add(Finding::split_unreadable, s, problem);
-      continue;
-    }
+    const auto& split = splits[s];
+    const auto size = split.data ? split.data->size() : 0;
+    check.splits.push_back({split.name, size});
+    if (!split.data) comparison.add(Finding::split_unreadable, s, split.problem);
+    for (const auto& text : split.left_out) comparison.add(Finding::left_out, s, text);
+    for (const auto& text : split.notes) comparison.add(Finding::dataset_note, s, text);
     in_order(
-        size, workers, [&its = data](std::size_t index) { return check_sample_of(its, index); },
-        [&, s, size, &its = name](std::size_t index, CheckedSample sample) {
+        size, workers, [&](std::size_t index) { return check_sample_of(split.data, index); },
+        [&, s, size](std::size_t index, CheckedSample sample) {
           comparison.take(s, index, std::move(sample));
-          progress(its, index + 1, size);
+          progress(split.name, index + 1, size);
         });
   }
   compare_classes(splits, comparison);

@@ -297,21 +297,21 @@ std::vector<ClassFrequency> SplitStats::frequencies() const {
 
 std::vector<SplitStats> data_stats(const std::vector<Split>& splits, int workers, const DataProgress& progress) {
   std::vector<SplitStats> all;
-  for (const auto& [name, data, problem] : splits) {
+  for (const auto& split : splits) {
     SplitStats& stats = all.emplace_back();
-    stats.name = name;
-    stats.problem = problem;
-    if (!data) continue;
-    const auto size = data->size();
+    stats.name = split.name;
+    stats.problem = split.problem;
+    if (!split.data) continue;
+    const auto size = split.data->size();
     stats.samples = static_cast<std::int64_t>(size);
-    stats.labels = data->labels();
+    stats.labels = split.data->labels();
     stats.classes.resize(stats.labels.classes.size());
     SplitSums sums(stats);
     in_order(
-        size, workers, [&its = data](std::size_t index) { return read_stats(its, index); },
-        [&, size, &its = name](std::size_t index, SampleStats sample) {
+        size, workers, [&](std::size_t index) { return read_stats(split.data, index); },
+        [&, size](std::size_t index, SampleStats sample) {
           sums.take(std::move(sample));
-          progress(its, index + 1, size);
+          progress(split.name, index + 1, size);
         });
     sums.finish();
   }

@@ -11,6 +11,7 @@ namespace sectile {
 enum class Finding {
   split_unreadable,
   classes_differ,
+  left_out,
   image_unreadable,
   labels_unreadable,
   objects_unreadable,
@@ -27,7 +28,9 @@ enum class Finding {
   mask_invalid,
   mask_empty,
   mask_outside,
+  mask_not_in_box,
   area_invalid,
+  object_twice,
   object_id_twice,
   segment_absent,
   segment_unlisted,
@@ -38,6 +41,7 @@ enum class Finding {
   other_channels,
   other_depth,
   // Notes.
+  dataset_note,
   gray_and_color,
   sample_repeated,
   id_in_two_splits,
@@ -50,7 +54,8 @@ enum class Finding {
 };
 constexpr int kFindings = static_cast<int>(Finding::class_nowhere) + 1;
 
-constexpr bool is_note(Finding finding) { return finding >= Finding::gray_and_color; }
+constexpr Finding kFirstNote = Finding::dataset_note;
+constexpr bool is_note(Finding finding) { return finding >= kFirstNote; }
 
 std::string name_of(Finding finding);  // "image_unreadable"
 std::string text_of(Finding finding);  // what it means, in a few words

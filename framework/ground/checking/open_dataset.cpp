@@ -19,13 +19,17 @@ constexpr std::size_t kMostClasses = std::numeric_limits<std::int16_t>::max();  
 }  // namespace
 
 std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildContext context,
-                                            const std::string& pointer, std::vector<std::string>& notes, Parts wanted) {
-  context.after_build = [&notes](const Component& component, void* made, const void*) {
+                                            const std::string& pointer, std::vector<std::string>& notes, Parts wanted,
+                                            std::vector<std::string>* left_out) {
+  auto& lost = left_out ? *left_out : notes;
+  context.after_build = [&](const Component& component, void* made, const void*) {
     if (component.kind != std::string(Kind<Dataset>::name)) return;
-    const auto* role = dynamic_cast<const Notes*>(static_cast<Dataset*>(made));
-    if (!role) return;
-    const auto more = role->notes();
-    notes.insert(notes.end(), more.begin(), more.end());
+    const auto add = [](const std::vector<std::string>& more, std::vector<std::string>& all) {
+      all.insert(all.end(), more.begin(), more.end());
+    };
+    const auto* const data = static_cast<Dataset*>(made);
+    if (const auto* role = dynamic_cast<const Notes*>(data)) add(role->notes(), notes);
+    if (const auto* role = dynamic_cast<const LeftOut*>(data)) add(role->left_out(), lost);
   };
   const std::shared_ptr<const Dataset> data = recipe.build(context);
   call<DataError>(place_of(data), "", [&] {
@@ -41,7 +45,7 @@ std::shared_ptr<const Dataset> open_dataset(const Ref<Dataset>& recipe, BuildCon
   return data;
 }
 
-std::vector<Split> open_splits(const DataSpec& spec, const std::string& only, std::vector<std::string>& notes) {
+std::vector<Split> open_splits(const DataSpec& spec, const std::string& only) {
   const std::pair<const char*, const Ref<Dataset>*> all[] = {
       {"train", &spec.data.train}, {"val", &spec.data.val}, {"test", &spec.data.test}};
   BuildContext context;
@@ -49,11 +53,12 @@ std::vector<Split> open_splits(const DataSpec& spec, const std::string& only, st
   std::vector<Split> splits;
   for (const auto& [name, recipe] : all) {
     if (!*recipe || (!only.empty() && only != name)) continue;
-    Split split{name, nullptr, ""};
+    Split split{name, nullptr, "", {}, {}};
     const std::string pointer = std::string("/data/").append(name);
     AllProblems problems;
     problems.try_to(pointer, [&, &its = *recipe] {
-      split.data = open_dataset(its, context, pointer, notes, {.image = true, .labels = false, .objects = false});
+      split.data = open_dataset(its, context, pointer, split.notes, {.image = true, .labels = false, .objects = false},
+                                &split.left_out);
     });
     for (const auto& [place, message] : problems.problems())
       split.problem += (split.problem.empty() ? "" : "; ") + (place.empty() ? message : place + ": " + message);

@@ -1,6 +1,7 @@
 #include "sample_findings.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -72,6 +73,19 @@ Mask cropped(const Polygons& polygons) {
 std::int64_t pixels_of(const Mask& mask) {
   const auto* polygons = std::get_if<Polygons>(&mask.form());
   return polygons ? cropped(*polygons).area() : mask.area();
+}
+
+std::string text_of(const cv::Rect2f& box) {
+  return "(x " + number(box.x) + ", y " + number(box.y) + ", width " + number(box.width) + ", height " +
+         number(box.height) + ")";
+}
+
+bool same_pixels(const Mask& a, const Mask& b) {
+  if (a.empty() || std::holds_alternative<cv::Mat>(a.form()) != std::holds_alternative<cv::Mat>(b.form()))
+    return a.empty() && b.empty();
+  if (std::holds_alternative<cv::Mat>(a.form())) return hash_of(a.bitmap()) == hash_of(b.bitmap());
+  const auto mine = a.rle(), other = b.rle();
+  return mine.size == other.size && mine.counts == other.counts;
 }
 
 class SampleCheck {
@@ -162,17 +176,16 @@ class SampleCheck {
       const auto name = name_of_object(instance, i);
       is_class(instance.category, name);
       check_box(instance.box, name);
-      if (!instance.mask.empty()) check_mask(instance.mask, name);
-      if (instance.area && (!std::isfinite(*instance.area) || *instance.area < 0))
-        findings_.add(Finding::area_invalid, name + " has the stated area " + number(*instance.area));
+      if (!instance.mask.empty() && check_mask(instance.mask, name)) check_mask_in_box(instance, name);
+      if (instance.area) check_area(*instance.area, name);
+      check_repeated(i, name);
       if (instance.id != 0 && !ids.insert(instance.id).second)
         findings_.add(Finding::object_id_twice, name + ": an earlier object has the same id");
     }
   }
 
   void check_box(const cv::Rect2f& box, const std::string& name) {
-    const auto text = name + " has the box (x " + number(box.x) + ", y " + number(box.y) + ", width " +
-                      number(box.width) + ", height " + number(box.height) + ")";
+    const auto text = name + " has the box " + text_of(box);
     const double right = double{box.x} + double{box.width}, bottom = double{box.y} + double{box.height};
     if (!std::isfinite(right) || !std::isfinite(bottom))
       findings_.add(Finding::box_not_finite, text);
@@ -183,22 +196,56 @@ class SampleCheck {
       findings_.add(Finding::box_outside, text + ", and the image is " + size_text(size_) + " (height x width)");
   }
 
-  void check_mask(const Mask& mask, const std::string& name) {
+  void check_area(double area, const std::string& name) {
+    const auto pixels = double(size_.depth) * size_.height * size_.width;
+    if (!std::isfinite(area) || area < 0)
+      findings_.add(Finding::area_invalid, name + " has the stated area " + number(area));
+    else if (size_.width > 0 && area > pixels)
+      findings_.add(Finding::area_invalid, name + " has the stated area " + number(area) + ", and the image has " +
+                                               number(pixels) + " pixels");
+  }
+
+  // Boxes may be larger than masks: of objects that are partly hidden.
+  void check_mask_in_box(const Instance& instance, const std::string& name) {
+    const auto extent = instance.mask.box();
+    if (extent.empty() || instance.box.empty()) return;
+    if ((extent & instance.box).area() < extent.area() / 2)
+      findings_.add(Finding::mask_not_in_box,
+                    name + " has the box " + text_of(instance.box) + ", and its mask has " + text_of(extent));
+  }
+
+  void check_repeated(std::size_t position, const std::string& name) {
+    const auto& instance = sample_.instances[position];
+    const auto& box = instance.box;
+    if (!(std::isfinite(box.x + box.y + box.width + box.height))) return;
+    auto& earlier = by_box_[{box.x, box.y, box.width, box.height}];
+    earlier.push_back(position);
+    for (const auto i : earlier) {
+      const auto& other = sample_.instances[i];
+      if (i == position || other.category != instance.category || other.crowd != instance.crowd) continue;
+      if (instance.mask.empty() != other.mask.empty() || !same_pixels(instance.mask, other.mask)) continue;
+      return findings_.add(Finding::object_twice, name + " equals " + name_of_object(other, i));
+    }
+  }
+
+  // Whether its pixels can be counted.
+  bool check_mask(const Mask& mask, const std::string& name) {
     if (const auto* rle = std::get_if<Rle>(&mask.form())) {
-      if (!same_size(Extent{1, rle->size.height, rle->size.width}, name + ": run lengths")) return;
+      if (!same_size(Extent{1, rle->size.height, rle->size.width}, name + ": run lengths")) return false;
       const auto pixels = std::int64_t{rle->size.width} * rle->size.height;
       std::int64_t covered = 0;
       for (const auto count : rle->counts) covered += count;
       if (rle->size.width < 0 || rle->size.height < 0 || (covered != pixels && covered != 0))
         return findings_.add(Finding::mask_invalid, name + ": its run lengths cover " + std::to_string(covered) +
-                                                        " pixels, and the image has " + std::to_string(pixels));
+                                                        " pixels, and the image has " + std::to_string(pixels)),
+               false;
     } else if (const auto* polygons = std::get_if<Polygons>(&mask.form())) {
-      if (!same_size(Extent{1, polygons->size.height, polygons->size.width}, name + ": polygons")) return;
+      if (!same_size(Extent{1, polygons->size.height, polygons->size.width}, name + ": polygons")) return false;
       for (const auto& ring : polygons->rings)
         for (const auto& point : ring) {
           const auto corner = " has the corner (" + number(point.x) + ", " + number(point.y) + ")";
           if (!std::isfinite(point.x) || !std::isfinite(point.y))
-            return findings_.add(Finding::mask_invalid, name + corner);
+            return findings_.add(Finding::mask_invalid, name + corner), false;
           if (point.x < -kSlack || point.y < -kSlack || point.x > polygons->size.width + kSlack ||
               point.y > polygons->size.height + kSlack) {
             findings_.add(Finding::mask_outside, name + corner);
@@ -206,11 +253,12 @@ class SampleCheck {
           }
         }
     } else if (!same_size(std::get<cv::Mat>(mask.form()), name + ": its mask's pixels")) {
-      return;
+      return false;
     }
     const auto area = pixels_of(mask);
     if (area == 0) findings_.add(Finding::mask_empty, name + ": its mask covers no pixel");
     if (area == 1) findings_.add(Finding::one_pixel, name + ": its mask is a single pixel");
+    return true;
   }
 
   void check_segments() {
@@ -252,6 +300,7 @@ class SampleCheck {
   Findings& findings_;
   Extent size_{};
   std::set<int> present_;
+  std::map<std::array<float, 4>, std::vector<std::size_t>> by_box_;  // objects
 };
 
 // Empty if it can be read.

@@ -16,4 +16,12 @@ class SECTILE_EXPORT Notes {
   virtual std::vector<std::string> notes() const = 0;  // a line each, with the file
 };
 
+// Role of a dataset, found likewise: annotations that are wrong, and that it therefore leaves out. Where data is used,
+// they are notes; where it is checked, faults.
+class SECTILE_EXPORT LeftOut {
+ public:
+  virtual ~LeftOut();
+  virtual std::vector<std::string> left_out() const = 0;  // a line each, with the file
+};
+
 }  // namespace sectile

@@ -98,17 +98,21 @@ bool has_short_ring(const sectile::CocoMask& mask) {
 
 void add_notes(const CocoFile& file, const Selection& selection, std::size_t empty, const Count& degenerate,
                const Count& short_rings, Choice& choice) {
-  const auto note = [&](const std::string& text) { choice.notes.push_back(file.file().string() + ": " + text); };
+  const auto add = [&](std::vector<std::string>& texts, const std::string& text) {
+    texts.push_back(file.file().string() + ": " + text);
+  };
   if (empty > 0)
-    note("images without objects are left out: " + std::to_string(empty) + " of " +
-         std::to_string(file.images().size()));
+    add(choice.notes, "images without objects are left out: " + std::to_string(empty) + " of " +
+                          std::to_string(file.images().size()));
   if (degenerate.all > 0)
-    note(std::string("objects whose box has no width or height within the image are ") +
-         (selection.keep_degenerate ? "kept: " : "left out: ") + degenerate.text());
-  if (short_rings.all > 0) note("polygons of fewer than three corners have no pixels: " + short_rings.text());
+    add(selection.keep_degenerate ? choice.notes : choice.left_out,
+        std::string("objects whose box has no width or height within the image are ") +
+            (selection.keep_degenerate ? "kept: " : "left out: ") + degenerate.text());
+  if (short_rings.all > 0)
+    add(choice.left_out, "polygons of fewer than three corners have no pixels: " + short_rings.text());
   if (const auto& unlisted = file.unlisted_images(); !unlisted.empty())
-    note("annotations of images that \"images\" does not list are left out: of " + std::to_string(unlisted.size()) +
-         " images, such as " + std::to_string(unlisted.front()));
+    add(choice.left_out, "annotations of images that \"images\" does not list are left out: of " +
+                             std::to_string(unlisted.size()) + " images, such as " + std::to_string(unlisted.front()));
 }
 
 void add_images(const CocoFile& file, const Selection& selection, Choice& choice) {

@@ -23,7 +23,7 @@ struct Choice {
   std::vector<int> numbers{};                       // the class of each category of the file; -1: left out
   std::vector<int> images{};                        // positions in the file
   std::vector<const sectile::CocoFault*> faults{};  // the first of each image of the file, or null
-  std::vector<std::string> notes{};
+  std::vector<std::string> notes{}, left_out{};  // for the user
 };
 
 // Throws OptionError for categories that the file does not have, DataError for a file without images or classes.

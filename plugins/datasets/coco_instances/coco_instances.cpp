@@ -84,7 +84,7 @@ bool has_mask(const CocoAnnotation& annotation) {
   return mask.json.find_first_not_of("[] \t\r\n") != std::string_view::npos;
 }
 
-class CocoInstances final : public sectile::Dataset, public sectile::Notes {
+class CocoInstances final : public sectile::Dataset, public sectile::Notes, public sectile::LeftOut {
  public:
   CocoInstances(const CocoInstancesOptions& options, const sectile::BuildContext& context)
       : is_semantic_(context.task == Task::semantic),
@@ -100,6 +100,7 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes {
   }
 
   std::vector<std::string> notes() const override { return choice_.notes; }
+  std::vector<std::string> left_out() const override { return choice_.left_out; }
   std::size_t size() const override { return choice_.images.size(); }
   const sectile::LabelMap& labels() const override { return choice_.labels; }
   std::string id_of(std::size_t index) const override { return coco_instances::name_of(image_at(index).file_name); }

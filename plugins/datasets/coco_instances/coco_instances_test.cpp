@@ -95,6 +95,7 @@ bool reports(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 std::vector<std::string> notes_of(const Dataset& data) { return dynamic_cast<const Notes&>(data).notes(); }
+std::vector<std::string> left_out_of(const Dataset& data) { return dynamic_cast<const LeftOut&>(data).left_out(); }
 using Lines = std::vector<std::string>;
 
 }  // namespace
@@ -222,8 +223,8 @@ TEST_CASE("rings of one or two corners have no pixels, the others of the object 
   CHECK_FALSE(found[1].mask.empty());
   CHECK(found[2].mask.area() == 0);
   for (const std::size_t i : {3, 4, 5}) CHECK(found[i].mask.empty());  // a box only
-  REQUIRE(notes_of(*data).size() == 1);
-  reports(notes_of(*data)[0], "polygons of fewer than three corners have no pixels: 2, such as annotation 1");
+  REQUIRE(left_out_of(*data).size() == 1);
+  reports(left_out_of(*data)[0], "polygons of fewer than three corners have no pixels: 2, such as annotation 1");
   tree.add(7, 3, 7, one_ring({2, 2, 6, 5, 3}));
   reports(tree.problem(), "instances_val.json: annotation 7 of a/b/3.png: polygon 0 of the mask: has 5 numbers");
 }
@@ -242,8 +243,9 @@ TEST_CASE("objects whose box has no width or height are left out with a note, or
   REQUIRE(found.size() == 2);
   CHECK(found[0].id == 0);
   CHECK(found[1].id == 4);
-  REQUIRE(notes_of(*data).size() == 1);
-  reports(notes_of(*data)[0],
+  CHECK(notes_of(*data).empty());
+  REQUIRE(left_out_of(*data).size() == 1);
+  reports(left_out_of(*data)[0],
           "objects whose box has no width or height within the image are left out: 6, such as annotation 1");
   const auto all = tree.open(Task::instance, {{"keep_degenerate", true}});
   CHECK(all->read(0).instances.size() == 8);
@@ -359,7 +361,7 @@ TEST_CASE("what is wrong with a file of objects as a whole is refused with its p
   reports(tree.problem(), "annotations[0]: has the image_id NaN; a whole number is expected");
   tree.text.clear();
   tree.add(2, 99, 7, square(1, 1, 3));
-  reports(notes_of(*tree.open()).at(0),
+  reports(left_out_of(*tree.open()).at(0),
           "annotations of images that \"images\" does not list are left out: of 1 images,");
 }
 
