@@ -89,7 +89,8 @@ std::string tables(const ApOfFilesResult& result, const std::string& name, bool 
   text += sizes.text() + "\n";
   return text + name + ": AP " + number(report.ap) + ", AP50 " + number(report.ap50) + ", AP75 " + number(report.ap75) +
          "  (" + std::to_string(result.images) + " images, " + std::to_string(result.objects) + " objects, " +
-         std::to_string(result.detections) + " detections)\n";
+         (result.crowds ? std::to_string(result.crowds) + " crowds, " : "") + std::to_string(result.detections) +
+         " detections)\n";
 }
 
 std::string json(const ApOfFilesResult& result, const std::string& name) {

@@ -246,7 +246,10 @@ ApOfFilesResult average_precision(const std::filesystem::path& truth_file, const
   made.report = counts_of(files, of_kind, options.threads).compute(options.threads);
   for (const auto& category : truth.categories()) made.categories.push_back(category.name);
   made.images = truth.images().size();
-  made.objects = truth.annotations().size();
+  const auto annotations = truth.annotations();
+  made.crowds = static_cast<std::size_t>(
+      std::count_if(annotations.begin(), annotations.end(), [](const auto& one) { return one.crowd; }));
+  made.objects = annotations.size() - made.crowds;
   made.detections = results.all().size();
   made.notes = notes_of(truth, results);
   made.convention = std::string("pycocotools 2.0; objects' sizes by their stated area, detections' by that of their ") +

@@ -190,7 +190,10 @@ TEST_CASE("coco-eval gives the values that are recorded for it") {
     ApOfFilesOptions options;
     options.kind = kind;
     options.threads = 2;
-    return average_precision(folder / "instances_val2014_100.json", folder / results, options).report;
+    const auto result = average_precision(folder / "instances_val2014_100.json", folder / results, options);
+    CHECK(result.objects == 830);
+    CHECK(result.crowds == 9);
+    return result.report;
   };
   const auto segm = report(ApKind::mask, "instances_val2014_fakesegm100_results.json");
   CHECK(segm.ap == doctest::Approx(0.3195452758576433).epsilon(1e-12));

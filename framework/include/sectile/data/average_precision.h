@@ -97,7 +97,7 @@ struct ApOfFilesResult {
   ApKind kind = ApKind::mask;
   ApReport report{};
   std::vector<std::string> categories{};  // names, in the file's order
-  std::size_t images = 0, objects = 0, detections = 0;
+  std::size_t images = 0, objects = 0, crowds = 0, detections = 0;
   std::vector<std::string> notes{};  // what the files contain besides
   std::string convention{};          // which rules the numbers follow
 };
