@@ -219,8 +219,10 @@ struct SmallCoco {
       fs::create_directories(folder / ("stuffthingmaps/" + split));
       cv::Mat map(6, 8, CV_8U, cv::Scalar(150));
       map.col(0).setTo(255);
-      write_png(folder / ("images/" + split + "/" + split + ".png"), cv::Mat(6, 8, CV_8UC3, cv::Scalar(1, 2, 3)));
-      write_png(folder / ("stuffthingmaps/" + split + "/" + split + ".png"), map);
+      for (const std::string name : {"/a.png", "/b.png", "/c.png", "/d.png"}) {
+        write_png(folder / ("images/" + split + name), cv::Mat(6, 8, CV_8UC3, cv::Scalar(1, 2, 3)));
+        write_png(folder / ("stuffthingmaps/" + split + name), map);
+      }
     }
     setenv("COCO_DATA", (folder / "").c_str(), 1);
   }
