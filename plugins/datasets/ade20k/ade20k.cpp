@@ -29,7 +29,9 @@ struct Ade20kOptions {
   void declare(sectile::Options& options) {
     options
         .add("root", &root,
-             "The folder ADEChallengeData2016, which contains images and annotations, or the folder around it.")
+             "The folder ADEChallengeData2016, which contains images and annotations, or the folder around it. Its "
+             "masks "
+             "do not tell objects apart: for the tasks instance and panoptic use the dataset ade20k_full.")
         .required()
         .not_empty();
     options
@@ -192,5 +194,7 @@ class Ade20k final : public sectile::Dataset {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::dataset<Ade20k, Ade20kOptions>(
-                            "ade20k", "SceneParse150, the benchmark of ADE20K: its 150 classes and splits."))
+SECTILE_PLUGIN("1.0.0",
+               sectile::dataset<Ade20k, Ade20kOptions>(
+                   "ade20k",
+                   "SceneParse150, the benchmark of ADE20K: its 150 classes and splits. Labels only, no objects."))

@@ -99,4 +99,5 @@ class CocoStuff final : public sectile::Dataset {
 }  // namespace
 
 SECTILE_PLUGIN("1.0.0", sectile::dataset<CocoStuff, CocoStuffOptions>(
-                            "coco_stuff", "COCO-Stuff: pixel maps of 80 classes of things and 91 of stuff."))
+                            "coco_stuff",
+                            "COCO-Stuff: pixel maps of 80 classes of things and 91 of stuff. Labels only, no objects."))
