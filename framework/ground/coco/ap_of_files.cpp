@@ -186,10 +186,10 @@ ApCounts counts_of(const Files& files, const ApOptions& options, int threads) {
 void refuse_faults(const CocoFile& truth) {
   const auto& faults = truth.faults();
   if (faults.empty()) return;
-  throw DataError(
-      truth.file().string() + ": " + faults[0].place,
-      faults[0].message +
-          (faults.size() > 1 ? "; and " + std::to_string(faults.size() - 1) + " more annotations cannot be used" : ""));
+  throw DataError(truth.file().string() + ": " + faults[0].place,
+                  faults[0].message + (faults.size() > 1 ? "; and " + std::to_string(faults.size() - 1) +
+                                                               " more images or annotations cannot be used"
+                                                         : ""));
 }
 
 bool have_boxes(const CocoResults& results) {

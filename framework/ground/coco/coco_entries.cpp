@@ -11,13 +11,9 @@ void fail(const std::filesystem::path& file, const Place& place, const std::stri
   throw DataError(file.string() + ": " + place.text(), message);
 }
 
-std::string is_not(const char* key, std::string_view found, const char* expected) {
-  return std::string("has the ") + key + " " + shortened(found) + "; " + expected + " is expected";
-}
-
 std::int64_t integer(const std::filesystem::path& file, const Place& place, const char* key, std::string_view text) {
   if (const auto number = integer_of(text)) return *number;
-  fail(file, place, text.empty() ? std::string("has no ") + key : is_not(key, text, "a whole number"));
+  fail(file, place, is_not(key, text, "a whole number"));
 }
 
 namespace {
@@ -70,7 +66,7 @@ struct Texts {
 std::string read_values(CocoAnnotation& made, std::int64_t& category_id, const Texts& texts) {
   std::string why;
   const auto fault = [&](const char* key, std::string_view found, const char* expected) {
-    if (why.empty()) why = found.empty() ? std::string("has no ") + key : is_not(key, found, expected);
+    if (why.empty()) why = is_not(key, found, expected);
   };
   if (const auto id = integer_of(texts.category_id))
     category_id = *id;
@@ -144,7 +140,8 @@ void read_entry(const std::filesystem::path& file, const Place& place, JsonObjec
 }  // namespace
 
 void read_entries(const std::filesystem::path& file, const char* name, JsonValue value, Entries& entries) {
-  for (auto item : value.get_array()) read_entry(file, {name, entries.all.size()}, item.get_object(), entries);
+  read_objects(file, name, value,
+               [&](const Place& place, JsonObject object) { read_entry(file, place, object, entries); });
 }
 
 ByImage by_image(std::span<std::vector<CocoAnnotation>> parts, std::size_t images) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <sectile/data/coco_file.h>
+#include <sectile/error.h>
 
 #include "json_file.h"
 
@@ -19,8 +20,20 @@ struct Place {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& file, const Place& place, const std::string& message);
-std::string is_not(const char* key, std::string_view found, const char* expected);
 std::int64_t integer(const std::filesystem::path& file, const Place& place, const char* key, std::string_view text);
+
+// Calls use(place, object) for each object of the list `name`, which is "" for a file that is one. What is there
+// instead is not shown: where a text has no end, nothing says how long it is.
+template <class Use>
+void read_objects(const std::filesystem::path& file, const char* name, JsonValue value, const Use& use) {
+  if (!is_array(value)) throw DataError(file.string(), is_no_list(name));
+  std::size_t count = 0;
+  for (JsonValue item : value.get_array()) {
+    const Place place{name, count++};
+    if (!is_object(item)) fail(file, place, kIsNoObject);
+    use(place, item.get_object());
+  }
+}
 
 // Before ids are looked up. Few have faults.
 struct Entries {

@@ -15,14 +15,8 @@ namespace {
 using Positions = std::unordered_map<std::int64_t, int>;
 constexpr auto kNoId = CocoAnnotation::kNoId;
 
-int length(const std::filesystem::path& file, const Place& place, const char* key, std::string_view text) {
-  constexpr std::int64_t kLongest = 1 << 30;
-  const auto number = integer(file, place, key, text);
-  if (number < 0 || number > kLongest) fail(file, place, is_not(key, text, "a number of pixels"));
-  return static_cast<int>(number);
-}
-
-CocoImage image(const std::filesystem::path& file, const Place& place, JsonObject object) {
+// fault: set to what is wrong with it alone.
+CocoImage image(const std::filesystem::path& file, const Place& place, JsonObject object, std::string& fault) {
   CocoImage made;
   std::string_view id, width, height;
   std::string buffer;
@@ -31,44 +25,37 @@ CocoImage image(const std::filesystem::path& file, const Place& place, JsonObjec
     if (key == "id")
       id = raw(field.value());
     else if (key == "file_name")
-      made.file_name = std::string_view(field.value().get_string());
+      fault = read_string("file_name", field.value(), made.file_name);
     else if (key == "width")
       width = raw(field.value());
     else if (key == "height")
       height = raw(field.value());
   }
   made.id = integer(file, place, "id", id);
-  if (made.file_name.find('\0') != std::string::npos) fail(file, place, "has a file_name with a zero byte in it");
-  if (!width.empty() && !height.empty() && width != "null" && height != "null")
-    made.size = {length(file, place, "width", width), length(file, place, "height", height)};
+  auto of_size = read_stated_size(width, height, made.size);
+  if (fault.empty()) fault = std::move(of_size);
   return made;
 }
 
 CocoCategory category(const std::filesystem::path& file, const Place& place, JsonObject object) {
   CocoCategory made;
   std::string_view id;
-  std::string buffer;
+  std::string buffer, fault;
   for (auto field : object) {
     const auto key = key_of(field.key().value(), buffer);
     if (key == "id")
       id = raw(field.value());
     else if (key == "name")
-      made.name = std::string_view(field.value().get_string());
-    else if (key == "supercategory" && field.value().type() == simdjson::ondemand::json_type::string)
-      made.supercategory = std::string_view(field.value().get_string());
+      fault = read_string("name", field.value(), made.name);
+    else if (key == "supercategory")
+      read_string("supercategory", field.value(), made.supercategory);  // which nothing depends on
   }
+  if (!fault.empty()) fail(file, place, fault);
   made.id = integer(file, place, "id", id);
   return made;
 }
 
-template <class Make, class Made>
-void read_list(const std::filesystem::path& file, const char* name, JsonValue value, const Make& make,
-               std::vector<Made>& all) {
-  for (auto item : value.get_array()) {
-    const Place place{name, all.size()};
-    all.push_back(make(file, place, item.get_object()));
-  }
-}
+std::string with_id(const Place& place, std::int64_t id) { return place.text() + " (id " + std::to_string(id) + ")"; }
 
 template <class Items>
 Positions positions(const std::filesystem::path& file, const char* name, const Items& items) {
@@ -102,15 +89,17 @@ struct CocoFile::Content {
     std::set<std::string, std::less<>> lists;
     json.parse([&](simdjson::ondemand::document& document) {
       std::string buffer;
-      for (auto field : document.get_object()) {
+      for (auto field : root_object(file, document)) {
         const std::string key(key_of(field.key().value(), buffer));
         if (key != "images" && key != "categories" && key != "annotations") continue;
         if (!lists.insert(key).second)
           throw DataError(file.string(), "has the list \"" + key + "\" twice; remove one, or join them");
         if (key == "images")
-          read_list(file, "images", field.value(), image, images);
+          read_images(file, field.value());
         else if (key == "categories")
-          read_list(file, "categories", field.value(), category, categories);
+          read_objects(file, "categories", field.value(), [&](const Place& place, JsonObject object) {
+            categories.push_back(category(file, place, object));
+          });
         else
           read_entries(file, "annotations", field.value(), entries);
       }
@@ -123,6 +112,15 @@ struct CocoFile::Content {
     category_positions = positions(file, "categories", categories);
     look_up(entries);
     annotations = by_image({&entries.all, 1}, images.size());
+  }
+
+  void read_images(const std::filesystem::path& file, JsonValue value) {
+    read_objects(file, "images", value, [&](const Place& place, JsonObject object) {
+      std::string fault;
+      images.push_back(image(file, place, object, fault));
+      if (!fault.empty())
+        faults.push_back({static_cast<int>(place.index), with_id(place, images.back().id), std::move(fault), true});
+    });
   }
 
   void look_up(Entries& entries) {
@@ -146,9 +144,9 @@ struct CocoFile::Content {
                 "; give each its own");
       const auto found = entries.faults.find(i);
       if (found == entries.faults.end()) continue;
-      auto place = Place{"annotations", i}.text();
-      if (annotation.id != kNoId) place.append(" (id ").append(std::to_string(annotation.id)).append(")");
-      faults.push_back({annotation.image, std::move(place), std::move(found->second)});
+      const Place place{"annotations", i};
+      faults.push_back({annotation.image, annotation.id == kNoId ? place.text() : with_id(place, annotation.id),
+                        std::move(found->second)});
       annotation.category = -1;
     }
     std::stable_sort(faults.begin(), faults.end(), [](const auto& a, const auto& b) { return a.image < b.image; });

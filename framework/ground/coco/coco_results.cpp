@@ -110,6 +110,8 @@ class PartReader {
 
   bool load(std::size_t first, std::size_t bytes) {
     if (text_.size() < bytes + simdjson::SIMDJSON_PADDING) text_.resize(bytes + simdjson::SIMDJSON_PADDING);
+    // What was read before must not go on where the file ends: a value that is missing there would be found in it.
+    std::fill_n(text_.data() + bytes, simdjson::SIMDJSON_PADDING, '\0');
     in_.clear();
     in_.seekg(static_cast<std::streamoff>(first));
     return static_cast<bool>(in_.read(text_.data(), static_cast<std::streamsize>(bytes)));

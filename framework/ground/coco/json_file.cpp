@@ -57,7 +57,7 @@ void JsonFile::fail_at(const char* at, const std::string& message) const {
 std::string JsonFile::why(const simdjson::simdjson_error& error) {
   switch (error.error()) {
     case simdjson::INCORRECT_TYPE:
-      return "has a value of another type than COCO's files have here";
+      return "has a value of another type than is expected here";
     case simdjson::UTF8_ERROR:
       return "is not JSON: it has bytes that are not UTF-8";
     default:
@@ -99,6 +99,18 @@ std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(kSpaces);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
+}
+
+bool is(JsonValue value, simdjson::ondemand::json_type type) {
+  simdjson::ondemand::json_type found;
+  return !value.type().get(found) && found == type;
+}
+
+JsonObject root_object(const std::filesystem::path& file, simdjson::ondemand::document& document) {
+  simdjson::ondemand::json_type type;
+  if (!document.type().get(type) && type != simdjson::ondemand::json_type::object)
+    throw DataError(file.string(), "is no object; {\"images\": …, \"annotations\": …, \"categories\": …} is expected");
+  return document.get_object();
 }
 
 std::string_view raw(JsonValue value) {
@@ -183,6 +195,39 @@ bool read_numbers(std::string_view array, std::span<double> numbers) {
 std::string shortened(std::string_view text) {
   constexpr std::size_t kLongest = 40;
   return text.size() <= kLongest ? std::string(text) : std::string(text.substr(0, kLongest)) + "…";
+}
+
+std::string is_not(const char* key, std::string_view found, const std::string& expected) {
+  if (found.empty()) return std::string("has no ").append(key);
+  return std::string("has the ").append(key) + " " + shortened(found) + "; " + expected + " is expected";
+}
+
+std::string is_no_list(const std::string& name) {
+  return (name.empty() ? "is no list" : "has \"" + name + "\" that is no list") + "; [{…}, {…}] is expected";
+}
+
+std::string read_string(const char* key, JsonValue value, std::string& text) {
+  if (is_string(value)) {
+    text = std::string_view(value.get_string());
+    if (text.find('\0') == std::string::npos) return {};
+    text.clear();
+    return std::string("has a ").append(key) + " with a zero byte in it";
+  }
+  const auto found = raw(value);
+  return found == "null" ? std::string() : is_not(key, found, "a text");
+}
+
+std::string read_stated_size(std::string_view width, std::string_view height, cv::Size& size) {
+  if (width.empty() || height.empty() || width == "null" || height == "null") return {};
+  constexpr std::int64_t kLongest = 1 << 30;
+  const auto is_length = [](std::string_view text) {
+    const auto number = integer_of(text);
+    return number && *number >= 0 && *number <= kLongest;
+  };
+  if (!is_length(width)) return is_not("width", width, "a number of pixels");
+  if (!is_length(height)) return is_not("height", height, "a number of pixels");
+  size = {static_cast<int>(*integer_of(width)), static_cast<int>(*integer_of(height))};
+  return {};
 }
 
 }  // namespace sectile

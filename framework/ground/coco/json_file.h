@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <simdjson.h>
+#include <opencv2/core/types.hpp>
 
 namespace sectile {
 
@@ -58,6 +59,15 @@ std::string_view key_of(simdjson::ondemand::raw_json_string key, std::string& bu
 // escapes become "?": no name that is looked for has any.
 std::string_view without_escapes(std::string_view text, std::string& buffer);
 
+// NaN, as Python writes it, is of no type.
+bool is(JsonValue value, simdjson::ondemand::json_type type);
+inline bool is_object(JsonValue value) { return is(value, simdjson::ondemand::json_type::object); }
+inline bool is_array(JsonValue value) { return is(value, simdjson::ondemand::json_type::array); }
+inline bool is_string(JsonValue value) { return is(value, simdjson::ondemand::json_type::string); }
+
+// Throws DataError for a file of something else.
+JsonObject root_object(const std::filesystem::path& file, simdjson::ondemand::document& document);
+
 // The text of any value, without the spaces around it.
 std::string_view raw(JsonValue value);
 
@@ -69,6 +79,19 @@ std::optional<bool> flag_of(std::string_view text);             // 0, 1, false, 
 // [1, 2.5], appended to `numbers`, or as many as there is room for. False: something else is in it, or another number.
 bool read_numbers(std::string_view array, std::vector<double>& numbers);
 bool read_numbers(std::string_view array, std::span<double> numbers);
-std::string shortened(std::string_view text);  // for messages
+
+// For messages.
+std::string shortened(std::string_view text);
+// "has the width "60"; a number of pixels is expected", or "has no width" where nothing was found.
+std::string is_not(const char* key, std::string_view found, const std::string& expected);
+
+// `name`: of a list of the file, or "" for the file itself.
+std::string is_no_list(const std::string& name);
+constexpr const char* kIsNoObject = "is no object; {\"id\": …} is expected";
+
+// What is wrong with a text, or nothing: null is no text.
+std::string read_string(const char* key, JsonValue value, std::string& text);
+// What is wrong with the size of an image, or nothing. One that is not stated in full, or is null or 0, is empty.
+std::string read_stated_size(std::string_view width, std::string_view height, cv::Size& size);
 
 }  // namespace sectile

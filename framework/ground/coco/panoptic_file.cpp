@@ -23,11 +23,6 @@ struct Place {
   [[noreturn]] void fail(const std::string& message) const { throw DataError(file.string() + ": " + text, message); }
 };
 
-std::string is_not(const char* key, std::string_view found, const std::string& expected) {
-  if (found.empty()) return std::string("has no ").append(key);
-  return std::string("has the ").append(key) + " " + shortened(found) + "; " + expected + " is expected";
-}
-
 // Of a member's text, which is empty if there is none. `fail` throws, or keeps the first message.
 template <class Fail>
 std::int64_t integer(const char* key, std::string_view text, const Fail& fail) {
@@ -59,11 +54,11 @@ PanopticCategory category(const Place& place, JsonObject object) {
   const auto fail = [&](const std::string& message) { place.fail(message); };
   PanopticCategory made;
   std::string_view id, thing, color;
-  std::string buffer;
+  std::string buffer, fault;
   for (auto field : object) {
     const auto key = key_of(field.key().value(), buffer);
     if (key == "name")
-      made.name = std::string_view(field.value().get_string());
+      fault = read_string("name", field.value(), made.name);
     else if (key == "id")
       id = raw(field.value());
     else if (key == "isthing")
@@ -73,6 +68,7 @@ PanopticCategory category(const Place& place, JsonObject object) {
   }
   made.id = integer("id", id, fail);
   made.thing = flag("isthing", thing, fail);
+  if (!fault.empty()) place.fail(fault);
   if (made.name.empty()) place.fail("has no name");
   if (color.empty()) return made;
   std::vector<double> channels;
@@ -92,7 +88,7 @@ PanopticImage image(const Place& place, JsonObject object) {
   for (auto field : object) {
     const auto key = key_of(field.key().value(), buffer);
     if (key == "file_name")
-      made.file_name = std::string_view(field.value().get_string());
+      made.image_fault = read_string("file_name", field.value(), made.file_name);
     else if (key == "id")
       id = raw(field.value());
     else if (key == "width")
@@ -101,15 +97,8 @@ PanopticImage image(const Place& place, JsonObject object) {
       height = raw(field.value());
   }
   made.id = integer("id", id, fail);
-  if (made.file_name.empty()) place.fail("has no file_name");
-  if (width.empty() && height.empty()) return made;
-  const auto length = [&](const char* key, std::string_view text) {
-    constexpr std::int64_t kLongest = 1 << 30;
-    const auto number = integer(key, text, fail);
-    if (number < 1 || number > kLongest) place.fail(is_not(key, text, "a number of pixels"));
-    return static_cast<int>(number);
-  };
-  made.size = {length("width", width), length("height", height)};
+  auto of_size = read_stated_size(width, height, made.size);
+  if (made.image_fault.empty()) made.image_fault = std::move(of_size);
   return made;
 }
 
@@ -144,26 +133,41 @@ void add_segment(JsonObject object, std::set<std::int64_t>& ids, Annotation& ann
   annotation.categories.push_back(integer("category_id", category_id, fail));
 }
 
+void add_segments(JsonValue value, std::set<std::int64_t>& ids, Annotation& annotation) {
+  if (!is_array(value)) {
+    annotation.fault = is_not("segments_info", raw(value), "a list");
+    return;
+  }
+  std::size_t count = 0;
+  for (JsonValue segment : value.get_array()) {
+    const auto index = count++;
+    if (is_object(segment))
+      add_segment(segment.get_object(), ids, annotation);
+    else if (annotation.fault.empty())
+      annotation.fault = "segments_info[" + std::to_string(index) + "] " + kIsNoObject;
+  }
+}
+
 Annotation annotation(const Place& place, JsonObject object) {
   Annotation made;
   made.place = place.text;
   std::string_view image_id;
   bool has_segments = false;
   std::set<std::int64_t> ids;
-  std::string buffer;
+  std::string buffer, of_mask;
   for (auto field : object) {
     const auto key = key_of(field.key().value(), buffer);
     if (key == "image_id") {
       image_id = raw(field.value());
     } else if (key == "file_name") {
-      made.mask = std::string_view(field.value().get_string());
+      of_mask = read_string("file_name", field.value(), made.mask);
     } else if (key == "segments_info") {
       has_segments = true;
-      for (auto segment : field.value().get_array()) add_segment(segment.get_object(), ids, made);
+      add_segments(field.value(), ids, made);
     }
   }
   made.image = integer("image_id", image_id, [&](const std::string& message) { place.fail(message); });
-  if (made.mask.empty()) made.fault = "has no file_name, which is that of its PNG";
+  if (made.mask.empty()) made.fault = of_mask.empty() ? "has no file_name, which is that of its PNG" : of_mask;
   if (!has_segments) made.fault = "has no segments_info; a file of COCO's panoptic format is expected";
   return made;
 }
@@ -211,8 +215,12 @@ void add_annotations(std::vector<Annotation>& annotations, const fs::path& file,
 template <class Make, class Made>
 void read_list(const fs::path& file, const std::string& name, JsonValue value, const Make& make,
                std::vector<Made>& all) {
-  for (auto item : value.get_array())
-    all.push_back(make(Place{file, name + "[" + std::to_string(all.size()) + "]"}, item.get_object()));
+  if (!is_array(value)) throw DataError(file.string(), is_no_list(name));
+  for (JsonValue item : value.get_array()) {
+    const Place place{file, name + "[" + std::to_string(all.size()) + "]"};
+    if (!is_object(item)) place.fail(kIsNoObject);
+    all.push_back(make(place, item.get_object()));
+  }
 }
 
 }  // namespace
@@ -223,7 +231,7 @@ PanopticFile read_coco_panoptic(const fs::path& file) {
   std::vector<Annotation> annotations;
   std::set<std::string> found;
   json.parse([&](simdjson::ondemand::document& document) {
-    for (auto field : document.get_object()) {
+    for (auto field : root_object(file, document)) {
       const std::string name(std::string_view(field.unescaped_key()));
       if (name != "categories" && name != "images" && name != "annotations") continue;
       if (!found.insert(name).second) throw DataError(file.string(), "has the list \"" + name + "\" twice");

@@ -5,6 +5,7 @@
 #include <set>
 
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
 
@@ -23,11 +24,14 @@ constexpr int kVoid = 255;  // no class either: masks that someone has edited ha
 struct Ade20kOptions {
   fs::path root;
   std::string split = "training";
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options
         .add("root", &root,
-             "The folder ADEChallengeData2016, which contains images and annotations, or the folder around it.")
+             "The folder ADEChallengeData2016, which contains images and annotations, or the folder around it. Its "
+             "masks "
+             "do not tell objects apart: for the tasks instance and panoptic use the dataset ade20k_full.")
         .required()
         .not_empty();
     options
@@ -35,6 +39,7 @@ struct Ade20kOptions {
              "Folder in images: training (or train), validation (or val), testing (unlabeled where it has no masks), "
              "or your own.")
         .not_empty();
+    orientation.declare(options);
   }
 };
 
@@ -132,8 +137,6 @@ std::vector<Entry> find_entries(const Ade20kOptions& options) {
   return entries;
 }
 
-std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }
-
 cv::Mat read_labels(const fs::path& mask) {
   const cv::Mat values = sectile::read_raw_image(mask).pixels;
   if (values.type() != CV_8UC1)
@@ -159,7 +162,8 @@ cv::Mat read_labels(const fs::path& mask) {
 
 class Ade20k final : public sectile::Dataset {
  public:
-  explicit Ade20k(const Ade20kOptions& options) : entries_(find_entries(options)), labels_(ade20k::label_map()) {}
+  explicit Ade20k(const Ade20kOptions& options)
+      : entries_(find_entries(options)), labels_(ade20k::label_map()), reading_(options.orientation.reading()) {}
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
@@ -169,26 +173,28 @@ class Ade20k final : public sectile::Dataset {
     const auto& entry = entries_.at(index);
     sectile::Sample sample;
     sample.id = entry.name;
-    if (wanted.image) sample.image = sectile::read_image(entry.image);
+    if (wanted.image) sample.image = sectile::read_image(entry.image, reading_);
     if (entry.mask.empty() || !wanted.labels) return sample;
     sample.labels = read_labels(entry.mask);
-    if (wanted.image && sample.labels.size() != sample.image.size())
-      throw DataError(entry.mask.string(), "is " + size_of(sample.labels) + " pixels, and " + entry.image.string() +
-                                               " is " + size_of(sample.image) + " (width x height)");
+    if (wanted.image)
+      sectile::demand_size_of_image(entry.mask, sample.labels.size(), entry.image, sample.image.size(), reading_);
     return sample;
   }
 
   sectile::Extent extent_of(std::size_t index) const override {
-    const cv::Size size = sectile::read_size(entries_.at(index).image);
+    const cv::Size size = sectile::read_size(entries_.at(index).image, reading_);
     return {1, size.height, size.width};
   }
 
  private:
   std::vector<Entry> entries_;
   sectile::LabelMap labels_;
+  sectile::ReadOptions reading_;
 };
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::dataset<Ade20k, Ade20kOptions>(
-                            "ade20k", "SceneParse150, the benchmark of ADE20K: its 150 classes and splits."))
+SECTILE_PLUGIN("1.0.0",
+               sectile::dataset<Ade20k, Ade20kOptions>(
+                   "ade20k",
+                   "SceneParse150, the benchmark of ADE20K: its 150 classes and splits. Labels only, no objects."))

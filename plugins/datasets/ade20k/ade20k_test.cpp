@@ -9,6 +9,7 @@
 #include "support/component.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -158,4 +159,14 @@ TEST_CASE("real masks of SceneParse150 have the pixels per class that Pillow fin
     const auto mean = cv::mean(sample.image);  // decoders of JPEG differ slightly
     for (int c = 0; c < 3; ++c) CHECK(mean[c] == doctest::Approx(wanted[i]["mean"][c].get<double>()).epsilon(1e-3));
   }
+}
+
+TEST_CASE("a photo of a scene is turned upright, or read as it is stored") {
+  const Scenes scenes;
+  const std::string folder = "ADEChallengeData2016/";
+  test::check_orientation(scenes.path() / folder / "images/training/p.jpg",
+                          [&](const cv::Size& size, const json& more) {
+                            scenes.save(folder + "annotations/training/p.png", cv::Mat(size, CV_8U, 7.0));
+                            return scenes.open(more);
+                          });
 }

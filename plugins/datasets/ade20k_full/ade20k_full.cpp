@@ -5,6 +5,7 @@
 
 #include <sectile/data/colors.h>
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/data/options_file.h>
 #include <sectile/data/regions.h>
 #include <sectile/dataset.h>
@@ -77,6 +78,7 @@ struct Ade20kFullOptions {
   FullClasses table;
   fs::path classes_file;
   std::optional<bool> instances;
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options
@@ -95,6 +97,7 @@ struct Ade20kFullOptions {
     options.add("instances", &instances,
                 "Read objects and panoptic segments, from the masks' blue. Default: if the task is instance or "
                 "panoptic.");
+    orientation.declare(options);
   }
   void check(sectile::Problems& problems) const {
     table.check(problems);
@@ -103,12 +106,12 @@ struct Ade20kFullOptions {
   }
 };
 
-std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }
-
 class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
  public:
   Ade20kFull(const Ade20kFullOptions& options, const sectile::BuildContext& context)
-      : objects_(options.instances.value_or(context.task != sectile::Task::semantic)), classes_(kNumbers, kIgnore) {
+      : objects_(options.instances.value_or(context.task != sectile::Task::semantic)),
+        reading_(options.orientation.reading()),
+        classes_(kNumbers, kIgnore) {
     auto table = options.table.classes;
     if (!options.classes_file.empty()) {
       table = sectile::read_options<FullClasses>(options.classes_file).classes;
@@ -140,13 +143,12 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
     const auto& entry = entries_.at(index);
     sectile::Sample sample;
     sample.id = entry.name;
-    if (wanted.image) sample.image = sectile::read_image(entry.image);
+    if (wanted.image) sample.image = sectile::read_image(entry.image, reading_);
     const bool objects = wanted.objects && objects_;
     if (!wanted.labels && !objects) return sample;
     const cv::Mat mask = ade20k_full::read_mask(entry.mask);
-    if (wanted.image && mask.size() != sample.image.size())
-      throw DataError(entry.mask.string(), "is " + size_of(mask) + " pixels, and " + entry.image.string() + " is " +
-                                               size_of(sample.image) + " (width x height)");
+    if (wanted.image)
+      sectile::demand_size_of_image(entry.mask, mask.size(), entry.image, sample.image.size(), reading_);
     sample.labels = cv::Mat(mask.size(), CV_16S);
     if (objects) sample.segment_ids = cv::Mat(mask.size(), CV_32S);
     for (int y = 0; y < mask.rows; ++y)
@@ -161,7 +163,7 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
   }
 
   sectile::Extent extent_of(std::size_t index) const override {
-    const cv::Size size = sectile::read_size(entries_.at(index).image);
+    const cv::Size size = sectile::read_size(entries_.at(index).image, reading_);
     return {1, size.height, size.width};
   }
 
@@ -236,6 +238,7 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
   }
 
   bool objects_;
+  sectile::ReadOptions reading_;
   std::vector<Entry> entries_;
   std::vector<std::string> notes_;
   sectile::LabelMap labels_;

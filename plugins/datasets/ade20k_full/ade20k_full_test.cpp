@@ -10,6 +10,7 @@
 #include "support/component.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -245,4 +246,13 @@ TEST_CASE("small trees in the layouts of both releases have the numbers that Pil
     ++masks;
   }
   CHECK(masks == 6);
+}
+
+TEST_CASE("a photo of the full ADE20K is turned upright, or read as it is stored") {
+  const FullTree tree;
+  test::check_orientation(tree.path() / "training/p.jpg", [&](const cv::Size& size, json more) {
+    write_png(tree.path() / "training/p_seg.png", cv::Mat(size, CV_8UC3, cv::Scalar(0, 5, 1)));
+    more["classes"] = numbered({5});
+    return tree.open(more);
+  });
 }

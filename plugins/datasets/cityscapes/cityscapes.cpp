@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/data/regions.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
@@ -29,6 +30,7 @@ struct CityscapesOptions {
   Annotations annotations = Annotations::fine;
   std::vector<std::string> cities;
   std::optional<bool> instances;
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options.add("root", &root, "The folder that contains leftImg8bit, and gtFine or gtCoarse.").required().not_empty();
@@ -50,16 +52,9 @@ struct CityscapesOptions {
     options.add("instances", &instances,
                 "Read objects and panoptic segments from files of instanceIds; groups become crowds. Default: if the "
                 "task is instance or panoptic.");
+    orientation.declare(options);
   }
 };
-
-std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }
-
-void demand_size(const fs::path& mask, const cv::Mat& found, const cv::Mat& wanted, const fs::path& other) {
-  if (found.size() != wanted.size())
-    throw DataError(mask.string(), "is " + size_of(found) + " pixels, and " + other.string() + " is " +
-                                       size_of(wanted) + " (width x height)");
-}
 
 // 16U. Files of few small numbers have 8 bits, also of instance ids.
 cv::Mat read_numbers(const fs::path& file) {
@@ -126,6 +121,7 @@ class Cityscapes final : public sectile::Dataset {
         codes_{Codes(options.labels, Encoding::label_ids), Codes(options.labels, Encoding::train_ids),
                Codes(options.labels, Encoding::instance_ids)},
         may_be_dummy_(options.split == "test"),
+        reading_(options.orientation.reading()),
         entries_(cityscapes::find_entries(
             {options.root, options.split, options.annotations == Annotations::fine ? "gtFine" : "gtCoarse",
              options.cities, options.labels, options.instances.value_or(context.task != sectile::Task::semantic)})) {}
@@ -138,12 +134,13 @@ class Cityscapes final : public sectile::Dataset {
     const auto& entry = entries_.at(index);
     sectile::Sample sample;
     sample.id = entry.name;
-    if (wanted.image) sample.image = sectile::read_image(entry.image);
+    if (wanted.image) sample.image = sectile::read_image(entry.image, reading_);
     const bool objects = wanted.objects && !entry.objects.empty();
     if (entry.labels.empty() || (!wanted.labels && !objects)) return sample;
 
     const cv::Mat numbers = read_numbers(entry.labels);
-    if (wanted.image) demand_size(entry.labels, numbers, sample.image, entry.image);
+    if (wanted.image)
+      sectile::demand_size_of_image(entry.labels, numbers.size(), entry.image, sample.image.size(), reading_);
     if (may_be_dummy_ && entry.encoding != Encoding::train_ids && is_dummy(numbers)) return sample;
     sample.labels = labels_of(numbers, codes_of(entry.encoding), entry.labels);
     if (objects) read_objects(sample, entry);
@@ -151,7 +148,7 @@ class Cityscapes final : public sectile::Dataset {
   }
 
   sectile::Extent extent_of(std::size_t index) const override {
-    const cv::Size size = sectile::read_size(entries_.at(index).image);
+    const cv::Size size = sectile::read_size(entries_.at(index).image, reading_);
     return {1, size.height, size.width};
   }
 
@@ -161,7 +158,7 @@ class Cityscapes final : public sectile::Dataset {
   void read_objects(sectile::Sample& sample, const Entry& entry) const {
     const auto& codes = codes_of(Encoding::instance_ids);
     const cv::Mat numbers = read_numbers(entry.objects);
-    demand_size(entry.objects, numbers, sample.labels, entry.labels);
+    sectile::demand_same_size(entry.objects, numbers.size(), entry.labels, sample.labels.size());
     labels_of(numbers, codes, entry.objects);  // refuses unknown values
     add_objects(sample, numbers, codes, labels_);
   }
@@ -169,6 +166,7 @@ class Cityscapes final : public sectile::Dataset {
   sectile::LabelMap labels_;
   std::array<Codes, 3> codes_;  // by Encoding
   bool may_be_dummy_;
+  sectile::ReadOptions reading_;
   std::vector<Entry> entries_;
 };
 

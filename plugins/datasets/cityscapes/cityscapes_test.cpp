@@ -11,6 +11,7 @@
 #include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -383,4 +384,14 @@ TEST_CASE("trees that other tools write in Cityscapes' layout are read") {
       }
     }
   CHECK(count == all_wanted.size());
+}
+
+TEST_CASE("a photo of a street is turned upright, or read as it is stored") {
+  const Streets streets;
+  test::check_orientation(streets.path() / "leftImg8bit/train/ulm/a_leftImg8bit.jpg",
+                          [&](const cv::Size& size, const json& more) {
+                            streets.save("gtFine/train/ulm/a_gtFine_labelIds.png", cv::Mat(size, CV_8U, 7.0));
+                            streets.labels(Numbers(16, 7));
+                            return streets.open(more);
+                          });
 }

@@ -2,16 +2,15 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 
 #include <sectile/data/colors.h>
+#include <sectile/data/sample_names.h>
 #include <sectile/error.h>
-
-#include "files.h"
 
 namespace coco_instances {
 namespace {
 
+using sectile::CocoFault;
 using sectile::CocoFile;
 using sectile::DataError;
 using sectile::OptionError;
@@ -115,13 +114,26 @@ void add_notes(const CocoFile& file, const Selection& selection, std::size_t emp
                              std::to_string(unlisted.size()) + " images, such as " + std::to_string(unlisted.front()));
 }
 
+void add_image(const CocoFile& file, int position, sectile::SampleNames& names, Choice& choice) {
+  const auto& image = file.images()[static_cast<std::size_t>(position)];
+  const auto known = choice.faults.find(position);
+  std::string fault;
+  if (known != choice.faults.end() && known->second.of_image) fault = known->second.message;
+  const bool is_known = !fault.empty();
+  choice.images.push_back(position);
+  choice.names.push_back(names.add(image.file_name, image.id, fault));
+  if (is_known || fault.empty()) return;
+  auto place = "images[" + std::to_string(position) + "] (id " + std::to_string(image.id) + ")";
+  choice.faults.insert_or_assign(position, CocoFault{position, std::move(place), std::move(fault), true});
+}
+
 void add_images(const CocoFile& file, const Selection& selection, Choice& choice) {
   const auto& images = file.images();
   Count degenerate, short_rings;
-  std::set<std::string> names;
+  sectile::SampleNames names;
   std::size_t empty = 0;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    bool has_object = choice.faults[i] != nullptr;  // it stays, as a bad sample
+    bool has_object = choice.faults.contains(static_cast<int>(i));  // it stays, as a bad sample
     for (const auto& annotation : file.of_image(static_cast<int>(i))) {
       if (annotation.category < 0 || choice.numbers[static_cast<std::size_t>(annotation.category)] < 0) continue;
       if (has_short_ring(annotation.mask)) short_rings.add(annotation.id);
@@ -133,12 +145,7 @@ void add_images(const CocoFile& file, const Selection& selection, Choice& choice
       ++empty;
       continue;
     }
-    if (images[i].file_name.empty())
-      throw DataError(file.file().string(), "has no file_name for the image " + std::to_string(images[i].id));
-    const auto name = name_of(images[i].file_name);
-    if (!names.insert(name).second)
-      throw DataError(file.file().string(), "has two images named \"" + name + "\" (without suffix)");
-    choice.images.push_back(static_cast<int>(i));
+    add_image(file, static_cast<int>(i), names, choice);
   }
   add_notes(file, selection, empty, degenerate, short_rings, choice);
   if (choice.images.empty())
@@ -164,9 +171,7 @@ bool is_degenerate(const cv::Rect2d& box, const cv::Size& image) {
 Choice choose(const CocoFile& file, const Selection& selection) {
   Choice choice;
   add_classes(file, selection, choice);
-  choice.faults.assign(file.images().size(), nullptr);
-  for (const auto& fault : file.faults())
-    if (auto& first = choice.faults[static_cast<std::size_t>(fault.image)]; !first) first = &fault;
+  for (const auto& fault : file.faults()) choice.faults.emplace(fault.image, fault);  // the first stays
   add_images(file, selection, choice);
   return choice;
 }

@@ -1,6 +1,7 @@
 // Which classes, images and objects of a file the dataset has.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,10 @@ struct Selection {
 
 struct Choice {
   sectile::LabelMap labels{};
-  std::vector<int> numbers{};                       // the class of each category of the file; -1: left out
-  std::vector<int> images{};                        // positions in the file
-  std::vector<const sectile::CocoFault*> faults{};  // the first of each image of the file, or null
+  std::vector<int> numbers{};                    // the class of each category of the file; -1: left out
+  std::vector<int> images{};                     // positions in the file
+  std::vector<std::string> names{};              // of their samples
+  std::map<int, sectile::CocoFault> faults{};    // the first of each image that has one, by its position
   std::vector<std::string> notes{}, left_out{};  // for the user
 };
 

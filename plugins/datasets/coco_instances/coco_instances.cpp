@@ -6,6 +6,7 @@
 
 #include <sectile/data/coco_file.h>
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/data/rle.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
@@ -22,6 +23,7 @@ using coco_instances::Overlap;
 using sectile::CocoAnnotation;
 using sectile::CocoImage;
 using sectile::DataError;
+using sectile::size_text;
 using sectile::Task;
 
 struct CocoInstancesOptions {
@@ -32,7 +34,7 @@ struct CocoInstancesOptions {
   bool keep_degenerate = false;
   bool background = true;
   Overlap overlap = Overlap::ignore;
-  bool apply_exif_orientation = true;
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options
@@ -69,13 +71,9 @@ struct CocoInstancesOptions {
              "pixels; last: that of the last one in the file. Pixels of crowds, and of boxes without a mask, never "
              "count unless an object covers them by smallest or last.")
         .one_of({"ignore", "smallest", "last"});
-    options.add("apply_exif_orientation", &apply_exif_orientation,
-                "Turn images upright as the orientation in the file says. false: use them as stored, for masks that "
-                "were drawn by a program that ignores it. Predictions are always of the upright image.");
+    orientation.declare(options);
   }
 };
-
-std::string size_of(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }
 
 // "segmentation": [] is written for none.
 bool has_mask(const CocoAnnotation& annotation) {
@@ -90,7 +88,7 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
       : is_semantic_(context.task == Task::semantic),
         keep_degenerate_(options.keep_degenerate || is_semantic_),  // labels are made of masks, whatever boxes say
         overlap_(options.overlap),
-        reading_{.apply_exif_orientation = options.apply_exif_orientation},
+        reading_(options.orientation.reading()),
         files_(coco_instances::find_files({options.root, options.split, options.annotations, options.images})),
         file_(files_.annotations),
         choice_(coco_instances::choose(
@@ -103,7 +101,7 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
   std::vector<std::string> left_out() const override { return choice_.left_out; }
   std::size_t size() const override { return choice_.images.size(); }
   const sectile::LabelMap& labels() const override { return choice_.labels; }
-  std::string id_of(std::size_t index) const override { return coco_instances::name_of(image_at(index).file_name); }
+  std::string id_of(std::size_t index) const override { return choice_.names.at(index); }
 
   std::int64_t image_id_of(std::size_t index) const override { return image_at(index).id; }
 
@@ -124,6 +122,7 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     const auto& image = image_at(index);
+    demand_no_fault(index, true);
     sectile::Sample sample;
     sample.id = id_of(index);
     if (wanted.image) {
@@ -146,6 +145,7 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
   fs::path path_of(const CocoImage& image) const { return files_.images / image.file_name; }
   cv::Size size_at(std::size_t index) const {
     const auto& image = image_at(index);
+    demand_no_fault(index, true);
     return image.size.empty() ? sectile::read_size(path_of(image), reading_) : image.size;
   }
   int number_of(const CocoAnnotation& annotation) const {
@@ -167,16 +167,10 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
 
   void demand_size(const CocoImage& image, const cv::Size& found) const {
     if (image.size.empty() || found == image.size) return;
-    auto otherwise = reading_;
-    otherwise.apply_exif_orientation = !otherwise.apply_exif_orientation;
-    const bool fits = sectile::read_size(path_of(image), otherwise) == image.size;
-    throw DataError(path_of(image).string(),
-                    "is " + size_of(found) + " pixels, and " + files_.annotations.string() + " says that image " +
-                        std::to_string(image.id) + " is " + size_of(image.size) + " (width x height)" +
-                        (fits ? std::string("; the image's EXIF orientation swaps its sides: set "
-                                            "\"apply_exif_orientation\" to ") +
-                                    (otherwise.apply_exif_orientation ? "true" : "false")
-                              : std::string()));
+    throw DataError(path_of(image).string(), "is " + size_text(found) + " pixels, and " + files_.annotations.string() +
+                                                 " says that image " + std::to_string(image.id) + " is " +
+                                                 size_text(image.size) + " (width x height)" +
+                                                 sectile::orientation_advice(path_of(image), reading_, image.size));
   }
 
   std::string place_of(const CocoAnnotation& annotation) const {
@@ -184,14 +178,21 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
            file_.images()[static_cast<std::size_t>(annotation.image)].file_name;
   }
 
+  // of_image: only of the image itself, not of its annotations.
+  void demand_no_fault(std::size_t index, bool of_image) const {
+    const auto found = choice_.faults.find(choice_.images.at(index));
+    if (found == choice_.faults.end() || (of_image && !found->second.of_image)) return;
+    const auto& fault = found->second;
+    throw DataError(files_.annotations.string() + ": " + fault.place +
+                        (fault.of_image ? std::string() : " of " + image_at(index).file_name),
+                    fault.message);
+  }
+
   // Those of the chosen categories. Throws DataError for an image with an annotation that cannot be used.
   std::vector<const CocoAnnotation*> annotations_of(std::size_t index) const {
-    const auto position = choice_.images.at(index);
-    if (const auto* fault = choice_.faults[static_cast<std::size_t>(position)])
-      throw DataError(files_.annotations.string() + ": " + fault->place + " of " + image_at(index).file_name,
-                      fault->message);
+    demand_no_fault(index, false);
     std::vector<const CocoAnnotation*> all;
-    for (const auto& annotation : file_.of_image(position)) {
+    for (const auto& annotation : file_.of_image(choice_.images.at(index))) {
       if (number_of(annotation) < 0) continue;
       if (!annotation.has_box && !has_mask(annotation))
         throw DataError(place_of(annotation), "has neither bbox nor segmentation");

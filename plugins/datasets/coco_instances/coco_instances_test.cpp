@@ -10,6 +10,7 @@
 #include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -333,6 +334,36 @@ TEST_CASE("a bad annotation is an error of its image, with its place, and other 
   reports(mask("none"), "annotations[1] (id 5) of a/b/3.png: ");
 }
 
+TEST_CASE("an image with a bad entry is a bad sample, and the others are read") {
+  const auto problem = [](const char* key, const json& value, const char* name) {
+    ObjectTree tree;
+    tree.add(4, 1, 7, square(1, 1, 3))["iscrowd"] = 2;  // told after what is wrong with the image itself
+    tree.file["images"][1][key] = value;
+    const auto data = tree.open(Task::instance, {{"keep_empty", false}});
+    CHECK(data->size() == 1);
+    CHECK(data->id_of(0) == name);
+    const auto all = tree.open();
+    CHECK(all->read(0).id == "a/b/3");
+    CHECK(all->image_id_of(1) == 1);
+    CHECK_THROWS_AS(all->read(1, {.image = true, .labels = false, .objects = false}), DataError);
+    CHECK_THROWS_AS(all->extent_of(1), DataError);
+    CHECK_THROWS_AS(all->classes_of(1), DataError);
+    return tree.problem();
+  };
+  const std::string place = "ROOT/annotations/instances_val.json: images[1] (id 1): ";
+  reports(problem("width", "60", "1"), place + "has the width \"60\"; a number of pixels is expected");
+  reports(problem("file_name", nullptr, "image 1"), place + "has no file_name");
+  reports(problem("file_name", "", "image 1"), place + "has no file_name");
+  reports(problem("file_name", "..", "image 1"), place + "has the file_name \"..\", which names no file");
+  reports(problem("file_name", 5, "image 1"), place + "has the file_name 5; a text is expected");
+  ObjectTree tree;
+  tree.file["images"][1]["file_name"] = "a/b/3.jpg";
+  CHECK(tree.open()->id_of(1) == "image 1");
+  reports(tree.problem(), place +
+                              "has the file_name \"a/b/3.jpg\", and another image is named \"a/b/3\" (without "
+                              "suffix) too; give each its own");
+}
+
 TEST_CASE("what is wrong with a file of objects as a whole is refused with its place") {
   const auto broken = [](const char* pointer, const json& value) {
     ObjectTree tree;
@@ -341,8 +372,8 @@ TEST_CASE("what is wrong with a file of objects as a whole is refused with its p
   };
   const std::string file = "ROOT/annotations/instances_val.json";
   reports(broken("/images/1/id", 3), "images[1]: has the id 3 of images[0]");
-  reports(broken("/images/1/file_name", "a/b/3.jpg"), file + ": has two images named \"a/b/3\" (without suffix)");
-  reports(broken("/images/1/file_name", ""), file + ": has no file_name for the image 1");
+  reports(broken("/images/1/id", nullptr), "images[1]: has the id null; a whole number is expected");
+  reports(broken("/images/1", 5), file + ": images[1]: is no object; {");
   reports(broken("/images", json::array()), file + ": has no image in \"images\"");
   reports(broken("/categories/1/id", 7), "has the id 7 of categories[1]");
   reports(broken("/categories/1/name", "dog"), file + ": has two categories named \"dog\"");
@@ -390,4 +421,12 @@ TEST_CASE("names in a file lead results out of no folder") {
   ObjectTree tree;
   tree.add_image(5, "../../x/5.png");
   CHECK(tree.open()->id_of(2) == "x/5");
+}
+
+TEST_CASE("a photo with objects is turned upright, or read as it is stored") {
+  ObjectTree tree;
+  test::check_orientation(tree.path() / "images/val/a/b/3.png", [&](const cv::Size& size, const json& more) {
+    tree.file["images"][0].update({{"width", size.width}, {"height", size.height}});
+    return tree.open(Task::instance, more);
+  });
 }

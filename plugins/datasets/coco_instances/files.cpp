@@ -63,11 +63,4 @@ Files find_files(const Request& request) {
   return {find_annotations(request), find_images(request)};
 }
 
-std::string name_of(const std::string& file_name) {
-  fs::path name;
-  for (const auto& part : fs::path(file_name).lexically_normal().relative_path())
-    if (part != "..") name /= part;
-  return name.replace_extension().string();
-}
-
 }  // namespace coco_instances

@@ -21,7 +21,4 @@ struct Files {
 // Throws OptionError for what is not there.
 Files find_files(const Request& request);
 
-// The name of an image's file, with folders, without suffix, and without a way out of a folder of results.
-std::string name_of(const std::string& file_name);
-
 }  // namespace coco_instances

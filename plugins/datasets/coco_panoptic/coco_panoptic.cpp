@@ -8,6 +8,8 @@
 #include <sectile/data/coco_panoptic_file.h>
 #include <sectile/data/colors.h>
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
+#include <sectile/data/sample_names.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
 #include <opencv2/core.hpp>
@@ -20,11 +22,13 @@ namespace {
 namespace fs = std::filesystem;
 using sectile::DataError;
 using sectile::PanopticImage;
+using sectile::size_text;
 using sectile::Task;
 
 struct CocoPanopticOptions {
   std::optional<fs::path> root, annotations, masks, images;
   std::string split = "train2017";
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options
@@ -43,10 +47,9 @@ struct CocoPanopticOptions {
              "panoptic_SPLIT in \"root\".")
         .not_empty();
     options.add("images", &images, "Folder of the images, if it is not where \"root\" and \"split\" say.").not_empty();
+    orientation.declare(options);
   }
 };
-
-std::string size_of(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }
 
 // "3, 4 and 12 more"
 template <class Ids>
@@ -59,20 +62,13 @@ std::string listed(const Ids& ids) {
   return count <= kMost ? all : all + " and " + std::to_string(count - kMost) + " more";
 }
 
-// The name of a file of images, with folders, without suffix, and without a way out of a folder of results.
-std::string name_of(const std::string& file_name) {
-  fs::path name;
-  for (const auto& part : fs::path(file_name).lexically_normal().relative_path())
-    if (part != "..") name /= part;
-  return name.replace_extension().string();
-}
-
 class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
  public:
   CocoPanoptic(const CocoPanopticOptions& options, const sectile::BuildContext& context)
       : files_(coco_panoptic::find_files(
             {options.root, options.split, options.annotations, options.masks, options.images})),
-        task_(context.task) {
+        task_(context.task),
+        reading_(options.orientation.reading()) {
     auto file = sectile::read_coco_panoptic(files_.annotations);
     if (file.categories.empty()) throw DataError(files_.annotations.string(), "has no category in \"categories\"");
     if (file.images.empty()) throw DataError(files_.annotations.string(), "has no image in \"images\"");
@@ -85,18 +81,18 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
   std::vector<std::string> notes() const override { return notes_; }
   std::size_t size() const override { return images_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
-  std::string id_of(std::size_t index) const override { return name_of(images_.at(index).file_name); }
+  std::string id_of(std::size_t index) const override { return names_.at(index); }
   std::int64_t image_id_of(std::size_t index) const override { return images_.at(index).id; }
 
   sectile::Extent extent_of(std::size_t index) const override {
-    const auto& image = images_.at(index);
-    const auto size = image.size.empty() ? sectile::read_size(files_.images / image.file_name) : image.size;
+    const auto& image = usable(index);
+    const auto size = image.size.empty() ? sectile::read_size(files_.images / image.file_name, reading_) : image.size;
     return {1, size.height, size.width};
   }
 
   // Every segment that the file lists has pixels: read() demands it.
   std::vector<int> classes_of(std::size_t index) const override {
-    const auto& image = usable(index);
+    const auto& image = annotated(index);
     std::set<int> classes;
     for (const auto& segment : image.segments)
       if (task_ != Task::instance || is_thing(segment)) classes.insert(segment.category);
@@ -104,17 +100,17 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
   }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
-    const auto& image = images_.at(index);
+    const auto& image = usable(index);
     sectile::Sample sample;
     sample.id = id_of(index);
     if (wanted.image) {
       const auto file = files_.images / image.file_name;
-      sample.image = sectile::read_image(file);
-      demand_size(file, sample.image.size(), image);
+      sample.image = sectile::read_image(file, reading_);
+      demand_size(file, sample.image.size(), image, true);
     }
     const bool labels = wanted.labels && task_ != Task::instance, objects = wanted.objects && task_ != Task::semantic;
     if (image.place.empty() || (!labels && !objects)) return sample;
-    add_annotation(usable(index), labels, objects, sample);
+    add_annotation(annotated(index), labels, objects, sample);
     return sample;
   }
 
@@ -157,11 +153,8 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
                        " of " + std::to_string(images.size()) + ", such as " + first_without->file_name);
       images.erase(first_without, images.end());
     }
-    std::set<std::string> names;
-    for (const auto& image : images)
-      if (!names.insert(name_of(image.file_name)).second)
-        throw DataError(files_.annotations.string(),
-                        "has two images named \"" + name_of(image.file_name) + "\" (without suffix)");
+    sectile::SampleNames names;
+    for (auto& image : images) names_.push_back(names.add(image.file_name, image.id, image.image_fault));
     images_ = std::move(images);
   }
 
@@ -173,15 +166,21 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
   }
   const PanopticImage& usable(std::size_t index) const {
     const auto& image = images_.at(index);
+    if (image.image_fault.empty()) return image;
+    throw DataError(files_.annotations.string() + ": image " + std::to_string(image.id), image.image_fault);
+  }
+  const PanopticImage& annotated(std::size_t index) const {
+    const auto& image = usable(index);
     if (!image.fault.empty()) throw DataError(place_of(image), image.fault);
     return image;
   }
 
-  void demand_size(const fs::path& file, const cv::Size& found, const PanopticImage& image) const {
+  void demand_size(const fs::path& file, const cv::Size& found, const PanopticImage& image, bool is_photo) const {
     if (image.size.empty() || found == image.size) return;
-    throw DataError(file.string(), "is " + size_of(found) + " pixels, and " + files_.annotations.string() +
-                                       " says that image " + std::to_string(image.id) + " is " + size_of(image.size) +
-                                       " (width x height)");
+    throw DataError(file.string(), "is " + size_text(found) + " pixels, and " + files_.annotations.string() +
+                                       " says that image " + std::to_string(image.id) + " is " + size_text(image.size) +
+                                       " (width x height)" +
+                                       (is_photo ? sectile::orientation_advice(file, reading_, image.size) : ""));
   }
 
   using Masks = std::map<std::int32_t, sectile::Rle>;
@@ -205,10 +204,9 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
   void add_annotation(const PanopticImage& image, bool labels, bool objects, sectile::Sample& sample) const {
     const auto png = files_.masks / image.mask;
     const cv::Mat ids = sectile::read_panoptic_png(png);
-    demand_size(png, ids.size(), image);
-    if (!sample.image.empty() && ids.size() != sample.image.size())
-      throw DataError(png.string(), "is " + size_of(ids.size()) + " pixels, and its image " + image.file_name + " is " +
-                                        size_of(sample.image.size()) + " (width x height)");
+    demand_size(png, ids.size(), image, false);
+    if (!sample.image.empty())
+      sectile::demand_size_of_image(png, ids.size(), files_.images / image.file_name, sample.image.size(), reading_);
     auto masks = coco_panoptic::masks_of(ids);
     demand_same_segments(image, png, masks);
     if (labels) sample.labels = labels_of(image, ids);
@@ -248,8 +246,10 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
 
   coco_panoptic::Files files_;
   Task task_;
+  sectile::ReadOptions reading_;
   sectile::LabelMap labels_;
   std::vector<PanopticImage> images_;
+  std::vector<std::string> names_;  // of their samples
   std::vector<std::string> notes_;
 };
 

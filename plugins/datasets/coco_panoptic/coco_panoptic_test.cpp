@@ -13,6 +13,7 @@
 #include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -254,7 +255,7 @@ TEST_CASE("sizes of the image, its PNG and its entry in the file must agree") {
         "that image 31 is 6 x 6 (width x height)");
   tree.file["images"][0].erase("width");
   tree.file["images"][0].erase("height");
-  tells(tree.problem(), "a.png: is 6 x 6 pixels, and its image p/a.jpg is 5 x 6 (width x height)");
+  tells(tree.problem(), "a.png: is 6 x 6 pixels, and its image ROOT/images/val2017/p/a.jpg is 5 x 6 (width x height)");
   CHECK(tree.open()->extent_of(0) == Extent{1, 6, 5});
   tree.file["images"][0].update({{"width", 5}, {"height", 6}});
   tells(tree.problem(), "a.png: is 6 x 6 pixels, and ROOT/annotations/panoptic_val2017.json says that image 31 is 5 x");
@@ -280,16 +281,23 @@ TEST_CASE("a damaged panoptic file is refused with its place") {
   tells(broken("/categories/1/color", {1, 2, 256}), "categories[1]: has the color [");
   tells(broken("/categories/1/name", ""), "categories[1]: has no name");
   tells(broken("/categories", json::array()), file + ": has no category");
-  tells(broken("/categories/1", 5), "has a value of another type than COCO's files have here");
+  tells(broken("/categories/1/name", nullptr), "categories[1]: has no name");
+  tells(broken("/categories/1/name", 5), "categories[1]: has the name 5; a text is expected");
+  tells(broken("/categories/1", 5), file + ": categories[1]: is no object; {");
   tells(broken("/images/1/id", 31), file + ": has two images of the id 31");
   tells(broken("/images/1/id", 1.5), "images[1]: has the id 1.5; a whole number is expected");
-  tells(broken("/images/1/file_name", "p/a.png"), file + ": has two images named \"p/a\" (without suffix)");
-  tells(broken("/images/1/width", 0), "images[1]: has the width 0; a number of pixels is expected");
+  tells(broken("/images", nullptr), file + ": has \"images\" that is no list");
   tells(broken("/annotations/1/image_id", 99), "annotations[1]: is of the image 99, which is not listed in \"images\"");
   tells(broken("/annotations/1/image_id", 31),
         "annotations[0] (image 31): is of an image that annotations[1] is of too");
   tells(broken("/annotations/0/file_name", ""), "annotations[0] (image 31): has no file_name");
-  tells(broken("/annotations", "none"), "has a value of another type");
+  tells(broken("/annotations/0/file_name", 5), "annotations[0] (image 31): has the file_name 5; a text is expected");
+  tells(broken("/annotations/0/segments_info", nullptr),
+        "annotations[0] (image 31): has the segments_info null; a list is expected");
+  tells(broken("/annotations/0/segments_info/1", nullptr),
+        "annotations[0] (image 31): segments_info[1] is no object; {");
+  tells(broken("/annotations/1/segments_info", nullptr), "no error");  // of another image
+  tells(broken("/annotations", "none"), file + ": has \"annotations\" that is no list");
 
   PanopticTree tree;
   const auto whole = tree.file.dump(1);
@@ -302,6 +310,32 @@ TEST_CASE("a damaged panoptic file is refused with its place") {
   tells(tree.problem(), "segments_info[0] has the area NaN; a finite number is expected");
   tree.text = "{\"images\": [], \"annotations\": []}";
   tells(tree.problem(), "has no list \"categories\"; a file of COCO's panoptic format has images, annotations and");
+}
+
+TEST_CASE("an image with a bad entry in a panoptic file is a bad sample, and the others are read") {
+  const auto problem = [](const char* key, const json& value, const char* name) {
+    PanopticTree tree;
+    tree.file["images"][0][key] = value;
+    const auto data = tree.open();
+    CHECK(data->id_of(0) == name);
+    CHECK(data->read(1).segments.size() == 2);
+    CHECK_THROWS_AS(data->read(0, {.image = true, .labels = false, .objects = false}), DataError);
+    CHECK_THROWS_AS(data->extent_of(0), DataError);
+    CHECK_THROWS_AS(data->classes_of(0), DataError);
+    return tree.problem();
+  };
+  const std::string place = "ROOT/annotations/panoptic_val2017.json: image 31: ";
+  tells(problem("width", "60", "p/a"), place + "has the width \"60\"; a number of pixels is expected");
+  tells(problem("height", -4, "p/a"), place + "has the height -4; a number of pixels is expected");
+  tells(problem("file_name", nullptr, "image 31"), place + "has no file_name");
+  tells(problem("file_name", 5, "image 31"), place + "has the file_name 5; a text is expected");
+  PanopticTree tree;
+  tree.file["images"][1]["file_name"] = "p/a.png";
+  const auto data = tree.open();
+  CHECK(data->read(0).id == "p/a");
+  CHECK(data->id_of(1) == "image 4");
+  CHECK_THROWS_WITH_AS(data->read(1), doctest::Contains("another image is named \"p/a\" (without suffix) too"),
+                       DataError);
 }
 
 TEST_CASE("images without a panoptic annotation are left out with a note, or all are read without") {
@@ -399,4 +433,17 @@ TEST_CASE("panoptic fixtures are read, and one whose PNG has another size is ref
     CHECK(cv::countNonZero(val.labels == 1) == 20);
   }
   CHECK_THROWS_WITH_AS(open("coco_panoptic", "train")->read(0), doctest::Contains("a.png: is 5 x 5 pixels"), DataError);
+}
+
+TEST_CASE("a photo with segments is turned upright, or read as it is stored, whether its size is stated or not") {
+  for (const bool is_stated : {true, false}) {
+    PanopticTree tree;
+    tree.file["annotations"][0]["segments_info"] = {PanopticTree::segment(10, 2, 18)};
+    test::check_orientation(tree.path() / "images/val2017/p/a.jpg", [&](const cv::Size& size, const json& more) {
+      tree.image("annotations/panoptic_val2017/p/a.png", colors_of(cv::Mat(size, CV_32S, cv::Scalar(10))));
+      tree.file["images"][0].erase("width");
+      if (is_stated) tree.file["images"][0].update({{"width", size.width}, {"height", size.height}});
+      return tree.open(Task::panoptic, more);
+    });
+  }
 }

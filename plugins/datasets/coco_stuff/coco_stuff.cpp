@@ -1,6 +1,7 @@
 // COCO-Stuff (Caesar et al., CVPR 2018; https://github.com/nightrome/cocostuff): pixel maps of all images of COCO, with
 // 80 classes of things and 91 of stuff. The value of a pixel is the id of its class less 1, and 255 is unlabeled.
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
 
@@ -15,6 +16,7 @@ using sectile::DataError;
 struct CocoStuffOptions {
   std::optional<fs::path> root, images, masks;
   std::string split = "train2017";
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options
@@ -34,10 +36,9 @@ struct CocoStuffOptions {
             "Folder of pixel maps, if it is not where \"root\" and \"split\" say: one PNG per image, of the same name. "
             "Values are ids less 1 (0 to 181) or 255; maps converted to 0 to 170 are read by image_folder.")
         .not_empty();
+    orientation.declare(options);
   }
 };
-
-std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }
 
 cv::Mat read_labels(const fs::path& mask) {
   static const auto numbers = coco_stuff::numbers_of_values();
@@ -65,7 +66,8 @@ class CocoStuff final : public sectile::Dataset {
  public:
   explicit CocoStuff(const CocoStuffOptions& options)
       : entries_(coco_stuff::find_entries({options.root.value_or(""), options.split, options.images, options.masks})),
-        labels_(coco_stuff::label_map()) {}
+        labels_(coco_stuff::label_map()),
+        reading_(options.orientation.reading()) {}
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
@@ -75,27 +77,27 @@ class CocoStuff final : public sectile::Dataset {
     const auto& entry = entries_.at(index);
     sectile::Sample sample;
     sample.id = entry.name;
-    if (wanted.image) sample.image = sectile::read_image(entry.image);
+    if (wanted.image) sample.image = sectile::read_image(entry.image, reading_);
     if (!wanted.labels || entry.mask.empty()) return sample;
     sample.labels = read_labels(entry.mask);
-    if (wanted.image && sample.labels.size() != sample.image.size())
-      throw DataError(entry.mask.string(), "is " + size_of(sample.labels) + " pixels, and its image " +
-                                               entry.image.string() + " is " + size_of(sample.image) +
-                                               " (width x height)");
+    if (wanted.image)
+      sectile::demand_size_of_image(entry.mask, sample.labels.size(), entry.image, sample.image.size(), reading_);
     return sample;
   }
 
   sectile::Extent extent_of(std::size_t index) const override {
-    const cv::Size size = sectile::read_size(entries_.at(index).image);
+    const cv::Size size = sectile::read_size(entries_.at(index).image, reading_);
     return {1, size.height, size.width};
   }
 
  private:
   std::vector<coco_stuff::Entry> entries_;
   sectile::LabelMap labels_;
+  sectile::ReadOptions reading_;
 };
 
 }  // namespace
 
 SECTILE_PLUGIN("1.0.0", sectile::dataset<CocoStuff, CocoStuffOptions>(
-                            "coco_stuff", "COCO-Stuff: pixel maps of 80 classes of things and 91 of stuff."))
+                            "coco_stuff",
+                            "COCO-Stuff: pixel maps of 80 classes of things and 91 of stuff. Labels only, no objects."))

@@ -9,6 +9,7 @@
 #include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -156,4 +157,12 @@ TEST_CASE("labels of COCO-Stuff are read without the image, and the other way ro
   test::cut_behind_header(tree.path() / "annotations/val2017/b.png");
   CHECK(data->read(1, {.image = true, .labels = false, .objects = true}).labels.empty());
   CHECK_THROWS_AS(data->read(1), DataError);
+}
+
+TEST_CASE("a photo of COCO-Stuff is turned upright, or read as it is stored") {
+  const StuffTree tree;
+  test::check_orientation(tree.path() / "images/val2017/a.jpg", [&](const cv::Size& size, const json& more) {
+    tree.image("annotations/val2017/a.png", cv::Mat(size, CV_8U, 7.0));
+    return tree.open(more);
+  });
 }

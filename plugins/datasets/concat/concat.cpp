@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <sectile/dataset.h>
+#include <sectile/notes.h>
 
 namespace {
 
@@ -11,14 +12,27 @@ struct ConcatOptions {
   void declare(sectile::Options& options) {
     options
         .add("datasets", &datasets,
-             "Datasets to concatenate. Their classes must have the same names and order. Sample names are kept, and "
-             "are unique only if they are unique across all datasets.")
+             "Datasets to concatenate. Their classes must have the same names and order. Colors and numbers of "
+             "classes in files of predictions are those of the first. Sample names are kept, and are unique only if "
+             "they are unique across all datasets.")
         .required()
         .not_empty();
   }
 };
 
-class Concat final : public sectile::Dataset {
+// Numbers of classes in files that are not those of the first dataset. Empty: none.
+std::string other_numbers(const sectile::LabelMap& labels, const sectile::LabelMap& first) {
+  std::string all;
+  for (std::size_t i = 0; i < labels.classes.size(); ++i) {
+    const auto &one = labels.classes[i], &its = first.classes[i];
+    if (one.category_id < 0 || its.category_id < 0 || one.category_id == its.category_id) continue;
+    all += (all.empty() ? "\"" : ", \"") + one.name + "\" has " + std::to_string(one.category_id) + ", and not " +
+           std::to_string(its.category_id);
+  }
+  return all;
+}
+
+class Concat final : public sectile::Dataset, public sectile::Notes {
  public:
   Concat(const ConcatOptions& options, const sectile::BuildContext& context) {
     for (std::size_t i = 0; i < options.datasets.size(); ++i) {
@@ -28,9 +42,14 @@ class Concat final : public sectile::Dataset {
       if (!found.empty())
         throw sectile::OptionError("datasets/" + std::to_string(i),
                                    "differs from datasets/0: " + found + "; concat joins datasets of the same classes");
+      if (const auto numbers = other_numbers(parts_.back()->labels(), labels()); !numbers.empty())
+        notes_.push_back("datasets/" + std::to_string(i) +
+                         " of a concat has other numbers of classes in its files than " +
+                         "datasets/0, whose numbers files of predictions have: " + numbers);
     }
   }
 
+  std::vector<std::string> notes() const override { return notes_; }
   std::size_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
   const sectile::LabelMap& labels() const override { return parts_.front()->labels(); }
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
@@ -66,6 +85,7 @@ class Concat final : public sectile::Dataset {
 
   std::vector<std::shared_ptr<const Dataset>> parts_;
   std::vector<std::size_t> ends_;  // the index after the last sample of each part
+  std::vector<std::string> notes_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <sectile/data/image_io.h>
 #include <sectile/dataset.h>
+#include <sectile/notes.h>
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
@@ -30,6 +31,25 @@ TEST_CASE("concat puts datasets one after the other") {
   }
   CHECK_THROWS(data->read(6));
   CHECK(concat({synthetic(2, 1), synthetic(1, 1)})->id_of(2) == "1-0");  // names are left as they are
+}
+
+TEST_CASE("concat tells where a class has another number in files, and keeps the first") {
+  const test::Scratch folder;
+  std::filesystem::create_directories(folder.path() / "images");
+  write_png(folder.path() / "images/a.png", cv::Mat(1, 1, CV_8U, 0.0));
+  const auto valued = [&](int road, int car) {
+    json spec = {{"type", "image_folder"}, {"root", folder.path().string()}};
+    spec["classes"] = {{{"name", "road"}, {"value", road}}, {{"name", "car"}, {"value", car}}};
+    return spec;
+  };
+  const auto data = concat({valued(3, 7), valued(3, 7), valued(5, 9), valued(3, 8)});
+  CHECK(data->labels().classes[1].category_id == 7);
+  CHECK(dynamic_cast<const Notes&>(*data).notes() ==
+        std::vector<std::string>{
+            "datasets/2 of a concat has other numbers of classes in its files than datasets/0, whose numbers files of "
+            "predictions have: \"road\" has 5, and not 3, \"car\" has 9, and not 7",
+            "datasets/3 of a concat has other numbers of classes in its files than datasets/0, whose numbers files of "
+            "predictions have: \"car\" has 8, and not 7"});
 }
 
 TEST_CASE("concat refuses other classes and names the first difference") {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/data/options_file.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
@@ -24,6 +25,7 @@ using image_folder::PairOptions;
 using image_folder::place_of;
 using image_folder::Unknown;
 using sectile::DataError;
+using sectile::size_text;
 
 struct ImageFolderOptions {
   PairOptions pairs;
@@ -32,7 +34,7 @@ struct ImageFolderOptions {
   Encoding encoding = Encoding::automatic;
   Unknown unknown = Unknown::error;
   std::optional<int> channels;
-  bool apply_exif_orientation = true;
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     pairs.declare(options);
@@ -53,9 +55,7 @@ struct ImageFolderOptions {
         "Number of channels. 1 (grayscale) and 3 (RGB) are converted into each other; with 2 and 4, a channel "
         "that the file declares as alpha is kept, such as near infrared in many 4-band TIFFs. Default: keep the "
         "file's channels without alpha; all images must have the same number.");
-    options.add("apply_exif_orientation", &apply_exif_orientation,
-                "Turn images upright as the orientation in the file says. false: use them as stored, for masks that "
-                "were drawn by a program that ignores it. Predictions are always of the upright image.");
+    orientation.declare(options);
   }
   void check(sectile::Problems& problems) const {
     pairs.check(problems);
@@ -72,15 +72,13 @@ struct ImageFolderOptions {
   }
 };
 
-std::string size_of(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }
-
 class ImageFolder final : public sectile::Dataset, public sectile::Notes {
  public:
   explicit ImageFolder(const ImageFolderOptions& options)
       : codes_(options.classes_file.empty() ? options.table : sectile::read_options<ClassTable>(options.classes_file),
                options.encoding, options.unknown),
         channels_(options.channels),
-        apply_exif_orientation_(options.apply_exif_orientation),
+        apply_exif_orientation_(options.orientation.apply_exif_orientation),
         entries_(find_entries(options.pairs, notes_)) {
     if (!options.classes_file.empty() && labels().classes.empty())
       throw DataError(options.classes_file.string(), "has no \"classes\"");
@@ -142,9 +140,9 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
       channels += files.back().channels();
       const auto& read = files.back();
       if (read.size() != image.size() || read.depth() != image.depth())
-        throw DataError(place_of(entry, band), "is " + size_of(read.size()) + " pixels (width x height) of " +
+        throw DataError(place_of(entry, band), "is " + size_text(read.size()) + " pixels (width x height) of " +
                                                    cv::depthToString(read.depth()) + ", and " + entry.image.string() +
-                                                   " is " + size_of(image.size()) + " of " +
+                                                   " is " + size_text(image.size()) + " of " +
                                                    cv::depthToString(image.depth()) + ": bands must be alike");
     }
     if (channels > CV_CN_MAX)
@@ -171,16 +169,10 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
   }
 
   [[noreturn]] void refuse_size(const Entry& entry, const cv::Size& mask, const cv::Size& image) const {
-    auto how = reading(entry);
-    how.apply_exif_orientation = !apply_exif_orientation_;
-    const bool fits_otherwise = sectile::read_size(entry.image, how) == mask;
-    throw DataError(place_of(entry, entry.mask),
-                    "is " + size_of(mask) + " pixels, and its image " + entry.image.string() + " is " + size_of(image) +
-                        " (width x height)" +
-                        (fits_otherwise ? std::string("; the image's EXIF orientation swaps its sides: set "
-                                                      "\"apply_exif_orientation\" to ") +
-                                              (apply_exif_orientation_ ? "false" : "true")
-                                        : ""));
+    throw DataError(place_of(entry, entry.mask), "is " + size_text(mask) + " pixels, and its image " +
+                                                     entry.image.string() + " is " + size_text(image) +
+                                                     " (width x height)" +
+                                                     sectile::orientation_advice(entry.image, reading(entry), mask));
   }
 
   cv::Mat convert(const cv::Mat& image, const std::string& place) const {

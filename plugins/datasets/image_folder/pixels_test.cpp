@@ -11,6 +11,7 @@
 #include "support/damaged.h"
 #include "support/test.h"
 #include "support/tiff_stack.h"
+#include "support/turned_photo.h"
 
 using namespace sectile::image_folder_tests;
 using sectile::DataError;
@@ -205,15 +206,10 @@ TEST_CASE("channels keeps a channel that the file declares as alpha, and a note 
 
 TEST_CASE("an image may be read as it is stored, and a mask that fits only then is told so") {
   const Folder folder;
-  const auto photo = kFormats / "orientation_6.jpg";
-  const auto stored = sectile::read_size(photo, {.apply_exif_orientation = false});
-  fs::create_directories(folder.path() / "images");
-  fs::copy_file(photo, folder.path() / "images/a.jpg");
-  folder.image("masks/a.png", cv::Mat(stored, CV_8U, cv::Scalar(1)));
-  CHECK(has(problem(folder.spec(), true), "orientation swaps its sides: set \"apply_exif_orientation\" to false"));
-  const auto dataset = open(folder.spec({{"apply_exif_orientation", false}}));
-  CHECK(dataset->read(0).image.size() == stored);
-  CHECK(dataset->extent_of(0).width == stored.width);
+  sectile::test::check_orientation(folder.path() / "images/a.jpg", [&](const cv::Size& size, const json& more) {
+    folder.image("masks/a.png", cv::Mat(size, CV_8U, cv::Scalar(1)));
+    return open(folder.spec(more));
+  });
 }
 
 TEST_CASE("classes may stand in a file of their own, which is read by the same rules") {

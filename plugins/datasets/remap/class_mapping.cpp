@@ -27,16 +27,22 @@ void NewClass::declare(sectile::Options& options) {
       .add("color", &color, "[red, green, blue], 0 to 255, in written images. Default: that of the first of \"from\".")
       .at_least(0)
       .at_most(255);
-  options.add("thing", &thing,
-              "Objects are told apart (thing), or not (stuff). Default: as in the dataset; state it to merge both.");
+  options.add(
+      "thing", &thing,
+      "Objects are told apart (thing), or not (stuff). Default: as in the dataset; state it to merge both. false "
+      "for a thing: its objects are left out, and its segments, also crowds, become one of stuff. true for stuff: "
+      "its segments become crowds, as nobody told objects apart in them, and there are no objects for the task "
+      "instance.");
 }
 
 void ClassList::declare(sectile::Options& options) {
   options.add("classes", &classes,
               "The new classes in the order of their numbers, each {\"name\", \"from\", \"color\", \"thing\"}.");
-  options.add("ignore", &ignore,
-              "Names of the dataset's classes to ignore: their pixels do not count in training and evaluation, and "
-              "their objects and segments are left out.");
+  options.add(
+      "ignore", &ignore,
+      "Names of the dataset's classes to ignore: their pixels do not count in training and evaluation (semantic), "
+      "and their segments become void (panoptic). Their objects, also crowds, are left out, and nothing stays in "
+      "their place: if the task is instance, what is predicted there counts as wrong.");
 }
 
 void ClassList::check(sectile::Problems& problems) const {

@@ -196,6 +196,11 @@ TEST_CASE("objects, segments and tags follow their classes") {
   check(sample);
   check(sample.support.at(0));
   CHECK(cv::norm(original.segment_ids, before, cv::NORM_INF) == 0);  // the dataset may keep its own
+  auto crowds = original;
+  for (auto& one : crowds.instances) one.crowd = true;
+  remap::Mapping(list, remap::Others::ignore, traffic()).apply(crowds);
+  REQUIRE(crowds.instances.size() == 2);  // that of the ignored class is left out, also if it is a crowd
+  CHECK((crowds.instances[0].crowd && crowds.instances[0].id == 11));
 
   auto other = original;  // things become stuff, and stuff a thing
   list.classes[0].thing = false;

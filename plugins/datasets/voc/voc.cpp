@@ -4,6 +4,7 @@
 #include <map>
 
 #include <sectile/data/image_io.h>
+#include <sectile/data/image_size.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
 
@@ -27,6 +28,7 @@ struct VocOptions {
   std::string split = "train";
   std::optional<std::string> labels;
   std::optional<bool> instances;
+  sectile::OrientationOption orientation;
 
   void declare(sectile::Options& options) {
     options
@@ -46,6 +48,7 @@ struct VocOptions {
         .not_empty();
     options.add("instances", &instances,
                 "Read objects from SegmentationObject. Default: if the task is instance or panoptic.");
+    orientation.declare(options);
   }
 };
 
@@ -62,14 +65,6 @@ sectile::LabelMap label_map() {
   sectile::LabelMap map;
   for (int i = 0; i < kClasses; ++i) map.classes.push_back({kNames[i], color_of(i), i > 0, i});
   return map;
-}
-
-std::string size_of(const cv::Mat& map) { return std::to_string(map.cols) + " x " + std::to_string(map.rows); }
-
-void demand_size(const fs::path& mask, const cv::Mat& found, const cv::Mat& wanted, const fs::path& other) {
-  if (found.size() != wanted.size())
-    throw DataError(mask.string(), "is " + size_of(found) + " pixels, and " + other.string() + " is " +
-                                       size_of(wanted) + " (width x height)");
 }
 
 // 8U, the numbers as stored.
@@ -99,7 +94,7 @@ cv::Mat read_labels(const fs::path& mask) {
 // void pixels do not count.
 std::vector<sectile::Instance> read_instances(const fs::path& mask, const cv::Mat& labels, const fs::path& other) {
   const cv::Mat objects = read_numbers(mask);
-  demand_size(mask, objects, labels, other);
+  sectile::demand_same_size(mask, objects.size(), other, labels.size());
   std::map<int, std::array<int, kClasses>> pixels;  // per class, by object
   for (int y = 0; y < objects.rows; ++y)
     for (int x = 0; x < objects.cols; ++x) {
@@ -127,7 +122,8 @@ class Voc final : public sectile::Dataset {
   Voc(const VocOptions& options, const sectile::BuildContext& context)
       : entries_(voc::find_entries({options.root, options.split, options.labels,
                                     options.instances.value_or(context.task != sectile::Task::semantic)})),
-        labels_(label_map()) {}
+        labels_(label_map()),
+        reading_(options.orientation.reading()) {}
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
@@ -138,22 +134,24 @@ class Voc final : public sectile::Dataset {
     const bool objects = wanted.objects && !entry.objects.empty();
     sectile::Sample sample;
     sample.id = entry.name;
-    if (wanted.image) sample.image = sectile::read_image(entry.image);
+    if (wanted.image) sample.image = sectile::read_image(entry.image, reading_);
     if (entry.labels.empty() || (!wanted.labels && !objects)) return sample;
     sample.labels = read_labels(entry.labels);  // needed for the objects' classes
-    if (wanted.image) demand_size(entry.labels, sample.labels, sample.image, entry.image);
+    if (wanted.image)
+      sectile::demand_size_of_image(entry.labels, sample.labels.size(), entry.image, sample.image.size(), reading_);
     if (objects) sample.instances = read_instances(entry.objects, sample.labels, entry.labels);
     return sample;
   }
 
   sectile::Extent extent_of(std::size_t index) const override {
-    const cv::Size size = sectile::read_size(entries_.at(index).image);
+    const cv::Size size = sectile::read_size(entries_.at(index).image, reading_);
     return {1, size.height, size.width};
   }
 
  private:
   std::vector<voc::Entry> entries_;
   sectile::LabelMap labels_;
+  sectile::ReadOptions reading_;
 };
 
 }  // namespace

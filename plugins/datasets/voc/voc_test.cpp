@@ -10,6 +10,7 @@
 #include "support/damaged.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/turned_photo.h"
 
 namespace fs = std::filesystem;
 using nlohmann::json;
@@ -282,4 +283,13 @@ TEST_CASE("real VOC masks have the pixels per class, and objects, that Pillow fi
                        one.box.width, one.box.height});
     CHECK(found == expected()["objects"][all->id_of(i)].get<std::vector<std::vector<double>>>());
   }
+}
+
+TEST_CASE("a photo of VOC is turned upright, or read as it is stored") {
+  const Tree tree;
+  tree.list("train", "p\n");
+  test::check_orientation(tree.path() / "JPEGImages/p.jpg", [&](const cv::Size& size, const json& more) {
+    tree.image("SegmentationClass/p.png", cv::Mat(size, CV_8U, cv::Scalar(1)));
+    return tree.open(more);
+  });
 }

@@ -328,7 +328,7 @@ TEST_CASE("what cannot be evaluated is refused, with its place") {
                  "has the score \"high\""));
   const test::Scratch scratch;
   CHECK_THROWS_WITH_AS(average_precision(scratch.write("t.json", truth.dump()), scratch.write("r.json", "{}"), {}),
-                       doctest::Contains("another type than COCO's files have here"), DataError);
+                       doctest::Contains("r.json: is no list; [{"), DataError);
   CHECK(mentions(ap_problem(truth, {result(1, 1, {0, 0, 10, 10}, 0.9)}, ApKind::mask), "annotation 1 of image 1"));
   auto masked = result(1, 1, {0, 0, 10, 10}, 0.9);
   masked["segmentation"] = {{"size", {100, 100}}, {"counts", "04"}};

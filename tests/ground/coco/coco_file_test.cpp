@@ -186,6 +186,33 @@ TEST_CASE("an annotation that cannot be used is a fault of its image alone") {
   CHECK(file.of_image(0)[0].category == -1);
 }
 
+TEST_CASE("an image whose entry has odd types is a fault of that image alone") {
+  CHECK(first_fault("/images/0/width", "60") ==
+        "images[0] (id 20): has the width \"60\"; a number of pixels is expected");
+  CHECK(first_fault("/images/0/height", -4) == "images[0] (id 20): has the height -4; a number of pixels is expected");
+  CHECK(first_fault("/images/0/height", 1.5) ==
+        "images[0] (id 20): has the height 1.5; a number of pixels is expected");
+  CHECK(first_fault("/images/1/file_name", 5) == "images[1] (id 3): has the file_name 5; a text is expected");
+  CHECK(first_fault("/images/1/file_name", {"a.png"}) ==
+        "images[1] (id 3): has the file_name [\"a.png\"]; a text is expected");
+  CHECK(first_fault("/images/0/file_name", std::string("a\0.png", 6)) ==
+        "images[0] (id 20): has a file_name with a zero byte in it");
+  CHECK(first_fault("/images/0/width", nullptr) == "none");  // not stated
+  CHECK(first_fault("/images/0/file_name", nullptr) == "none");
+
+  auto content = whole_file();
+  content["images"][0]["width"] = "60";
+  content["annotations"][0]["iscrowd"] = 2;
+  const test::Scratch scratch;
+  const auto file = open_json(scratch, content.dump());
+  REQUIRE(file.faults().size() == 2);
+  CHECK(file.faults()[0].of_image);
+  CHECK(file.faults()[0].image == 0);
+  CHECK_FALSE(file.faults()[1].of_image);
+  CHECK(file.images()[0].size == cv::Size());
+  CHECK(file.images()[1].size == cv::Size(7, 5));
+}
+
 TEST_CASE("annotations of images that are not listed are left out and told") {
   auto content = whole_file();
   content["annotations"][1]["image_id"] = 77;
@@ -199,20 +226,22 @@ TEST_CASE("what is not an instances file is refused with its place") {
   const auto text = whole_file().dump();
   CHECK(holds(open_problem(""), "is empty; it should be JSON"));
   CHECK(holds(open_problem("  \n"), "is empty; it should be JSON"));
-  CHECK(holds(open_problem("[]"), "has a value of another type than COCO's files have here"));
+  CHECK(holds(open_problem("[]"), "instances.json: is no object; {\"images\": …, "));
   CHECK(holds(open_problem(R"({"images": [], "annotations": []})"), "has no list \"categories\""));
   CHECK(holds(open_problem(R"({"images": [{"file_name": "a"}], "annotations": [], "categories": []})"),
               "images[0]: has no id"));
   CHECK(holds(open_problem(R"({"images": [{"id": "x"}], "annotations": [], "categories": []})"),
               "images[0]: has the id \"x\"; a whole number"));
-  CHECK(holds(open_problem(R"({"images": [{"id": 1, "width": -4, "height": 1}], "annotations": [], "categories": []})"),
-              "images[0]: has the width -4"));
   CHECK(holds(open_problem(R"({"images": [{"id": 1}, {"id": 1}], "annotations": [], "categories": []})"),
               "images[1]: has the id 1 of images[0]"));
   CHECK(holds(open_problem(R"({"images": [], "annotations": [{"id": 1}], "categories": []})"),
               "annotations[0]: has no image_id"));
   CHECK(holds(open_problem(R"({"images": [], "annotations": [1], "categories": []})"),
-              ":1:32: has a value of another type"));
+              "annotations[0]: is no object; {"));
+  CHECK(holds(open_problem(R"({"images": null, "annotations": [], "categories": []})"),
+              "has \"images\" that is no list; [{"));
+  CHECK(holds(open_problem(R"({"images": [], "annotations": [], "categories": [{"id": 1, "name": 5}]})"),
+              "categories[0]: has the name 5; a text is expected"));
   for (const char* more : {"x", "{}", ", 1"}) CHECK(open_problem(text + more) != "no error");
   const test::Scratch scratch;
   CHECK_THROWS_WITH_AS(CocoFile(scratch / "none.json"), doctest::Contains("cannot be read: No such file"), DataError);
@@ -251,7 +280,4 @@ TEST_CASE("names and texts with escapes are what they stand for, and a list come
 
   const auto once = whole_file().dump();
   CHECK(holds(open_problem("{\"images\": [], " + once.substr(1)), "has the list \"images\" twice"));
-  auto zero = whole_file();
-  zero["images"][0]["file_name"] = std::string("a\0.png", 6);
-  CHECK(holds(open_problem(zero.dump()), "images[0]: has a file_name with a zero byte"));
 }

@@ -130,7 +130,7 @@ TEST_CASE("what is wrong in a later part is found, with its place") {
   CHECK(has(problem(odd.dump()), "[5900]: has no score"));
   odd = results;
   odd[4000] = 3;
-  CHECK(has(problem(odd.dump()), "another type"));
+  CHECK(has(problem(odd.dump()), "[4000]: is no object; {"));
   const auto text = results.dump();
   for (const auto end : {std::size_t{1}, text.size() / 2, text.size() - 1})
     CHECK_FALSE(has(problem(text.substr(0, end)), "read "));

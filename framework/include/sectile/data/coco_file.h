@@ -51,11 +51,12 @@ struct CocoAnnotation {
   CocoMask mask{};
 };
 
-// What is wrong with the annotation of one image, whose other parts can be used.
+// What is wrong with one image. The others can be used.
 struct CocoFault {
   int image = 0;
   std::string place{};  // "annotations[17] (id 5)"
   std::string message{};
+  bool of_image = false;  // of its entry in "images", and nothing of it can be used; false: of one of its annotations
 };
 
 // Pixels of the mask in an image of this size: pycocotools' (data/rle.h). Rings of fewer than three corners have none,
@@ -66,8 +67,8 @@ SECTILE_EXPORT Mask mask_of(const CocoMask& mask, const cv::Size& image, int* sh
 
 class SECTILE_EXPORT CocoFile {
  public:
-  // Throws DataError, with line and column, for a file that is not JSON or has other types than COCO's, and for
-  // annotations of a category or image twice.
+  // Throws DataError, with line and column, for a file that is not JSON, and, with its place, for what is no list of
+  // objects or has no id, and for a category or image twice.
   explicit CocoFile(const std::filesystem::path& file);
   ~CocoFile();
   CocoFile(CocoFile&&) noexcept;
@@ -81,8 +82,9 @@ class SECTILE_EXPORT CocoFile {
   int image_of(std::int64_t id) const;     // -1: none
   int category_of(std::int64_t id) const;  // -1: none
 
-  // Annotations that cannot be used: of a category that is not listed, with an id that another one has, with a box that
-  // is not four numbers. Ascending by image.
+  // Images and annotations that cannot be used: an image with a file_name that is no text or a size that is no number
+  // of pixels; an annotation of a category that is not listed, with an id that another one has, with a box that is not
+  // four numbers. Ascending by image, and its own before those of its annotations.
   const std::vector<CocoFault>& faults() const;
   // Ids of images that have annotations and are not listed, ascending. Their annotations are left out.
   const std::vector<std::int64_t>& unlisted_images() const;

@@ -33,9 +33,10 @@ struct PanopticSegment {
 struct PanopticImage {
   std::int64_t id = 0;
   std::string file_name{};
-  cv::Size size{};      // as stated; empty: it is not
-  std::string place{};  // of its annotation in the file: "annotations[17]"; empty: it has none
-  std::string mask{};   // name of its PNG
+  cv::Size size{};            // as stated; empty: it is not
+  std::string image_fault{};  // why nothing of it can be used; empty: it can
+  std::string place{};        // of its annotation in the file: "annotations[17]"; empty: it has none
+  std::string mask{};         // name of its PNG
   std::vector<PanopticSegment> segments{};
   std::string fault{};  // why its annotation cannot be used; empty: it can
 };
@@ -45,9 +46,10 @@ struct PanopticFile {
   std::vector<PanopticImage> images{};         // in the file's order
 };
 
-// Throws DataError for a file that is not JSON, for categories and images that are not as expected, and for annotations
-// of images that it does not list. What is wrong with the annotation of one image is its fault, so that the others can
-// be used: segments with an id outside 1 to 16777215, one that another has, or a category that is not listed.
+// Throws DataError for a file that is not JSON, for categories that are not as expected, for images without an id or
+// with that of another, and for annotations of images that it does not list. What is wrong with one image is its fault,
+// so that the others can be used: a file_name that is no text, a size that is no number of pixels, segments with an id
+// outside 1 to 16777215, one that another has, or a category that is not listed.
 SECTILE_EXPORT PanopticFile read_coco_panoptic(const std::filesystem::path& file);
 
 // 32S: red + 256 green + 65536 blue of each pixel. Throws DataError for an image of other channels.
