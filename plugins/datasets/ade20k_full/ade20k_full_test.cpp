@@ -89,6 +89,13 @@ TEST_CASE("red and green are a number of more than 8 bits, and blue tells object
   CHECK(data->labels().classes[0].category_id == 6401);
   CHECK(data->read(0).instances.empty());
   CHECK(data->extent_of(0) == Extent{1, 1, 6});
+  const auto objects = tree.open({{"classes", numbered({6401, 5, 456, 3144, 3327})}}, Task::instance)->read(0);
+  std::vector<std::vector<int>> told_apart;  // the class's number, blue, and whether that is 0
+  for (const auto& one : objects.instances)
+    told_apart.push_back({static_cast<int>(data->labels().classes[static_cast<std::size_t>(one.category)].category_id),
+                          static_cast<int>(one.id % 256), one.crowd});
+  CHECK(told_apart ==
+        std::vector<std::vector<int>>{{6401, 7, 0}, {5, 0, 1}, {456, 1, 0}, {3144, 2, 0}, {3327, 255, 0}});
   CHECK(data->read(0).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(3, 2, 1));
 
   const json some = {{{"name", "one"}, {"number", {5, 456}}, {"thing", false}, {"color", {1, 2, 3}}},

@@ -360,27 +360,49 @@ TEST_CASE("trees that other tools write in Cityscapes' layout are read") {
     return;
   }
   const auto all_wanted = expected_of_cityscapes()["fixtures"];
+  const auto open = [&](const std::string& tree, const std::string& split, const char* labels) {
+    const json spec = {{"type", "cityscapes"},
+                       {"root", (trees / tree).string()},
+                       {"split", split},
+                       {"labels", labels},
+                       {"instances", true}};
+    return test::make<Dataset>(spec.dump());
+  };
+  const auto pixels = [](const Dataset& set, std::size_t index) {
+    Numbers counts(set.labels().classes.size());
+    for (const int label : labels_in(set.read(index)))
+      if (label >= 0) ++counts[static_cast<std::size_t>(label)];
+    return counts;
+  };
   std::size_t count = 0;
-  for (const char* tree : {"dataset", "train_dataset"})
-    for (const char* split : {"train", "val", "test"}) {
-      const json spec = {
-          {"type", "cityscapes"}, {"root", (trees / tree).string()}, {"split", split}, {"instances", true}};
-      const auto set = test::make<Dataset>(spec.dump());
+  for (const std::string tree : {"dataset", "train_dataset"})
+    for (const std::string split : {"train", "val", "test"}) {
+      const auto set = open(tree, split, "train_ids"), all = open(tree, split, "all");
+      CHECK(set->size() == (split == "test" ? 2 : 1));
+      CHECK(all->size() == set->size());
       for (std::size_t i = 0; i < set->size(); ++i, ++count) {
         const auto sample = set->read(i);
         CAPTURE(sample.id);
-        const auto& wanted = all_wanted.at(std::string(tree) + "/" + split + "/" + sample.id);
+        const auto& wanted = all_wanted.at(std::string(tree).append("/") + split + "/" + sample.id);
         CHECK(sample.image.size() == cv::Size(5, 1));
+        CHECK(labels_in(sample).size() == 5);
+        CHECK(pixels(*set, i) == wanted["pixels"]["train_ids"].get<Numbers>());
+        CHECK(pixels(*all, i) == wanted["pixels"]["all"].get<Numbers>());
         if (wanted.contains("train_ids")) {
           auto ids = wanted["train_ids"].get<Numbers>();
           std::replace(ids.begin(), ids.end(), 19, -1);
           CHECK(labels_in(sample) == ids);
         }
-        std::vector<Numbers> segments;
+        std::vector<Numbers> segments, wanted_segments, objects, wanted_objects;
         for (const auto& one : sample.segments) segments.push_back({one.id, one.category, one.crowd});
-        std::vector<Numbers> wanted_segments;
-        for (const auto& one : wanted["segments"]) wanted_segments.push_back({one[0], one[1], one[2]});
+        for (const auto& one : sample.instances)
+          objects.push_back({static_cast<int>(one.id), one.category, one.crowd, static_cast<int>(one.mask.area())});
+        for (const auto& one : wanted["segments"]) {
+          wanted_segments.push_back({one[0], one[1], one[2]});
+          if (set->labels().classes[one[1]].thing) wanted_objects.push_back({one[0], one[1], one[2], one[3]});
+        }
         CHECK(segments == wanted_segments);
+        CHECK(objects == wanted_objects);
       }
     }
   CHECK(count == all_wanted.size());

@@ -55,6 +55,12 @@ for tree in ("dataset", "train_dataset"):
         train_file = file.with_name(file.name.replace("instanceIds", "labelTrainIds"))
         if train_file.exists():
             one["train_ids"] = np.asarray(Image.open(train_file))[0].tolist()
+        label_ids = np.where(numbers < 1000, numbers, numbers // 1000)[0].tolist()
+        one["pixels"] = {
+            "all": [label_ids.count(i) for i in range(34)],
+            "train_ids": [one["train_ids"].count(i) if train_file.exists() else label_ids.count(label.id)
+                          for i, label in enumerate(train)],
+        }
         fixtures[f"{tree}/{file.parts[-3]}/{file.name[:-len('_gtFine_instanceIds.png')]}"] = one
 
 print(json.dumps({

@@ -78,6 +78,29 @@ TEST_CASE("values of COCO-Stuff become 171 class numbers without gaps, and unuse
   CHECK(data->extent_of(0) == Extent{1, 3, 3});
 }
 
+TEST_CASE("of the values of COCO-Stuff eleven do not count, and each other one is the class whose id is one more") {
+  const StuffTree tree;
+  cv::Mat all(14, 13, CV_8U);
+  for (int value = 0; value < 182; ++value) all.data[value] = static_cast<std::uint8_t>(value);
+  tree.image("images/val2017/a.jpg", cv::Mat(14, 13, CV_8UC3, cv::Scalar::all(0)));
+  tree.image("annotations/val2017/a.png", all);
+  const auto data = tree.open();
+  const auto labels = stuff_labels(data->read(0));
+  std::vector<int> removed;
+  int number = 0;
+  for (int value = 0; value < 182; ++value) {
+    const int label = labels[static_cast<std::size_t>(value)];
+    if (label == kIgnore) {
+      removed.push_back(value + 1);
+      continue;
+    }
+    CHECK(label == number++);
+    CHECK(data->labels().classes[static_cast<std::size_t>(label)].category_id == value + 1);
+  }
+  CHECK(number == 171);
+  CHECK(removed == std::vector<int>{12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91});
+}
+
 TEST_CASE("classes of COCO-Stuff have the names, ids and colors of their sources") {
   std::ifstream file(SECTILE_SOURCE_DIR "/plugins/datasets/coco_stuff/expected.json");
   const auto expected = json::parse(file).at("classes");

@@ -248,6 +248,8 @@ TEST_CASE("a crowd takes any number of detections, which do not count, by the sh
   const auto report = of_boxes(truth, {result(1, 1, {10, 10, 20, 20}, 0.9), result(1, 1, {40, 10, 20, 20}, 0.8),
                                        result(1, 1, {50, 45, 40, 40}, 0.7), result(1, 1, {70, 70, 20, 20}, 0.6)});
   CHECK(report.ap == doctest::Approx(0.5));  // the third one is mostly outside: wrong
+  CHECK(report.ap50 == doctest::Approx(0.5));
+  CHECK(report.lines[2].ar == doctest::Approx(1));
   CHECK(report.per_class[0].objects == 1);
 }
 
@@ -274,6 +276,30 @@ TEST_CASE("categories 90, 0 and 7 in this order, and images without objects, cou
   CHECK(report.per_class[1].ap == doctest::Approx(1));
   CHECK(std::isnan(report.per_class[2].ap));
   CHECK(report.ap == doctest::Approx(0.75));
+
+  // https://github.com/NVIDIA/DALI/issues/2999: numbers by pycocotools.
+  const auto partly =
+      of_boxes(box_truth({object(11, 1, 90, {5, 5, 20, 10}, 200), object(12, 1, 0, {40, 40, 16, 16}, 256),
+                          object(13, 2, 7, {10, 20, 30, 30}, 900), object(14, 2, 0, {60, 60, 20, 20}, 400)},
+                         images, categories),
+               {result(1, 90, {5, 5, 20, 10}, 0.9), result(1, 0, {40, 40, 16, 14}, 0.8),
+                result(2, 7, {10, 20, 30, 20}, 0.7), result(2, 0, {60, 60, 20, 20}, 0.6)});
+  CHECK(partly.per_class[0].ap == doctest::Approx(1).epsilon(1e-12));
+  CHECK(partly.per_class[1].ap == doctest::Approx(0.8504950495049505).epsilon(1e-12));
+  CHECK(partly.per_class[2].ap == doctest::Approx(0.4).epsilon(1e-12));
+  CHECK(partly.ap == doctest::Approx(0.7501650165016501).epsilon(1e-12));
+}
+
+// https://github.com/cocodataset/cocoapi/issues/440
+TEST_CASE("what is found in an image without objects is wrong") {
+  List images;
+  for (const int id : {3, 1, 2}) images.push_back({{"id", id}, {"width", 100}, {"height", 100}});
+  const auto truth = box_truth({object(5, 1, 1, {10, 10, 20, 20}, 400)}, images);
+  const auto wrong = result(2, 1, {1, 1, 30, 30}, 0.9), right = result(1, 1, {10, 10, 20, 20}, 0.8);
+  CHECK(of_boxes(truth, {wrong, right}).ap == doctest::Approx(0.5));
+  CHECK(of_boxes(truth, {right}).ap == doctest::Approx(1));
+  const test::Scratch scratch;
+  CHECK(evaluated(scratch, truth, {wrong, right}, ApKind::box).images == 3);
 }
 
 TEST_CASE("the best 100 of each image and class count, and equal scores are taken in the file's order") {
@@ -287,6 +313,29 @@ TEST_CASE("the best 100 of each image and class count, and equal scores are take
   CHECK(report.lines[0].ar == doctest::Approx(1. / 120));
   CHECK(report.lines[1].ar == doctest::Approx(10. / 120));
   CHECK(report.lines[2].ar == doctest::Approx(100. / 120));
+
+  // The limit is of each class: 60 of another one are all found, and with a limit of 200 so are all (cocoapi#222).
+  for (int i = 0; i < 60; ++i) {
+    const json box = {i * 12, 60, 10, 10};
+    truths.push_back(object(200 + i, 1, 2, box));
+    results.push_back(result(1, 2, box, 0.4));
+  }
+  const auto both = box_truth(truths, {json{{"id", 1}, {"width", 1200}, {"height", 100}}},
+                              {json{{"id", 1}, {"name", "a"}}, json{{"id", 2}, {"name", "b"}}});
+  const auto of_two = of_boxes(both, results);
+  CHECK(of_two.per_class[0].ap == doctest::Approx(0.8316831683168316).epsilon(1e-12));
+  CHECK(of_two.per_class[1].ap == doctest::Approx(1).epsilon(1e-12));
+  CHECK(of_two.ap == doctest::Approx(0.9158415841584159).epsilon(1e-12));
+  CHECK(of_two.lines[0].ar == doctest::Approx(0.0125));
+  CHECK(of_two.lines[1].ar == doctest::Approx(0.125));
+  CHECK(of_two.lines[2].ar == doctest::Approx(0.9166666666666666));
+  const test::Scratch scratch;
+  ApOfFilesOptions options;
+  options.kind = ApKind::box;
+  options.ap.max_detections = {1, 200};
+  const auto all =
+      average_precision(scratch.write("t.json", both.dump()), scratch.write("r.json", json(results).dump()), options);
+  for (const auto& one : all.report.per_class) CHECK(one.ap == doctest::Approx(1).epsilon(1e-12));
 
   const auto truth = box_truth({object(1, 1, 1, {0, 0, 10, 10}), object(2, 1, 1, {50, 50, 10, 10})});
   const auto wrong = result(1, 1, {80, 80, 10, 10}, 0.5), right = result(1, 1, {0, 0, 10, 10}, 0.5),
@@ -312,6 +361,20 @@ TEST_CASE("results of unknown categories do not count and are told; of unknown i
   CHECK(made.report.ap == 0);
   REQUIRE(made.notes.size() == 1);
   CHECK(mentions(made.notes[0], "1 result of category ids that"));
+
+  // https://github.com/facebookresearch/detectron2/issues/2543: class numbers from 0 instead of the ids 1 and 44.
+  const auto two = box_truth({object(1, 1, 1, {10, 10, 20, 20}, 400), object(2, 1, 44, {50, 50, 30, 30}, 900)},
+                             {json{{"id", 1}, {"width", 100}, {"height", 100}}},
+                             {json{{"id", 1}, {"name", "a"}}, json{{"id", 44}, {"name", "b"}}});
+  const auto found = [&](int first, int second) {
+    return List{result(1, first, {10, 10, 20, 20}, 0.9), result(1, second, {50, 50, 30, 30}, 0.8)};
+  };
+  const auto right = evaluated(scratch, two, found(1, 44), ApKind::box);
+  CHECK(right.report.ap == doctest::Approx(1).epsilon(1e-12));
+  CHECK(right.notes.empty());
+  const auto from_zero = evaluated(scratch, two, found(0, 1), ApKind::box);
+  CHECK(from_zero.report.ap == 0);
+  REQUIRE(from_zero.notes.size() == 1);
   CHECK(mentions(made.notes[0], "such as 0, do not count"));
   CHECK(
       mentions(ap_problem(truth, {result(77, 1, {0, 0, 10, 10}, 0.9)}), "is of the image 77, which is not listed in"));

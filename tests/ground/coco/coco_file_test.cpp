@@ -129,6 +129,46 @@ TEST_CASE("both forms of run lengths are read, whatever iscrowd says, and empty 
   CHECK(holds(mask_problem({{"size", {8, 10}}, {"counts", to_coco(with_escape)}}), "has the run length"));
 }
 
+// https://github.com/open-mmlab/mmdetection/pull/9274, https://github.com/talmolab/sleap-io/pull/487
+TEST_CASE("run lengths go down the columns and begin with zeros, as a list or as pycocotools writes them") {
+  const auto read = [](const json& counts, const cv::Size& size) {
+    const test::Scratch scratch;
+    auto content = whole_file();
+    content["images"][0].update({{"width", size.width}, {"height", size.height}});
+    content["annotations"][0]["segmentation"] = {{"size", {size.height, size.width}}, {"counts", counts}};
+    return mask_of(open_json(scratch, content.dump()).of_image(0)[0].mask, size);
+  };
+  const cv::Mat wanted = (cv::Mat_<std::uint8_t>(5, 7) << 1, 0, 0, 0, 0, 1, 1,  //
+                          0, 0, 1, 0, 0, 0, 0,                                  //
+                          0, 0, 1, 0, 0, 0, 0,                                  //
+                          0, 0, 1, 0, 0, 0, 0,                                  //
+                          0, 0, 0, 0, 0, 0, 1);
+  for (const auto& counts : {json{0, 1, 10, 3, 11, 1, 4, 1, 3, 1}, json("01:21NI0O0")}) {
+    const auto mask = read(counts, {7, 5});
+    CHECK(cv::countNonZero(mask.bitmap() != wanted) == 0);
+    CHECK(mask.area() == 7);
+    CHECK(mask.box() == cv::Rect2f(0, 0, 7, 5));
+  }
+  CHECK(to_coco({{7, 5}, {0, 1, 10, 3, 11, 1, 4, 1, 3, 1}}) == "01:21NI0O0");
+
+  // A rectangle of 50 x 40 with a hole of 30 x 1, and numbers of two and three characters.
+  cv::Mat big(60, 90, CV_8U, cv::Scalar(0));
+  big(cv::Rect(20, 10, 50, 40)) = 1;
+  big(cv::Rect(30, 25, 30, 1)) = 0;
+  std::string text = "jU1X1d0000000000000000000WO]O9c0";
+  for (int i = 1; i < 29; ++i) text += "G]O9c0";
+  const auto mask = read(text.append("G]O9c0`0000000000000000000VU1"), {90, 60});
+  CHECK(cv::countNonZero(mask.bitmap() != big) == 0);
+  CHECK(mask.area() == 1970);
+  CHECK(mask.box() == cv::Rect2f(20, 10, 50, 40));
+  CHECK(to_coco(mask.rle()) == text);
+
+  CHECK(read({3, 4, 13}, {5, 4}).area() == 4);
+  CHECK(read({3, 0, 2, 4, 11}, {5, 4}).area() == 4);
+  CHECK(read({20}, {5, 4}).area() == 0);
+  CHECK(read({0, 20}, {5, 4}).area() == 20);
+}
+
 TEST_CASE("a mask that is none is refused, and says what is wrong with it") {
   CHECK(mask_problem({{0, 0, 4, 0, 4, 4, 0}}) ==
         "polygon 0 of the mask: has 7 numbers; x and y of each corner are expected, which is an even number");

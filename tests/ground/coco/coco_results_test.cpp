@@ -148,3 +148,17 @@ TEST_CASE("what is wrong in a later part is found, with its place") {
     CHECK_FALSE(has(problem(damaged), "read "));
   }
 }
+
+// Results of 128 bytes: the reader's memory has the same text behind the end of a part as the part before.
+TEST_CASE("a file that ends anywhere in a later part is refused, whatever lies behind its end in memory") {
+  constexpr std::size_t kBytes = 128, kPart = std::size_t{1} << 18;
+  std::string one = R"({"bbox":[1,2,3,4],"category_id":10,"image_id":100,"score":0.5,"x":{"y":[7,8],"z":")";
+  one.append(kBytes - 4 - one.size(), 'a').append("\"}},");
+  REQUIRE(one.size() == kBytes);
+  std::string text = "[";
+  while (text.size() < kPart + 3 * kBytes) text += one;
+  for (std::size_t end = kPart + kBytes; end < kPart + 2 * kBytes; ++end) {
+    CAPTURE(end);
+    CHECK_FALSE(has(problem(text.substr(0, end), 1), "read "));
+  }
+}
