@@ -292,31 +292,32 @@ TEST_CASE("a photo of VOC is turned upright, or read as it is stored") {
     tree.image("SegmentationClass/p.png", cv::Mat(size, CV_8U, cv::Scalar(1)));
     return tree.open(more);
   });
+}
 
-  TEST_CASE("trees that other tools write in VOC's layout are read without masks, and their color masks are refused") {
-    const char* data = std::getenv("SECTILE_DATA");
-    const fs::path trees = fs::path(data ? data : "") / "format-fixtures/voc_dataset";
-    if (!data || !fs::exists(trees)) {
-      MESSAGE("skipped: set SECTILE_DATA to a folder with format-fixtures/voc_dataset/");
-      return;
-    }
-    const auto open = [&](const char* tree, const char* split, bool instances = false) {
-      return test::make<Dataset>(
-          json{{"type", "voc"}, {"root", (trees / tree).string()}, {"split", split}, {"instances", instances}}.dump());
-    };
-    const auto listed = open("voc_dataset1", "test", true);
-    CHECK(ids(*listed) == Names{"2007_000002"});
-    const auto unlabeled = listed->read(0);
-    CHECK(unlabeled.image.size() == cv::Size(20, 10));
-    CHECK(unlabeled.labels.empty());
-    CHECK(unlabeled.instances.empty());
-    const auto train = open("voc_dataset1", "train", true);
-    CHECK(ids(*train) == Names{"2007_000001"});
-    CHECK(train->extent_of(0) == Extent{1, 10, 20});
-    CHECK_THROWS_WITH_AS(
-        train->read(0), doctest::Contains("SegmentationClass/2007_000001.png: has 3 channels of 8 bits; a mask of VOC"),
-        DataError);
-    CHECK_THROWS_WITH_AS(open("voc_dataset2", "trainval"), doctest::Contains("trainval.txt: is empty"), DataError);
-    CHECK_THROWS_WITH_AS(open("voc_dataset3", "train"), doctest::Contains("has no folder ImageSets/Segmentation"),
-                         SpecError);
+TEST_CASE("trees that other tools write in VOC's layout are read without masks, and their color masks are refused") {
+  const char* data = std::getenv("SECTILE_DATA");
+  const fs::path trees = fs::path(data ? data : "") / "format-fixtures/voc_dataset";
+  if (!data || !fs::exists(trees)) {
+    MESSAGE("skipped: set SECTILE_DATA to a folder with format-fixtures/voc_dataset/");
+    return;
   }
+  const auto open = [&](const char* tree, const char* split, bool instances = false) {
+    return test::make<Dataset>(
+        json{{"type", "voc"}, {"root", (trees / tree).string()}, {"split", split}, {"instances", instances}}.dump());
+  };
+  const auto listed = open("voc_dataset1", "test", true);
+  CHECK(ids(*listed) == Names{"2007_000002"});
+  const auto unlabeled = listed->read(0);
+  CHECK(unlabeled.image.size() == cv::Size(20, 10));
+  CHECK(unlabeled.labels.empty());
+  CHECK(unlabeled.instances.empty());
+  const auto train = open("voc_dataset1", "train", true);
+  CHECK(ids(*train) == Names{"2007_000001"});
+  CHECK(train->extent_of(0) == Extent{1, 10, 20});
+  CHECK_THROWS_WITH_AS(train->read(0),
+                       doctest::Contains("SegmentationClass/2007_000001.png: has 3 channels of 8 bits; a mask of VOC"),
+                       DataError);
+  CHECK_THROWS_WITH_AS(open("voc_dataset2", "trainval"), doctest::Contains("trainval.txt: is empty"), DataError);
+  CHECK_THROWS_WITH_AS(open("voc_dataset3", "train"), doctest::Contains("has no folder ImageSets/Segmentation"),
+                       SpecError);
+}
