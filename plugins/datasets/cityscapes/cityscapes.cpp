@@ -93,6 +93,18 @@ bool is_dummy(const cv::Mat& label_ids) {
   return cv::countNonZero(label_ids > kOutOfRoi) == 0;
 }
 
+// Train ids are also numbers of label ids, of other classes. The official label ids have no 255, and few images have
+// nothing above 18, such as vegetation (21), sky (23), persons (24) or cars (26); with both it is no coincidence.
+void refuse_train_ids(const cv::Mat& label_ids, const fs::path& file) {
+  constexpr int kLastTrainId = 18, kVoid = 255;
+  const int voids = cv::countNonZero(label_ids == kVoid);
+  if (voids > 0 && cv::countNonZero(label_ids > kLastTrainId) == voids)
+    throw DataError(
+        file.string(),
+        "has the value 255 and none from 19 to 33, as files of train ids have; label ids are expected. Train "
+        "ids belong in a file that ends with _labelTrainIds.png");
+}
+
 void add_objects(sectile::Sample& sample, const cv::Mat& numbers, const Codes& codes, const sectile::LabelMap& labels) {
   sample.segment_ids = cv::Mat(numbers.size(), CV_32S);
   for (int y = 0; y < numbers.rows; ++y)
@@ -142,6 +154,7 @@ class Cityscapes final : public sectile::Dataset {
     if (wanted.image)
       sectile::demand_size_of_image(entry.labels, numbers.size(), entry.image, sample.image.size(), reading_);
     if (may_be_dummy_ && entry.encoding != Encoding::train_ids && is_dummy(numbers)) return sample;
+    if (entry.encoding == Encoding::label_ids) refuse_train_ids(numbers, entry.labels);
     sample.labels = labels_of(numbers, codes_of(entry.encoding), entry.labels);
     if (objects) read_objects(sample, entry);
     return sample;
@@ -159,8 +172,28 @@ class Cityscapes final : public sectile::Dataset {
     const auto& codes = codes_of(Encoding::instance_ids);
     const cv::Mat numbers = read_numbers(entry.objects);
     sectile::demand_same_size(entry.objects, numbers.size(), entry.labels, sample.labels.size());
-    labels_of(numbers, codes, entry.objects);  // refuses unknown values
+    const cv::Mat of_objects = labels_of(numbers, codes, entry.objects);  // refuses unknown values
+    refuse_contradiction(sample.labels, of_objects, entry);
     add_objects(sample, numbers, codes, labels_);
+  }
+
+  // Both files say the class of each pixel.
+  void refuse_contradiction(const cv::Mat& labels, const cv::Mat& of_objects, const Entry& entry) const {
+    const cv::Mat differs = labels != of_objects;
+    const int count = cv::countNonZero(differs);
+    if (count == 0) return;
+    std::vector<cv::Point> places;
+    cv::findNonZero(differs, places);
+    const auto name = [&](const cv::Mat& map) {
+      const auto number = map.at<std::int16_t>(places.front());
+      return number == sectile::kIgnore ? std::string("of no class")
+                                        : labels_.classes[static_cast<std::size_t>(number)].name;
+    };
+    throw DataError(entry.objects.string(), "contradicts " + entry.labels.filename().string() + " at " +
+                                                std::to_string(count) + " pixels: pixel (" +
+                                                std::to_string(places.front().x) + ", " +
+                                                std::to_string(places.front().y) + ") is " + name(of_objects) +
+                                                " in it, and " + name(labels) + " there");
   }
 
   sectile::LabelMap labels_;

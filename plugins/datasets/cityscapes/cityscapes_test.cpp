@@ -134,6 +134,24 @@ TEST_CASE("without label ids, train ids and instance ids are read") {
   CHECK(labels_in(streets.open()->read(0))[4] == 11);
 }
 
+TEST_CASE("train ids in a file of label ids, and instance ids that contradict it, are refused") {
+  const Streets streets;
+  streets.labels({0, 1, 2, 3, 18, 255, 255, 13, 0, 0, 0, 0, 0, 0, 0, 0});
+  CHECK(tells(streets.problem(json::object(), true),
+              "x_gtFine_labelIds.png: has the value 255 and none from 19 to 33, as files of train ids have"));
+  streets.labels({7, 7, 26, 26, 26, 26, 26, 24, 24, 24, 0, 11, 25, 33, 33, 7});
+  auto objects = kInstanceIds;
+  objects[15] = 7;
+  objects[4] = objects[5] = 24001;
+  streets.labels(objects, "instanceIds");
+  CHECK(tells(streets.problem({{"instances", true}}, true),
+              "x_gtFine_instanceIds.png: contradicts x_gtFine_labelIds.png at 2 pixels: pixel (0, 1) is person in it, "
+              "and car there"));
+  objects[4] = objects[5] = 26;
+  streets.labels(objects, "instanceIds");
+  CHECK(streets.open({{"instances", true}})->read(0).instances.size() > 0);
+}
+
 TEST_CASE("instance ids of 16 bits are objects, and what is below 1000 is stuff or a crowd") {
   const Streets streets;
   streets.labels(kInstanceIds, "instanceIds");
