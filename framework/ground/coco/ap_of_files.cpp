@@ -233,6 +233,9 @@ std::vector<std::string> notes_of(const CocoFile& truth, const CocoResults& resu
 ApOfFilesResult average_precision(const std::filesystem::path& truth_file, const std::filesystem::path& results_file,
                                   const ApOfFilesOptions& options) {
   const CocoFile truth(truth_file);
+  if (!truth.has_annotations())
+    throw DataError(truth_file.string(),
+                    "has no list \"annotations\": it is of images whose objects are not published");
   refuse_faults(truth);
   const CocoResults results(results_file, truth, {options.threads, options.kind != ApKind::box});
   const Files files{truth, results, have_boxes(results)};

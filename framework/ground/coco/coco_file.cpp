@@ -80,6 +80,7 @@ struct CocoFile::Content {
   std::vector<CocoImage> images{};
   std::vector<CocoCategory> categories{};
   Positions image_positions{}, category_positions{};
+  bool has_annotations = false;
   ByImage annotations{};
   std::vector<CocoFault> faults{};
   std::vector<std::int64_t> unlisted{};
@@ -104,10 +105,11 @@ struct CocoFile::Content {
           read_entries(file, "annotations", field.value(), entries);
       }
     });
-    for (const char* name : {"images", "annotations", "categories"})
+    for (const char* name : {"images", "categories"})
       if (!lists.contains(name))
         throw DataError(file.string(), std::string("has no list \"") + name +
                                            "\"; a file of COCO's instances has images, annotations and categories");
+    has_annotations = lists.contains("annotations");
     image_positions = positions(file, "images", images);
     category_positions = positions(file, "categories", categories);
     look_up(entries);
@@ -163,6 +165,7 @@ CocoFile& CocoFile::operator=(CocoFile&&) noexcept = default;
 const std::filesystem::path& CocoFile::file() const { return content_->json.file(); }
 const std::vector<CocoImage>& CocoFile::images() const { return content_->images; }
 const std::vector<CocoCategory>& CocoFile::categories() const { return content_->categories; }
+bool CocoFile::has_annotations() const { return content_->has_annotations; }
 std::span<const CocoAnnotation> CocoFile::annotations() const { return content_->annotations.annotations; }
 std::span<const CocoAnnotation> CocoFile::of_image(int image) const { return content_->annotations.of(image); }
 int CocoFile::image_of(std::int64_t id) const { return position(content_->image_positions, id); }

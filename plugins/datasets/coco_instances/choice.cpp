@@ -141,7 +141,7 @@ void add_images(const CocoFile& file, const Selection& selection, Choice& choice
       if (is_flat) degenerate.add(annotation.id);
       has_object |= !is_flat || selection.keep_degenerate;
     }
-    if (!has_object && !selection.keep_empty) {
+    if (!has_object && !selection.keep_empty && file.has_annotations()) {
       ++empty;
       continue;
     }

@@ -45,7 +45,11 @@ struct CocoInstancesOptions {
         .not_empty();
     options.add("split", &split, "train2017, val2017, or what else files and folders below \"root\" are named after.")
         .not_empty();
-    options.add("annotations", &annotations, "The JSON file, if it is not where \"root\" and \"split\" say.")
+    options
+        .add(
+            "annotations", &annotations,
+            "The JSON file, if it is not where \"root\" and \"split\" say. One without a list \"annotations\", such as "
+            "COCO's image_info files of test images, can be predicted only.")
         .not_empty();
     options
         .add("images", &images,
@@ -129,7 +133,7 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
       sample.image = sectile::read_image(path_of(image), reading_);
       demand_size(image, sample.image.size());
     }
-    if (is_semantic_ ? !wanted.labels : !wanted.objects) return sample;
+    if (!file_.has_annotations() || (is_semantic_ ? !wanted.labels : !wanted.objects)) return sample;
     const auto size = sample.image.empty() ? size_at(index) : sample.image.size();
     if (is_semantic_)
       sample.labels = read_labels(index, size);

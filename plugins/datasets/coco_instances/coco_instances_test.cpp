@@ -230,6 +230,22 @@ TEST_CASE("rings of one or two corners have no pixels, the others of the object 
   reports(tree.problem(), "instances_val.json: annotation 7 of a/b/3.png: polygon 0 of the mask: has 5 numbers");
 }
 
+TEST_CASE("a file without annotations, as COCO's image_info of test images, gives images without labels") {
+  ObjectTree tree;
+  tree.file.erase("annotations");
+  for (const auto task : {Task::instance, Task::semantic}) {
+    const auto data = tree.open(task, {{"keep_empty", false}});
+    REQUIRE(data->size() == 2);
+    const auto sample = data->read(1);
+    CHECK(sample.image.cols == kTreeWidth);
+    CHECK(sample.labels.empty());
+    CHECK(sample.instances.empty());
+    CHECK(data->image_id_of(1) == 1);
+  }
+  tree.file["annotations"] = json::array();
+  CHECK_FALSE(tree.open(Task::semantic)->read(1).labels.empty());  // without objects: all background
+}
+
 // https://github.com/pytorch/vision/pull/2258: x2 > x1 and y2 > y1 after float32 and within the image.
 TEST_CASE("objects whose box has no width or height are left out with a note, or kept") {
   ObjectTree tree;

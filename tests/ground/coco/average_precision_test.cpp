@@ -203,6 +203,13 @@ TEST_CASE("coco-eval gives the values that are recorded for it") {
   CHECK(boxes.ap == doctest::Approx(0.5045806987249628).epsilon(1e-12));
 }
 
+TEST_CASE("truth without a list of annotations is refused") {
+  const test::Scratch scratch;
+  const auto truth = scratch.write("truth.json", R"({"images": [{"id": 1}], "categories": [{"id": 1, "name": "a"}]})");
+  CHECK_THROWS_WITH_AS(average_precision(truth, scratch.write("results.json", "[]"), {}),
+                       doctest::Contains("truth.json: has no list \"annotations\""), DataError);
+}
+
 TEST_CASE("objects in memory count as those of files, in parts and as numbers for other processes") {
   const test::Scratch scratch;
   const RandomSet set(3);

@@ -77,6 +77,7 @@ class SECTILE_EXPORT CocoFile {
   const std::filesystem::path& file() const;
   const std::vector<CocoImage>& images() const;         // in the file's order
   const std::vector<CocoCategory>& categories() const;  // in the file's order
+  bool has_annotations() const;                         // false: of test images (image_info), there is no such list
   std::span<const CocoAnnotation> annotations() const;  // by image, in the file's order
   std::span<const CocoAnnotation> of_image(int image) const;
   int image_of(std::int64_t id) const;     // -1: none
