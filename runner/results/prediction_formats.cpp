@@ -1,7 +1,6 @@
 #include "prediction_formats.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 
@@ -13,7 +12,6 @@
 
 #include "../../framework/ground/images/image_file.h"
 #include "../../framework/ground/json_line.h"
-#include "../../framework/ground/spec/suggestion.h"
 
 namespace sectile {
 namespace {
@@ -281,11 +279,6 @@ class CocoPanopticFile final : public PredictionFormat {
 
 }  // namespace
 
-const std::vector<std::string>& prediction_format_names() {
-  static const std::vector<std::string> names{"png", "cityscapes", "ade20k", "coco", "coco_panoptic"};
-  return names;
-}
-
 std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, const Network& network,
                                                     const fs::path& folder) {
   const auto& labels = *network.context.labels;
@@ -294,9 +287,8 @@ std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, c
   if (format == "ade20k") return ade20k_format(labels);
   if (format == "coco") return std::make_unique<CocoResultsFile>(network, folder);
   if (format == "coco_panoptic") return std::make_unique<CocoPanopticFile>(network, folder);
-  std::string names;
-  for (const auto& name : prediction_format_names()) names += (names.empty() ? "" : ", ") + name;
-  throw boost::program_options::error("--format: \"" + format + "\" is none of " + names);
+  throw boost::program_options::error("--format: \"" + format +
+                                      "\" is none of png, cityscapes, ade20k, coco, coco_panoptic");
 }
 
 }  // namespace sectile

@@ -31,6 +31,5 @@ class PredictionFormat {
 // name, DataError where the classes have no numbers of this format.
 std::unique_ptr<PredictionFormat> prediction_format(const std::string& format, const Network& network,
                                                     const std::filesystem::path& folder);
-const std::vector<std::string>& prediction_format_names();
 
 }  // namespace sectile
