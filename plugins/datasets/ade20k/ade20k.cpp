@@ -1,9 +1,6 @@
 // SceneParse150 (Zhou et al. 2017; http://sceneparsing.csail.mit.edu), the benchmark that is made of ADE20K: 150
 // classes, masks of one channel with 1 to 150, and 0 for everything else.
-#include <algorithm>
-#include <map>
-#include <set>
-
+#include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
 #include <sectile/dataset.h>
@@ -15,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::is_folder;
 using sectile::kIgnore;
 using sectile::OptionError;
 
@@ -49,16 +47,6 @@ struct Entry {
   fs::path mask;  // empty: unlabelled
 };
 
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code unknown;
-  return fs::is_directory(path, unknown);
-}
-
 fs::path find_root(const fs::path& root) {
   for (const char* below : {"", "ADEChallengeData2016"})
     if (is_folder(root / below / "images")) return (root / below).lexically_normal();
@@ -77,54 +65,24 @@ std::string official(const std::string& split, const fs::path& images) {
   return split == "val" ? "validation" : split;
 }
 
-std::string folders_in(const fs::path& folder) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (is_folder(entry.path()) && !entry.path().filename().string().starts_with('.'))
-      names.insert(entry.path().filename().string());
-  std::string all;
-  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all.empty() ? "none" : all;
-}
-
-// Image files by their names without suffix.
-std::map<std::string, fs::path> files_in(const fs::path& folder) {
-  std::map<std::string, fs::path> files;
-  const auto& suffixes = sectile::image_suffixes();
-  try {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      const auto& path = entry.path();
-      if (path.filename().string().starts_with('.') ||
-          !std::count(suffixes.begin(), suffixes.end(), lower(path.extension().string())))
-        continue;
-      const auto [same, is_new] = files.emplace(path.stem().string(), path);
-      if (!is_new)
-        throw DataError(std::max(path, same->second).string(),
-                        "has the same name as " + std::min(path, same->second).string() + ": remove one");
-    }
-  } catch (const fs::filesystem_error& error) {
-    throw DataError(folder.string(), "cannot be listed: " + error.code().message());
-  }
-  return files;
-}
-
 std::vector<Entry> find_entries(const Ade20kOptions& options) {
   const auto root = find_root(options.root);
   const auto split = official(options.split, root / "images");
   const auto images = root / "images" / split, annotations = root / "annotations" / split;
   if (!is_folder(images))
-    throw OptionError("split",
-                      images.string() + " is not a folder; the splits there are: " + folders_in(root / "images"));
+    throw OptionError("split", images.string() + " is not a folder; the splits there are: " +
+                                   sectile::joined(sectile::folders_in(root / "images")));
   const bool labelled = is_folder(annotations);
   if (!labelled && split != "testing" && split != "test")
     throw DataError(annotations.string(),
                     "is not a folder: expected a mask there for each image in " + images.string());
-  const auto masks = labelled ? files_in(annotations) : std::map<std::string, fs::path>();
+  const auto& suffixes = sectile::image_suffixes();
+  const auto masks = sectile::files_by_stem(annotations, suffixes);
 
   std::vector<Entry> entries;
   std::size_t missing = 0;
   std::string first;
-  for (const auto& [name, image] : files_in(images)) {
+  for (const auto& [name, image] : sectile::files_by_stem(images, suffixes)) {
     const auto mask = masks.find(name);
     if (labelled && mask == masks.end() && missing++ == 0) first = name;
     entries.push_back({name, image, mask == masks.end() ? fs::path() : mask->second});

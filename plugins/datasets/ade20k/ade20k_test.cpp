@@ -132,7 +132,7 @@ TEST_CASE("what is wrong in a folder of SceneParse150 is told with its place") {
   scenes.mask("training/a.png", {0, 0});
   CHECK(says_scene(scenes.problem(), "is 1 x 2 pixels, and "));
   scenes.image("training/a.png");
-  CHECK(says_scene(scenes.problem(), "images/training/a.png: has the same name as "));
+  CHECK(says_scene(scenes.problem(), "images/training: has two files of one name, a.jpg and a.png: remove one"));
 }
 
 TEST_CASE("real masks of SceneParse150 have the pixels per class that Pillow finds") {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <sectile/data/colors.h>
+#include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
 #include <sectile/data/options_file.h>
@@ -118,13 +119,10 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
       if (table.empty()) throw DataError(options.classes_file.string(), "has no \"classes\"");
     }
     const auto root = ade20k_full::find_root(options.root);
-    const auto splits = ade20k_full::splits_of(root);
+    const auto splits = sectile::folders_in(root);
     const auto split = official(options.split);
-    if (!std::count(splits.begin(), splits.end(), split)) {
-      std::string all;
-      for (const auto& name : splits) all += (all.empty() ? "" : ", ") + name;
-      throw OptionError("split", (root / split).string() + " is not a folder; there are: " + all);
-    }
+    if (!std::count(splits.begin(), splits.end(), split))
+      throw OptionError("split", (root / split).string() + " is not a folder; there are: " + sectile::joined(splits));
     std::vector<fs::path> left_out;
     entries_ = ade20k_full::find_entries(root / split, left_out);
     if (entries_.empty()) throw DataError((root / split).string(), "has no image with a mask NAME_seg.png");

@@ -162,6 +162,22 @@ TEST_CASE("JSON beside the masks names the classes of every split, without parts
   CHECK(says_full(tree.problem(), "\"name_ndx\" is not a whole number"));
 }
 
+TEST_CASE("names are in UTF-8, also of files in Latin-1, and without escapes") {
+  const FullTree tree;
+  tree.add("training/1", kMask);
+  const auto names = [&](const std::string& name) {
+    tree.write("training/1.json", "{\"object\": [{\"name\": \"" + name + "\", \"name_ndx\": 456}]}");
+    return class_names(*tree.open());
+  };
+  const Strings cafe{"caf\u00e9, bar"};
+  CHECK(names("caf\xe9, bar") == cafe);
+  CHECK(names("caf\u00e9, bar") == cafe);
+  CHECK(names("caf\\u00e9, bar") == cafe);
+  CHECK(names("\\u0062\\/\\\"\\u20AC") == Strings{"b/\"\u20ac"});
+  CHECK(names("a\\ud83d\\ude00") == Strings{"a??"});
+  CHECK(names("\\u00e") == Strings{"u00e"});
+}
+
 TEST_CASE("lists of attributes name objects, whose pixels have the number of the class") {
   const FullTree tree;
   // Blue 4 and 9 are the objects 1 and 2; the third is covered by others, and is seen in the next image.

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/error.h>
 
@@ -12,18 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::is_folder;
 
 constexpr const char* kSplits[] = {"training", "validation"};
-
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code unknown;
-  return fs::is_directory(path, unknown);
-}
 
 // Names below a folder, by their lower-case suffix: "a/b.jpg" → {".jpg": {"a/b": file}}.
 using Files = std::map<std::string, std::map<std::string, fs::path>>;
@@ -38,7 +30,7 @@ Files files_below(const fs::path& folder) {
         if (it->is_directory(broken_link)) it.disable_recursion_pending();
       } else if (it->is_regular_file(broken_link)) {
         const auto name = path.lexically_relative(folder).replace_extension().generic_string();
-        files[lower(path.extension().string())].emplace(name, path);
+        files[sectile::lower_suffix(path)].emplace(name, path);
       }
     }
   } catch (const fs::filesystem_error& error) {
@@ -82,14 +74,6 @@ fs::path find_root(const fs::path& root) {
   throw sectile::OptionError("root", root.string() +
                                          " has no folder training or validation, nor have images and "
                                          "images/ADE in it; name the folder that these are in");
-}
-
-std::vector<std::string> splits_of(const fs::path& root) {
-  std::set<std::string> names;
-  for (const auto& entry : fs::directory_iterator(root))
-    if (is_folder(entry.path()) && !entry.path().filename().string().starts_with('.'))
-      names.insert(entry.path().filename().string());
-  return {names.begin(), names.end()};
 }
 
 std::vector<Entry> find_entries(const fs::path& folder, std::vector<fs::path>& left_out) {

@@ -16,7 +16,6 @@ struct Entry {
 
 // The folder of training and validation, at or below `root`. Throws OptionError.
 std::filesystem::path find_root(const std::filesystem::path& root);
-std::vector<std::string> splits_of(const std::filesystem::path& root);
 
 // By name, of a folder in `root`. left_out: images without a mask. Throws DataError.
 std::vector<Entry> find_entries(const std::filesystem::path& folder, std::vector<std::filesystem::path>& left_out);

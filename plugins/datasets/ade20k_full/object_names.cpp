@@ -14,10 +14,42 @@ namespace {
 namespace fs = std::filesystem;
 using sectile::DataError;
 
+void add_utf8(std::string& text, unsigned code) {
+  const auto add = [&](unsigned byte) { text += static_cast<char>(byte); };
+  if (code < 0x80) {
+    add(code);
+  } else if (code < 0x800) {
+    add(0xC0 | code >> 6), add(0x80 | (code & 0x3F));
+  } else {
+    add(0xE0 | code >> 12), add(0x80 | (code >> 6 & 0x3F)), add(0x80 | (code & 0x3F));
+  }
+}
+
+// Sequences of UTF-8 are well formed, which no text of Latin-1 with letters above ASCII is by chance.
+bool is_utf8(const std::string& text) {
+  std::size_t more = 0;  // bytes that must follow
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (more > 0) {
+      if (byte >> 6 != 2) return false;
+      --more;
+    } else if (byte >= 0x80) {
+      more = byte >= 0xC2 && byte < 0xE0 ? 1 : byte >> 4 == 0xE ? 2 : byte >= 0xF0 && byte < 0xF5 ? 3 : 0;
+      if (more == 0) return false;
+    }
+  }
+  return more == 0;
+}
+
+// The texts of 2020 are in Latin-1 (datumaro reads them so); those that others wrote may be in UTF-8.
 std::string text_of(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   if (!in) throw DataError(file.string(), "cannot be read");
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (is_utf8(text)) return text;
+  std::string converted;
+  for (const char c : text) add_utf8(converted, static_cast<unsigned char>(c));
+  return converted;
 }
 
 std::optional<int> whole_number(std::string_view text) {
@@ -35,7 +67,8 @@ std::string_view trimmed(std::string_view text) {
 }
 
 // Goes through JSON for three keys: an object with "name" and "name_ndx" is an object of the image, whose "parts" says
-// in "part_level" whether it is part of another one. Everything else is passed over.
+// in "part_level" whether it is part of another one. Everything else is passed over. A reader of JSON as such would
+// refuse the files of 2020, whose texts are not in UTF-8.
 class JsonNames {
  public:
   JsonNames(const fs::path& file, const std::string& text) : file_(file), text_(text) {}
@@ -94,8 +127,10 @@ class JsonNames {
   void string() {
     std::string value;
     for (++at_; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
-      value += text_[at_];
+      if (text_[at_] == '\\' && at_ + 1 < text_.size())
+        escape(value);
+      else
+        value += text_[at_];
     }
     if (at_ >= text_.size()) fail("a text without end");
     if (open_.empty()) return;
@@ -105,6 +140,20 @@ class JsonNames {
     else if (here.key == "name")
       here.name = value;
     after_colon_ = false;
+  }
+
+  void escape(std::string& value) {
+    constexpr std::size_t kDigits = 4;
+    const char* const digits = text_.data() + ++at_ + 1;
+    unsigned code = 0;
+    if (text_[at_] != 'u' || text_.size() - at_ <= kDigits ||
+        std::from_chars(digits, digits + kDigits, code, 16).ptr != digits + kDigits) {
+      value += text_[at_];
+      return;
+    }
+    const bool is_half = code >= 0xD800 && code < 0xE000;  // of a character that no name of a class has
+    add_utf8(value, is_half ? '?' : code);
+    at_ += kDigits;
   }
 
   void number() {

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/error.h>
 
@@ -12,42 +13,13 @@ namespace {
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::files_in;
+using sectile::folders_in;
+using sectile::is_folder;
+using sectile::joined;
 using sectile::OptionError;
 
 constexpr const char* kImages = "leftImg8bit";
-
-std::string lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code unknown;
-  return fs::is_directory(path, unknown);
-}
-
-// Sorted; without hidden ones. A folder that is not there is empty.
-std::set<std::string> names_in(const fs::path& folder, bool folders) {
-  std::set<std::string> names;
-  if (!is_folder(folder)) return names;
-  try {
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      const auto name = entry.path().filename().string();
-      std::error_code broken_link;
-      const bool fits = folders ? entry.is_directory(broken_link) : entry.is_regular_file(broken_link);
-      if (fits && !name.starts_with('.')) names.insert(name);
-    }
-  } catch (const fs::filesystem_error& error) {
-    throw DataError(folder.string(), "cannot be listed: " + error.code().message());
-  }
-  return names;
-}
-
-std::string listed(const std::set<std::string>& names) {
-  std::string all;
-  for (const auto& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all.empty() ? "none" : all;
-}
 
 fs::path find_root(const fs::path& root) {
   for (const char* below : {"", "cityscapes", "Cityscapes"})
@@ -60,10 +32,8 @@ fs::path find_root(const fs::path& root) {
 class Files {
  public:
   explicit Files(const fs::path& folder) {
-    for (const auto& name : names_in(folder, false)) {
-      const fs::path file(name);
-      files_.emplace(file.stem().string() + lower(file.extension().string()), folder / file);
-    }
+    for (const fs::path file : files_in(folder))
+      files_.emplace(file.stem().string() + sectile::lower_suffix(file), folder / file);
   }
   // Empty: none.
   fs::path find(const std::string& name) const {
@@ -75,14 +45,15 @@ class Files {
   std::map<std::string, fs::path> files_;
 };
 
-std::set<std::string> cities_of(const fs::path& folder, const Request& request) {
-  const auto all = names_in(folder, true);
+std::vector<std::string> cities_of(const fs::path& folder, const Request& request) {
+  const auto all = folders_in(folder);
   if (request.cities.empty()) return all;
   for (std::size_t i = 0; i < request.cities.size(); ++i)
-    if (!all.count(request.cities[i]))
+    if (!std::count(all.begin(), all.end(), request.cities[i]))
       throw OptionError("cities/" + std::to_string(i), folder.string() + " has no folder \"" + request.cities[i] +
-                                                           "\"; the cities there are: " + listed(all));
-  return {request.cities.begin(), request.cities.end()};
+                                                           "\"; the cities there are: " + joined(all));
+  const std::set<std::string> cities(request.cities.begin(), request.cities.end());
+  return {cities.begin(), cities.end()};
 }
 
 void find_labels(Entry& entry, const Files& files, const Request& request) {
@@ -103,11 +74,9 @@ void add_city(std::vector<Entry>& entries, const fs::path& root, const std::stri
   const Files files(root / request.annotations / request.split / city);
   const auto ending = std::string("_") + kImages;
   const auto& suffixes = sectile::image_suffixes();
-  for (const auto& file : names_in(folder, false)) {
-    const fs::path path(file);
+  for (const fs::path path : files_in(folder)) {
     const auto stem = path.stem().string();
-    if (!stem.ends_with(ending) || !std::count(suffixes.begin(), suffixes.end(), lower(path.extension().string())))
-      continue;
+    if (!stem.ends_with(ending) || !std::count(suffixes.begin(), suffixes.end(), sectile::lower_suffix(path))) continue;
     Entry entry;
     entry.name = stem.substr(0, stem.size() - ending.size());
     entry.image = folder / path;
@@ -138,7 +107,7 @@ std::vector<Entry> find_entries(const Request& request) {
   const auto images = root / kImages / request.split, truth = root / request.annotations / request.split;
   if (!is_folder(images))
     throw OptionError(
-        "split", images.string() + " is not a folder; the splits there are: " + listed(names_in(root / kImages, true)));
+        "split", images.string() + " is not a folder; the splits there are: " + joined(folders_in(root / kImages)));
   std::vector<Entry> entries;
   for (const auto& city : cities_of(images, request)) add_city(entries, root, city, request);
   if (entries.empty())
@@ -148,8 +117,8 @@ std::vector<Entry> find_entries(const Request& request) {
   if (!labelled && request.split == "test") return entries;
   if (!labelled && !is_folder(truth))
     throw OptionError("annotations", truth.string() + " is not a folder; the splits that have annotations are: " +
-                                         listed(names_in(root / "gtFine", true)) + " (fine), " +
-                                         listed(names_in(root / "gtCoarse", true)) + " (coarse)");
+                                         joined(folders_in(root / "gtFine")) + " (fine), " +
+                                         joined(folders_in(root / "gtCoarse")) + " (coarse)");
   demand(entries, &Entry::labels, truth, "labels",
          std::string("Expected CITY/*_").append(request.annotations) + "_labelIds.png" +
              (request.labels == Labels::all ? "" : ", or _labelTrainIds.png") + ", or _instanceIds.png");

@@ -429,8 +429,9 @@ TEST_CASE("an image that is missing or of another size is an error of its sample
   reports(tree.problem({{"annotations", "nowhere"}}), "nowhere is not a file");
   reports(tree.problem({{"root", nullptr}}), "/part/root: is missing: give \"root\", or both");
   reports(tree.problem({{"split", "all"}}),
-          "/part/split: there is neither ROOT/annotations/instances_all.json nor ROOT/all/_annotations.coco.json; name "
-          "the file with \"annotations\". The files in ROOT/annotations are: instances_val.json");
+          "/part/annotations: is missing, and there is neither ROOT/annotations/instances_all.json nor "
+          "ROOT/all/_annotations.coco.json, which should be the JSON file of the split; check \"root\" and \"split\". "
+          "The files in ROOT/annotations are: instances_val.json");
 }
 
 TEST_CASE("names in a file lead results out of no folder") {

@@ -129,9 +129,9 @@ TEST_CASE("folders of COCO-Stuff are those of its two usual layouts, or named") 
   CHECK_FALSE(together.open(one)->read(1).labels.empty());
 
   says(elsewhere.problem({{"root", nullptr}}), "/part/root: is missing: give \"root\", or both");
-  says(elsewhere.problem(), "/part/split: there is neither ROOT/images/val2017 nor ROOT/val2017");
+  says(elsewhere.problem(), "/part/images: is missing, and there is neither ROOT/images/val2017 nor ROOT/val2017");
   says(elsewhere.problem({{"images", (elsewhere.path() / "photos").string()}}),
-       "/part/split: there is neither ROOT/annotations/val2017 nor ROOT/stuffthingmaps/val2017");
+       "/part/masks: is missing, and there is neither ROOT/annotations/val2017 nor ROOT/stuffthingmaps/val2017");
   says(elsewhere.problem({{"images", "nowhere"}}), "is not a folder");
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/list_file.h>
 #include <sectile/error.h>
@@ -12,19 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 using sectile::DataError;
+using sectile::is_file;
 using sectile::OptionError;
 
 constexpr const char* kLists = "ImageSets/Segmentation";
 constexpr const char* kImages = "JPEGImages";
-bool is_file(const fs::path& path) {
-  std::error_code unknown;
-  return fs::is_regular_file(path, unknown);
-}
 
 fs::path find_root(const fs::path& root) {
-  std::error_code unknown;
   for (const char* below : {"", "VOC2012", "VOCdevkit/VOC2012"})
-    if (fs::is_directory(root / below / kLists, unknown)) return (root / below).lexically_normal();
+    if (sectile::is_folder(root / below / kLists)) return (root / below).lexically_normal();
   throw OptionError("root", root.string() + " has no folder " + kLists +
                                 ", nor do VOC2012 or VOCdevkit/VOC2012 in it; name the folder that JPEGImages and "
                                 "ImageSets are in");
@@ -34,12 +31,9 @@ fs::path find_list(const fs::path& folder, const std::string& split) {
   const auto file = folder / (split + ".txt");
   if (is_file(file)) return file;
   std::vector<std::string> known;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.path().extension() == ".txt") known.push_back(entry.path().stem().string());
-  std::sort(known.begin(), known.end());
-  std::string all;
-  for (const auto& name : known) all += (all.empty() ? "" : ", ") + name;
-  throw OptionError("split", file.string() + " is not there; the lists there are: " + (all.empty() ? "none" : all));
+  for (const fs::path name : sectile::files_in(folder))
+    if (name.extension() == ".txt") known.push_back(name.stem().string());
+  throw OptionError("split", file.string() + " is not there; the lists there are: " + sectile::joined(known));
 }
 
 std::string upper(std::string text) {
