@@ -245,8 +245,10 @@ TEST_CASE("objects whose box has no width or height are left out with a note, or
   REQUIRE(notes_of(*data).size() == 1);
   reports(notes_of(*data)[0],
           "objects whose box has no width or height within the image are left out: 6, such as annotation 1");
+  tree.add(8, 3, 7, one_ring({2, 2, 6, 5}));  // no box, and no pixel
+  CHECK(tree.open()->read(0).instances.size() == 2);
   const auto all = tree.open(Task::instance, {{"keep_degenerate", true}});
-  CHECK(all->read(0).instances.size() == 8);
+  CHECK(all->read(0).instances.size() == 9);
   reports(notes_of(*all).at(0), "are kept: 6");
 }
 

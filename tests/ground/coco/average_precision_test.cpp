@@ -238,6 +238,15 @@ TEST_CASE("objects in memory count as those of files, in parts and as numbers fo
   CHECK(stats_of(all.compute(2)) == stats_of(wanted));
   CHECK(stats_of(sent.compute()) == stats_of(wanted));
   CHECK_THROWS_AS(sent.merge_state({1}), DataError);
+
+  options.max_detections = {1, 2};  // the right one is the third
+  AveragePrecision limited(options, 1);
+  const std::vector<ApObject> truth{{.area = 1, .box = {0, 0, 1, 1}}};
+  std::vector<ApObject> found(3, {.score = 0.5, .area = 1, .box = {5, 5, 1, 1}});
+  found[2] = {.score = 0.4, .area = 1, .box = {0, 0, 1, 1}};
+  limited.add(1, truth, found);
+  CHECK(limited.compute().ap == 0);
+  CHECK(limited.compute().per_class[0].detections == 2);
 }
 
 TEST_CASE("a crowd takes any number of detections, which do not count, by the share of them that it covers") {

@@ -116,3 +116,18 @@ TEST_CASE("an object's outline is no match for it: of both overlaps the smaller 
   counts.add(1, truth, found);
   CHECK(counts.compute().ap == doctest::Approx(0.5));
 }
+
+TEST_CASE("in a tiny image boundaries are one pixel wide") {
+  const auto square = [](int side) {
+    cv::Mat mask = cv::Mat::zeros(10, 10, CV_8U);
+    mask(cv::Rect(1, 1, side, side)) = cv::Scalar(1);
+    return ApObject{.area = double(side * side), .mask = rle_of(mask)};
+  };
+  ApOptions options;  // 24 and 20 pixels, of which 11 are those of both: 11 / 33 and not 36 / 49
+  options.kind = ApKind::boundary;
+  options.iou_thresholds = {0.33, 0.34};
+  AveragePrecision counts(options, 1);
+  const std::vector<ApObject> truth{square(7)}, found{square(6)};
+  counts.add(1, truth, found);
+  CHECK(counts.compute().ap == doctest::Approx(0.5));
+}
