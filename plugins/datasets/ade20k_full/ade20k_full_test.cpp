@@ -149,6 +149,9 @@ TEST_CASE("JSON beside the masks names the classes of every split, without parts
   for (const char* split : {"training", "val"})
     CHECK(class_names(*tree.open({{"split", split}})) == Strings{"door, \"d\"", "tree", "dog"});
   CHECK(full_labels(tree.open()->read(0)) == std::vector<int>{-1, 0, 1, -1, -1, 2});
+  tree.write("ADE20K_2021_17_01/images/ADE/validation/2.json", text({object("tree", 6401, 0)}));
+  CHECK(class_names(*tree.open()) == Strings{"door, \"d\"", "tree"});  // of two numbers
+  CHECK(full_labels(tree.open()->read(0)) == std::vector<int>{-1, 0, 1, -1, -1, 1});
 
   tree.write("ADE20K_2021_17_01/images/ADE/validation/2.json", "{\"annotation\": {\"object\": [{\"name\": \"do");
   CHECK(says_full(tree.problem(), "validation/2.json: is not JSON of ADE20K: a text without end at byte"));
@@ -180,19 +183,23 @@ TEST_CASE("names are in UTF-8, also of files in Latin-1, and without escapes") {
 
 TEST_CASE("lists of attributes name objects, whose pixels have the number of the class") {
   const FullTree tree;
-  // Blue 4 and 9 are the objects 1 and 2; the third is covered by others, and is seen in the next image.
-  tree.add("images/training/1", {{10, 1, 4}, {10, 1, 4}, {20, 7, 9}, {0, 0, 0}});
-  tree.write(
-      "images/training/1_atr.txt",
-      "001 # 0 # 1 # sky, heaven # sky # \"\"\n002 # 0 # 0 # dog # dog # \"a, b\"\r\n\n003 # 0 # 0 # cat # cat # "
-      "\"\"\n001 # 1 # 0 # ear # ear # \"\"\n");
+  // Blue 4 and 9 are the objects 1 and 2, and the class of most pixels is an object's; the third is covered by others,
+  // and is seen in the next image.
+  tree.add("images/training/1", {{10, 1, 4}, {10, 1, 4}, {20, 7, 9}, {0, 0, 0}, {20, 7, 4}});
+  tree.write("images/training/1_atr.txt",
+             "001 # 1 # 0 # ear # ear # \"\"\n001 # 0 # 1 # sky, heaven # sky # \"\"\n002 # 0 # 0 # dog # dog # \"a, "
+             "b\"\r\n\n003 # 0 # 0 # cat # cat # "
+             "\"\"\n001 # 1 # 0 # ear # ear # \"\"\n");
   tree.add("images/training/2", {{20, 7, 1}, {30, 0, 2}});  // no void
   tree.write("images/training/2_atr.txt", "001 # 0 # 0 # dog # dog # \"\"\n002 # 0 # 0 # cat # cat # \"\"\n");
+  tree.add("images/training/3", {{40, 2, 0}, {10, 1, 1}});  // a class without an object, which no line can name
+  tree.write("images/training/3_atr.txt", "000 # 0 # 0 # nothing # nothing # \"\"\n");
   const auto data = tree.open();
   CHECK(class_names(*data) == Strings{"sky, heaven", "dog", "cat"});
   CHECK(data->labels().classes[1].category_id == 519);
-  CHECK(full_labels(data->read(0)) == std::vector<int>{0, 0, 1, -1});
+  CHECK(full_labels(data->read(0)) == std::vector<int>{0, 0, 1, -1, 1});
   CHECK(full_labels(data->read(1)) == std::vector<int>{1, 2});
+  CHECK(full_labels(data->read(2)) == std::vector<int>{-1, 0});
   tree.write("images/training/2_atr.txt", "001 # 0 # 0 # dog # dog # \"\"\n002 # zero # 0 # cat # cat # \"\"\n");
   CHECK(says_full(tree.problem(), "2_atr.txt, line 2: is \"002 # zero # 0 # cat"));
 }
@@ -214,7 +221,10 @@ TEST_CASE("what is wrong in a tree of the full ADE20K is told with its place") {
   CHECK(says_full(tree.problem({{"classes", {{{"name", "a"}, {"number", 0}}}}}), "/part/classes/0/number"));
   CHECK(says_full(with({{"classes_file", "x.json"}}), "/part/classes_file: cannot be combined with classes"));
   write_png(tree.path() / "training/2.jpg", cv::Mat(1, 1, CV_8U, cv::Scalar(0)));
+  tree.add("training/.hidden/1", kMask);
+  tree.add("training/.1", kMask);
   const auto data = tree.open(classes);
+  CHECK(data->size() == 1);
   REQUIRE(dynamic_cast<const Notes*>(data.get()));
   CHECK(says_full(dynamic_cast<const Notes&>(*data).notes().at(0),
                   "1 images have no mask NAME_seg.png and are left out"));
@@ -222,6 +232,9 @@ TEST_CASE("what is wrong in a tree of the full ADE20K is told with its place") {
   CHECK(says_full(with(json::object()), "1_seg.png: has 1 channels of 8 bits"));
   write_png(tree.path() / "training/1_seg.png", cv::Mat(2, 6, CV_8UC3, cv::Scalar(0, 5, 0)));
   CHECK(says_full(with(json::object()), "is 6 x 2 pixels, and "));
+  write_png(tree.path() / "training/1.png", cv::Mat(1, 6, CV_8U, cv::Scalar(0)));
+  CHECK(says_full(with(json::object()), "has the same name as "));
+  fs::remove(tree.path() / "training/1.png");
   fs::remove(tree.path() / "training/1.jpg");
   CHECK(says_full(with(json::object()), "1_seg.png: has no image: expected 1.jpg in "));
   fs::remove_all(tree.path() / "training");

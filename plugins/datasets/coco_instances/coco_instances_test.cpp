@@ -264,9 +264,46 @@ TEST_CASE("objects whose box has no width or height are left out with a note, or
   REQUIRE(left_out_of(*data).size() == 1);
   reports(left_out_of(*data)[0],
           "objects whose box has no width or height within the image are left out: 6, such as annotation 1");
+  tree.add(8, 3, 7, one_ring({2, 2, 6, 5}));  // no box, and no pixel
+  CHECK(tree.open()->read(0).instances.size() == 2);
   const auto all = tree.open(Task::instance, {{"keep_degenerate", true}});
-  CHECK(all->read(0).instances.size() == 8);
+  CHECK(all->read(0).instances.size() == 9);
   reports(notes_of(*all).at(0), "are kept: 6");
+}
+
+TEST_CASE("labels are made of masks whatever boxes say, and an image of boxes without width has no object") {
+  ObjectTree tree;
+  tree.add(1, 3, 7, square(1, 1, 3), {5, 5, 0, 7});
+  tree.add(2, 1, 7, square(1, 1, 3), {1, 1, 3, 3});
+  const auto labels = tree.open(Task::semantic)->read(0).labels;
+  CHECK(cv::countNonZero(labels == 2) == 9);
+  CHECK(cv::countNonZero(labels == 0) == kTreeWidth * kTreeHeight - 9);
+  const auto objects = tree.open(Task::instance, {{"keep_empty", false}});
+  REQUIRE(objects->size() == 1);
+  CHECK(objects->id_of(0) == "1");
+  CHECK(tree.open(Task::instance, {{"keep_empty", false}, {"keep_degenerate", true}})->size() == 2);
+  CHECK(tree.open(Task::semantic, {{"keep_empty", false}})->size() == 2);
+}
+
+TEST_CASE("images are turned upright or not, as the sizes in the file say") {
+  ObjectTree tree;
+  fs::copy_file(SECTILE_SOURCE_DIR "/tests/ground/formats/orientation_6.jpg", tree.path() / "images/val/1.png",
+                fs::copy_options::overwrite_existing);  // 19 x 11 as stored, 11 x 19 upright
+  tree.add(1, 1, 7, square(1, 1, 3));
+  auto& image = tree.file["images"][1];
+  image.update({{"width", 11}, {"height", 19}});
+  CHECK(tree.open()->read(1).image.size() == cv::Size(11, 19));
+  reports(tree.problem({{"apply_exif_orientation", false}}),
+          "1.png: is 19 x 11 pixels, and ROOT/annotations/instances_val.json says that image 1 is 11 x 19 (width x "
+          "height); the image's EXIF orientation swaps its sides: set \"apply_exif_orientation\" to true");
+  image.update({{"width", 19}, {"height", 11}});
+  CHECK(tree.open(Task::instance, {{"apply_exif_orientation", false}})->read(1).image.size() == cv::Size(19, 11));
+  reports(tree.problem(), "swaps its sides: set \"apply_exif_orientation\" to false");
+  image.erase("width");
+  CHECK(tree.open()->extent_of(1) == Extent{1, 19, 11});
+  CHECK(tree.open(Task::instance, {{"apply_exif_orientation", false}})->extent_of(1) == Extent{1, 11, 19});
+  image.update({{"width", 20}, {"height", 11}});
+  CHECK(tree.problem().find("EXIF") == std::string::npos);
 }
 
 TEST_CASE("labels are made of objects: background, and ignored where several objects or a crowd are") {

@@ -300,7 +300,14 @@ TEST_CASE("a damaged panoptic file is refused with its place") {
   tells(broken("/annotations", "none"), file + ": has \"annotations\" that is no list");
 
   PanopticTree tree;
-  const auto whole = tree.file.dump(1);
+  const auto complete = tree.file;
+  tree.file["annotations"][0].erase("segments_info");
+  tells(tree.problem(),
+        "annotations[0] (image 31): has no segments_info; a file of COCO's panoptic format is expected");
+  tree.file = complete;
+  tree.text = "{\"categories\": [], " + complete.dump().substr(1);
+  tells(tree.problem(), file + ": has the list \"categories\" twice");
+  const auto whole = complete.dump(1);
   for (std::size_t length = 0; length < whole.size(); length += 7) {  // cut anywhere, it is a DataError
     tree.text = whole.substr(0, length) + " ";
     CAPTURE(length);

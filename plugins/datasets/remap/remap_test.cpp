@@ -213,6 +213,35 @@ TEST_CASE("objects, segments and tags follow their classes") {
   CHECK(other.segments[2].id == 9);
   CHECK(std::vector<int>(other.segment_ids.begin<int>(), other.segment_ids.end<int>()) ==
         std::vector<int>{5, 5, 6, 6, 0, 9, 0, 5});
+
+  auto crowd = original;
+  crowd.segments = {{7, 2, true}};
+  crowd.labels = (cv::Mat_<std::int16_t>(1, 3) << 0, 2, kIgnore);
+  const cv::Mat labels = crowd.labels;
+  remap::Mapping(list, remap::Others::ignore, traffic()).apply(crowd);
+  CHECK_FALSE(crowd.segments.at(0).crowd);  // stuff is none
+  CHECK(std::vector<int>(crowd.labels.begin<std::int16_t>(), crowd.labels.end<std::int16_t>()) ==
+        std::vector<int>{1, 0, kIgnore});
+  CHECK(labels.at<std::int16_t>(1) == 2);  // the dataset may keep its own
+}
+
+TEST_CASE("remap keeps the ids that images have in files, with which results are written") {
+  const test::Scratch folder;
+  json file = {{"categories", {{{"id", 5}, {"name", "car"}}}}, {"annotations", json::array()}};
+  std::filesystem::create_directories(folder / "images/val");
+  for (const int id : {42, 7}) {
+    const auto name = std::to_string(id) + ".png";
+    write_png(folder / "images/val" / name, cv::Mat(2, 2, CV_8U, cv::Scalar(0)));
+    file["images"].push_back({{"id", id}, {"file_name", name}, {"width", 2}, {"height", 2}});
+  }
+  folder.write("annotations/instances_val.json", file.dump());
+  const json data = {{"type", "coco_instances"}, {"root", folder.path().string()}, {"split", "val"}};
+  const json vehicle = {{"name", "vehicle"}, {"from", "car"}};
+  const auto mapped = test::make<Dataset>(json{{"type", "remap"}, {"dataset", data}, {"classes", {vehicle}}}.dump());
+  REQUIRE(mapped->size() == 2);
+  CHECK(mapped->image_id_of(0) == 42);
+  CHECK(mapped->image_id_of(1) == 7);
+  CHECK(mapped->id_of(1) == "7");
 }
 
 TEST_CASE("labels per class are united, and shares of a pixel added") {

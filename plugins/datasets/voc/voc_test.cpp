@@ -208,6 +208,8 @@ TEST_CASE("instances are what the mask of objects says, each of the class that m
   const auto found = tree.open(with)->read(0).instances;
   REQUIRE(found.size() == 1);
   CHECK(found[0].category == 8);
+  tree.image("SegmentationClass/a.png", mask({0, 7, 7, 7, 12, 7}));  // the border of objects is no object
+  CHECK(tree.open(with)->read(0).instances.size() == 2);
   tree.image("SegmentationClass/a.png", mask({0, 7, 7, 255, 0, 7}));
   CHECK(has(tree.problem(with, true), "SegmentationObject/a.png: object 1 is background in "));
   tree.image("SegmentationObject/a.png", mask({0, 3}));

@@ -248,6 +248,15 @@ TEST_CASE("objects in memory count as those of files, in parts and as numbers fo
   CHECK(stats_of(all.compute(2)) == stats_of(wanted));
   CHECK(stats_of(sent.compute()) == stats_of(wanted));
   CHECK_THROWS_AS(sent.merge_state({1}), DataError);
+
+  options.max_detections = {1, 2};  // the right one is the third
+  AveragePrecision limited(options, 1);
+  const std::vector<ApObject> truth{{.area = 1, .box = {0, 0, 1, 1}}};
+  std::vector<ApObject> found(3, {.score = 0.5, .area = 1, .box = {5, 5, 1, 1}});
+  found[2] = {.score = 0.4, .area = 1, .box = {0, 0, 1, 1}};
+  limited.add(1, truth, found);
+  CHECK(limited.compute().ap == 0);
+  CHECK(limited.compute().per_class[0].detections == 2);
 }
 
 TEST_CASE("a crowd takes any number of detections, which do not count, by the share of them that it covers") {
@@ -258,6 +267,25 @@ TEST_CASE("a crowd takes any number of detections, which do not count, by the sh
   CHECK(report.ap50 == doctest::Approx(0.5));
   CHECK(report.lines[2].ar == doctest::Approx(1));
   CHECK(report.per_class[0].objects == 1);
+}
+
+TEST_CASE("of objects that a detection covers alike it takes the file's last one, and rounding costs no match") {
+  // By pycocotools: the first detection leaves the other object to the second one, or takes it away.
+  const auto first = object(1, 1, 1, {0, 0, 10, 10}), second = object(2, 1, 1, {0, 10, 10, 10});
+  const List found = {result(1, 1, {0, 0, 10, 20}, 0.9), result(1, 1, {0, 0, 10, 10}, 0.8)};
+  const auto left = of_boxes(box_truth({first, second}), found), taken = of_boxes(box_truth({second, first}), found);
+  CHECK(left.ap50 == doctest::Approx(1).epsilon(1e-12));
+  CHECK(left.ap == doctest::Approx(0.32722772277227724).epsilon(1e-12));
+  CHECK(taken.ap50 == doctest::Approx(51. / 101).epsilon(1e-12));
+  CHECK(taken.ap == doctest::Approx(0.27772277227722774).epsilon(1e-12));
+
+  ApOptions options;  // the IoU of this box with itself is 0.9999999999999999
+  options.kind = ApKind::box;
+  options.iou_thresholds = {1};
+  AveragePrecision counts(options, 1);
+  const std::vector<ApObject> same{{.area = 0.5, .box = {0.2, 0, 0.5, 1}}};
+  counts.add(1, same, same);
+  CHECK(counts.compute().ap == doctest::Approx(1));
 }
 
 TEST_CASE("an annotation with the id 0 can be found, and the result says where pycocotools differs") {
@@ -437,6 +465,10 @@ TEST_CASE("objects without what is compared are refused; boxes of masks are thos
     auto masked = bare;
     masked["segmentation"] = {{0, 0, 10, 0, 10, 10, 0, 10}};
     CHECK(of_boxes(box_truth({masked}), found).ap == doctest::Approx(1));
+    auto of_mask = found[0];
+    of_mask.erase("bbox");
+    of_mask["segmentation"] = masked["segmentation"];
+    CHECK(of_boxes(box_truth({masked}), {of_mask}).ap == doctest::Approx(1));
   }
   auto boxed = object(1, 1, 1, {0, 0, 10, 10});
   for (const auto& none : {json(), json::array(), json::array({json::array()})}) {
@@ -445,6 +477,51 @@ TEST_CASE("objects without what is compared are refused; boxes of masks are thos
   }
   const List empty = {json{{"image_id", 1}, {"category_id", 1}, {"score", 0.5}, {"segmentation", json::array()}}};
   CHECK(mentions(ap_problem(box_truth({boxed}), empty), "a result of image 1: segmentation: is missing"));
+}
+
+// By hand. One object of the first class is small and found; the other is medium and found with an IoU of 0.725, at
+// half of the thresholds.
+TEST_CASE("each class has its own numbers, and only the largest limit of detections an AP") {
+  const List categories = {json{{"id", 1}, {"name", "a"}}, json{{"id", 2}, {"name", "b"}},
+                           json{{"id", 3}, {"name", "c"}}};
+  const auto truth = box_truth(
+      {object(1, 1, 1, {0, 0, 40, 40}, 900), object(2, 1, 1, {50, 50, 40, 40}, 1600), object(3, 1, 2, {0, 80, 10, 10})},
+      {json{{"id", 1}, {"width", 100}, {"height", 100}}}, categories);
+  const auto report = of_boxes(
+      truth, {result(1, 1, {0, 0, 40, 40}, 0.9), result(1, 1, {50, 50, 40, 29}, 0.8), result(1, 3, {0, 0, 5, 5}, 0.7)});
+  constexpr double kHalf = 51. / 101;  // one of two objects
+  REQUIRE(report.per_class.size() == 3);
+  const auto &found = report.per_class[0], &missed = report.per_class[1], &absent = report.per_class[2];
+  CHECK((found.objects == 2 && found.detections == 2));
+  CHECK(found.ap == doctest::Approx((1 + kHalf) / 2));
+  CHECK(found.ap50 == doctest::Approx(1));
+  CHECK(found.ap75 == doctest::Approx(kHalf));
+  CHECK(found.ar == doctest::Approx(0.75));
+  REQUIRE(found.ap_by_size.size() == 3);
+  CHECK(found.ap_by_size[0] == doctest::Approx(1));
+  CHECK(found.ap_by_size[1] == doctest::Approx(0.5));
+  CHECK(std::isnan(found.ap_by_size[2]));
+  CHECK((missed.objects == 1 && missed.detections == 0 && missed.ap == 0 && missed.ar == 0));
+  CHECK((missed.ap_by_size.at(0) == 0 && std::isnan(missed.ap_by_size.at(1))));
+  CHECK((absent.objects == 0 && absent.detections == 1 && std::isnan(absent.ap) && std::isnan(absent.ar)));
+  CHECK(report.ap50 == doctest::Approx(0.5));
+  CHECK(report.ap75 == doctest::Approx(kHalf / 2));
+  CHECK((std::isnan(report.lines[0].ap) && std::isnan(report.lines[1].ap)));
+  CHECK(report.lines[2].ap == report.ap);
+}
+
+TEST_CASE("thresholds, limits and widths that have no meaning are refused") {
+  const auto refused = [](const auto& change) {
+    ApOptions options;
+    change(options);
+    CHECK_THROWS_AS(AveragePrecision(options, 1), DataError);
+  };
+  for (const auto& thresholds : std::vector<std::vector<double>>{{}, {0}, {-0.5}, {0.6, 0.5}, {0.5, 1.01}})
+    refused([&](ApOptions& options) { options.iou_thresholds = thresholds; });
+  refused([](ApOptions& options) { options.iou_thresholds.assign(33, 0.5); });
+  for (const auto& limits : std::vector<std::vector<int>>{{}, {0, 1}, {10, 1}})
+    refused([&](ApOptions& options) { options.max_detections = limits; });
+  for (const double width : {0., -1., 1.}) refused([&](ApOptions& options) { options.boundary_width = width; });
 }
 
 TEST_CASE("size ranges have names of their own, and any number of threads gives the same") {

@@ -185,6 +185,19 @@ TEST_CASE("a mask that is none is refused, and says what is wrong with it") {
   CHECK(holds(mask_problem({{"size", {8, 10}}, {"counts", "P"}}), "end within a number"));
   CHECK(holds(mask_problem({{"size", {8}}, {"counts", {80}}}), "has the size [8]; [height, width] is expected"));
   CHECK(holds(mask_problem({{"size", {8, 10}}}), "has a size and no counts"));
+  CHECK(holds(mask_problem({{"size", {8.5, 10}}, {"counts", {85}}}), "has the size [8.5,10]"));
+  CHECK(holds(mask_problem({{"size", {4294967304, 10}}, {"counts", {80}}}), "has the size [4294967304,10]"));
+  CHECK(holds(mask_problem({{"size", {8, 10}}, {"counts", {2.5, 77.5}}}), "has the run length 2.5"));
+
+  const test::Scratch scratch;
+  auto text = whole_file().dump();
+  const auto file = open_json(scratch, text);
+  CHECK_THROWS_WITH_AS(mask_of(file.of_image(0)[0].mask, {}), doctest::Contains("the size of its image is not known"),
+                       DataError);
+  text.replace(text.find("4],[6"), 5, "4] [6");
+  const auto without_comma = open_json(scratch, text);
+  CHECK_THROWS_WITH_AS(mask_of(without_comma.of_image(0)[0].mask, {10, 8}),
+                       doctest::Contains("a list of polygons is expected"), DataError);
 }
 
 TEST_CASE("rings of fewer than three corners have no pixels and are counted; they are never boxes") {
@@ -224,6 +237,14 @@ TEST_CASE("an annotation that cannot be used is a fault of its image alone") {
   CHECK(holds(file.faults()[0].message, "has the area NaN"));
   CHECK(file.faults()[0].image == 0);
   CHECK(file.of_image(0)[0].category == -1);
+
+  auto two = whole_file();  // in the order of images, not of the file
+  two["annotations"][1]["area"] = "big";
+  two["annotations"][2]["area"] = "big";
+  const auto sorted = open_json(scratch, two.dump());
+  REQUIRE(sorted.faults().size() == 2);
+  CHECK(sorted.faults()[0].image == 0);
+  CHECK(sorted.faults()[1].image == 1);
 }
 
 TEST_CASE("an image whose entry has odd types is a fault of that image alone") {
@@ -260,6 +281,9 @@ TEST_CASE("annotations of images that are not listed are left out and told") {
   const auto file = open_json(scratch, content.dump());
   CHECK(file.annotations().size() == 2);
   CHECK(file.unlisted_images() == std::vector<std::int64_t>{77});
+  content["annotations"][0]["image_id"] = 5;
+  content["annotations"][2]["image_id"] = 77;
+  CHECK(open_json(scratch, content.dump()).unlisted_images() == std::vector<std::int64_t>{5, 77});  // each once
 }
 
 TEST_CASE("what is not an instances file is refused with its place") {

@@ -90,6 +90,16 @@ TEST_CASE("results read in parts, by any number of threads, are those of the fil
   check_read(results.dump(), 2, false);
 }
 
+TEST_CASE("results of a category that is not listed are counted over all parts, and do not count") {
+  auto results = many_results();
+  for (const std::size_t at : {10u, 11u, 5900u}) results[at]["category_id"] = at == 11 ? 3 : 777;
+  const test::Scratch scratch;
+  const CocoFile truth(scratch.write("truth.json", truth_of_images().dump()));
+  const CocoResults read(scratch.write("results.json", results.dump()), truth, {2, true});
+  CHECK(read.all().size() == kResults - 3);
+  CHECK(read.unlisted_categories() == std::vector<std::pair<std::int64_t, std::size_t>>{{3, 1}, {777, 2}});
+}
+
 TEST_CASE("text that looks like the end of a result does not cut one") {
   SUBCASE("in strings") {
     auto results = many_results();

@@ -103,6 +103,26 @@ TEST_CASE("10,000 random masks equal pycocotools' bit for bit: pixels, area, box
   CHECK(batch == 100);
 }
 
+TEST_CASE("a crowd's overlap is the detection's share, also of boxes, and masks of two sizes are refused") {
+  // A box of 20 x 20, and one of 40 x 40 that leads 10 x 10 into a crowd of 100 x 100 (cocodataset/cocoapi#135).
+  const std::vector<cv::Rect2d> found{{10, 10, 20, 20}, {90, 90, 40, 40}}, truth{{0, 0, 100, 100}};
+  const auto shares = iou_of(found, truth, {true}), plain = iou_of(found, truth, {false});
+  CHECK(shares == std::vector<double>{1, 0.0625});
+  CHECK(plain[0] == doctest::Approx(0.04).epsilon(1e-12));
+  CHECK(plain[1] == doctest::Approx(0.008695652173913044).epsilon(1e-12));
+  std::vector<Rle> masks, crowd;
+  for (const auto& box : found) masks.push_back(rle_of(box, {200, 200}));
+  crowd.push_back(rle_of(truth[0], {200, 200}));
+  CHECK(iou_of(masks, crowd, {true}) == shares);
+  CHECK(iou_of(masks, crowd, {false}) == plain);
+
+  const Rle small{{2, 3}, {6}}, large{{3, 2}, {6}};
+  CHECK_THROWS_WITH_AS(united({small, large}), doctest::Contains("of images of 3 x 2 (height x width) and 2 x 3"),
+                       DataError);
+  CHECK_THROWS_AS(intersection_of({small, large}), DataError);
+  CHECK_THROWS_AS(iou_of({small}, {large}, {false}), DataError);
+}
+
 TEST_CASE("masks of real COCO files equal pycocotools' bit for bit") {
   const char* const data = std::getenv("SECTILE_DATA");
   if (!data) {

@@ -101,3 +101,33 @@ TEST_CASE("boundaries are two pixels wide in an image of 60 x 80, and the image'
   counts.add(1, truth, found);
   CHECK(counts.compute().ap == doctest::Approx(0.5));
 }
+
+TEST_CASE("an object's outline is no match for it: of both overlaps the smaller one counts") {
+  cv::Mat whole = cv::Mat::zeros(60, 80, CV_8U);
+  whole(cv::Rect(10, 10, 40, 30)) = cv::Scalar(1);
+  cv::Mat outline = whole.clone();
+  outline(cv::Rect(12, 12, 36, 26)) = cv::Scalar(0);  // 264 of 1200 pixels are left, which are the boundaries of both
+  ApOptions options;
+  options.kind = ApKind::boundary;
+  options.iou_thresholds = {0.219, 0.221};
+  AveragePrecision counts(options, 1);
+  const std::vector<ApObject> truth{{.area = 1200, .mask = rle_of(whole)}};
+  const std::vector<ApObject> found{{.area = 264, .mask = rle_of(outline)}};
+  counts.add(1, truth, found);
+  CHECK(counts.compute().ap == doctest::Approx(0.5));
+}
+
+TEST_CASE("in a tiny image boundaries are one pixel wide") {
+  const auto square = [](int side) {
+    cv::Mat mask = cv::Mat::zeros(10, 10, CV_8U);
+    mask(cv::Rect(1, 1, side, side)) = cv::Scalar(1);
+    return ApObject{.area = double(side * side), .mask = rle_of(mask)};
+  };
+  ApOptions options;  // 24 and 20 pixels, of which 11 are those of both: 11 / 33 and not 36 / 49
+  options.kind = ApKind::boundary;
+  options.iou_thresholds = {0.33, 0.34};
+  AveragePrecision counts(options, 1);
+  const std::vector<ApObject> truth{square(7)}, found{square(6)};
+  counts.add(1, truth, found);
+  CHECK(counts.compute().ap == doctest::Approx(0.5));
+}
