@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <regex>
+#include <sstream>
 
 #include "support/scratch.h"
 #include "support/test.h"
@@ -115,6 +116,33 @@ TEST_CASE("no folder holds more than 20 files, and no file more than 400 lines")
   for (const auto& [folder, count] : files)
     if (folder != kSource / "framework/include/sectile")
       CHECK_MESSAGE(count <= 20, folder.string() << " has " << count);
+}
+
+// Two classes of one name are one to the linker, which calls the members of either for both.
+TEST_CASE("a name of the framework's or runner's namespaces is of one class") {
+  const std::regex opens("(?:inline )?namespace(?: ([\\w:]+))? \\{.*"), closes("\\}  // namespace.*"),
+      defines("(?:struct|class|enum class) (?:SECTILE_\\w+ )?(\\w+) [^;]*\\{.*");
+  std::map<std::string, std::string> files;
+  for (const char* folder : {"framework", "runner"})
+    for (const auto& file : sources(kSource / folder)) {
+      std::istringstream lines(contents(file));
+      std::vector<std::string> inside;
+      std::smatch found;
+      for (std::string line; std::getline(lines, line);) {
+        if (std::regex_match(line, found, opens)) {
+          if (line.find('}') == std::string::npos) inside.push_back(found[1]);
+        } else if (std::regex_match(line, closes)) {
+          inside.pop_back();
+        } else if (std::regex_match(line, found, defines) && std::count(inside.begin(), inside.end(), "") == 0) {
+          std::string name;
+          for (const auto& part : inside) name += part + "::";
+          const auto [first, is_new] = files.emplace(name + found[1].str(), file.string());
+          CHECK_MESSAGE((is_new || first->second == file.string()),
+                        first->first << ": " << first->second << ", " << file.string());
+        }
+      }
+    }
+  CHECK(files.size() > 200);
 }
 
 TEST_CASE("plugins include public headers, and not the inside of the framework") {

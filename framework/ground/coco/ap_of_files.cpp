@@ -18,17 +18,17 @@
 namespace sectile {
 namespace {
 
-// Shapes that keep their memory from one image to the next.
-class Shapes {
+// ComparedObjects that keep their memory from one image to the next.
+class ComparedObjects {
  public:
   void clear() { used_ = 0; }
-  Shape& next() {
-    if (used_ == all_.size()) all_.push_back(std::make_unique<Shape>());
+  ComparedObject& next() {
+    if (used_ == all_.size()) all_.push_back(std::make_unique<ComparedObject>());
     return *all_[used_++];
   }
 
  private:
-  std::vector<std::unique_ptr<Shape>> all_;
+  std::vector<std::unique_ptr<ComparedObject>> all_;
   std::size_t used_ = 0;
 };
 
@@ -79,7 +79,7 @@ class Worker {
     });
   }
 
-  const Shape& shape(const CocoAnnotation& one, int image, bool is_truth, bool compared) {
+  const ComparedObject& shape(const CocoAnnotation& one, int image, bool is_truth, bool compared) {
     auto& made = shapes_.next();
     made.crowd = is_truth && one.crowd;
     made.score = one.score;
@@ -103,7 +103,7 @@ class Worker {
     return made;
   }
 
-  void read_region(const CocoAnnotation& one, int image, bool is_truth, Shape& made) {
+  void read_region(const CocoAnnotation& one, int image, bool is_truth, ComparedObject& made) {
     const auto& stated = files_.truth.images()[static_cast<std::size_t>(image)].size;
     const auto& mask = one.mask;
     if (mask.form == CocoMask::Form::text && (stated.empty() || mask.size == stated))
@@ -134,9 +134,9 @@ class Worker {
 
  private:
   ImageMatcher matcher_{counts};
-  Shapes shapes_;
+  ComparedObjects shapes_;
   std::vector<std::uint32_t> truth_order_, found_order_;
-  std::vector<const Shape*> group_truths_, group_found_;
+  std::vector<const ComparedObject*> group_truths_, group_found_;
   std::string buffer_;
 };
 

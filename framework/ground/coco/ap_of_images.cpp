@@ -21,13 +21,13 @@ struct AveragePrecision::Content {
 
   Content(ApOptions options, int categories) : counts(std::move(options), categories) {}
 
-  Shape shape(const ApObject& object) const {
+  ComparedObject shape(const ApObject& object) const {
     if (object.category < 0 || static_cast<std::size_t>(object.category) >= counts.by_category.size())
       throw DataError("average precision", "was given an object of class " + std::to_string(object.category) +
                                                ", and has " + std::to_string(counts.by_category.size()) + " classes");
     if (!std::isfinite(object.score) || !std::isfinite(object.area))
       throw DataError("average precision", "was given an object with a score or area that is not finite");
-    Shape made;
+    ComparedObject made;
     made.crowd = object.crowd;
     made.score = object.score;
     made.area = object.area;
@@ -47,10 +47,10 @@ AveragePrecision::AveragePrecision(AveragePrecision&&) noexcept = default;
 AveragePrecision& AveragePrecision::operator=(AveragePrecision&&) noexcept = default;
 
 void AveragePrecision::add(std::int64_t key, std::span<const ApObject> truths, std::span<const ApObject> detections) {
-  std::vector<Shape> shapes;
+  std::vector<ComparedObject> shapes;
   shapes.reserve(truths.size() + detections.size());
   struct Group {
-    std::vector<const Shape*> truths, detections;
+    std::vector<const ComparedObject*> truths, detections;
   };
   std::map<int, Group> groups;
   const cv::Size* size = nullptr;

@@ -37,11 +37,11 @@ struct ApCounts {
 };
 
 // An object as it is compared: by its box, or by its pixels.
-struct Shape {
+struct ComparedObject {
   bool crowd = false;
   double score = 0, area = 0;
   cv::Rect2d box{};
-  Region region{}, boundary{};
+  MaskIntervals region{}, boundary{};
 };
 
 // Compares what was found in an image with its objects, class by class. One per thread: it keeps its memory.
@@ -49,16 +49,17 @@ class ImageMatcher {
  public:
   explicit ImageMatcher(ApCounts& counts) : counts_(counts) {}
   // Of one class. `detections` have scores that do not increase, and at most max_detections.
-  void match(std::int64_t key, int category, const std::vector<const Shape*>& truths,
-             const std::vector<const Shape*>& detections);
+  void match(std::int64_t key, int category, const std::vector<const ComparedObject*>& truths,
+             const std::vector<const ComparedObject*>& detections);
 
  private:
   struct Candidate {
     int truth;
     double iou;
   };
-  void find_candidates(const std::vector<const Shape*>& truths, const std::vector<const Shape*>& detections);
-  double iou(const Shape& detection, const Shape& truth) const;
+  void find_candidates(const std::vector<const ComparedObject*>& truths,
+                       const std::vector<const ComparedObject*>& detections);
+  double iou(const ComparedObject& detection, const ComparedObject& truth) const;
 
   ApCounts& counts_;
   std::vector<Candidate> candidates_;  // of all detections, by detection, then by truth

@@ -7,11 +7,12 @@
 
 namespace sectile {
 
-void fail(const std::filesystem::path& file, const Place& place, const std::string& message) {
+void fail(const std::filesystem::path& file, const EntryPlace& place, const std::string& message) {
   throw DataError(file.string() + ": " + place.text(), message);
 }
 
-std::int64_t integer(const std::filesystem::path& file, const Place& place, const char* key, std::string_view text) {
+std::int64_t integer(const std::filesystem::path& file, const EntryPlace& place, const char* key,
+                     std::string_view text) {
   if (const auto number = integer_of(text)) return *number;
   fail(file, place, is_not(key, text, "a whole number"));
 }
@@ -104,7 +105,7 @@ std::string read_values(CocoAnnotation& made, std::int64_t& category_id, const T
   return why;
 }
 
-void read_entry(const std::filesystem::path& file, const Place& place, JsonObject object, Entries& entries) {
+void read_entry(const std::filesystem::path& file, const EntryPlace& place, JsonObject object, Entries& entries) {
   auto& made = entries.all.emplace_back();
   Texts texts;
   std::string fault;
@@ -141,7 +142,7 @@ void read_entry(const std::filesystem::path& file, const Place& place, JsonObjec
 
 void read_entries(const std::filesystem::path& file, const char* name, JsonValue value, Entries& entries) {
   read_objects(file, name, value,
-               [&](const Place& place, JsonObject object) { read_entry(file, place, object, entries); });
+               [&](const EntryPlace& place, JsonObject object) { read_entry(file, place, object, entries); });
 }
 
 ByImage by_image(std::span<std::vector<CocoAnnotation>> parts, std::size_t images) {

@@ -13,14 +13,15 @@
 namespace sectile {
 
 // Where in the file a value belongs, for messages.
-struct Place {
+struct EntryPlace {
   const char* list;
   std::size_t index;
   std::string text() const { return std::string(list) + "[" + std::to_string(index) + "]"; }
 };
 
-[[noreturn]] void fail(const std::filesystem::path& file, const Place& place, const std::string& message);
-std::int64_t integer(const std::filesystem::path& file, const Place& place, const char* key, std::string_view text);
+[[noreturn]] void fail(const std::filesystem::path& file, const EntryPlace& place, const std::string& message);
+std::int64_t integer(const std::filesystem::path& file, const EntryPlace& place, const char* key,
+                     std::string_view text);
 
 // Calls use(place, object) for each object of the list `name`, which is "" for a file that is one. What is there
 // instead is not shown: where a text has no end, nothing says how long it is.
@@ -29,7 +30,7 @@ void read_objects(const std::filesystem::path& file, const char* name, JsonValue
   if (!is_array(value)) throw DataError(file.string(), is_no_list(name));
   std::size_t count = 0;
   for (JsonValue item : value.get_array()) {
-    const Place place{name, count++};
+    const EntryPlace place{name, count++};
     if (!is_object(item)) fail(file, place, kIsNoObject);
     use(place, item.get_object());
   }

@@ -16,7 +16,7 @@ using Positions = std::unordered_map<std::int64_t, int>;
 constexpr auto kNoId = CocoAnnotation::kNoId;
 
 // fault: set to what is wrong with it alone.
-CocoImage image(const std::filesystem::path& file, const Place& place, JsonObject object, std::string& fault) {
+CocoImage image(const std::filesystem::path& file, const EntryPlace& place, JsonObject object, std::string& fault) {
   CocoImage made;
   std::string_view id, width, height;
   std::string buffer;
@@ -37,7 +37,7 @@ CocoImage image(const std::filesystem::path& file, const Place& place, JsonObjec
   return made;
 }
 
-CocoCategory category(const std::filesystem::path& file, const Place& place, JsonObject object) {
+CocoCategory category(const std::filesystem::path& file, const EntryPlace& place, JsonObject object) {
   CocoCategory made;
   std::string_view id;
   std::string buffer, fault;
@@ -55,7 +55,9 @@ CocoCategory category(const std::filesystem::path& file, const Place& place, Jso
   return made;
 }
 
-std::string with_id(const Place& place, std::int64_t id) { return place.text() + " (id " + std::to_string(id) + ")"; }
+std::string with_id(const EntryPlace& place, std::int64_t id) {
+  return place.text() + " (id " + std::to_string(id) + ")";
+}
 
 template <class Items>
 Positions positions(const std::filesystem::path& file, const char* name, const Items& items) {
@@ -63,7 +65,7 @@ Positions positions(const std::filesystem::path& file, const char* name, const I
   for (std::size_t i = 0; i < items.size(); ++i)
     if (const auto [at, is_new] = found.emplace(items[i].id, static_cast<int>(i)); !is_new)
       fail(file, {name, i},
-           "has the id " + std::to_string(items[i].id) + " of " + Place{name, std::size_t(at->second)}.text() +
+           "has the id " + std::to_string(items[i].id) + " of " + EntryPlace{name, std::size_t(at->second)}.text() +
                "; give each its own");
   return found;
 }
@@ -98,7 +100,7 @@ struct CocoFile::Content {
         if (key == "images")
           read_images(file, field.value());
         else if (key == "categories")
-          read_objects(file, "categories", field.value(), [&](const Place& place, JsonObject object) {
+          read_objects(file, "categories", field.value(), [&](const EntryPlace& place, JsonObject object) {
             categories.push_back(category(file, place, object));
           });
         else
@@ -117,7 +119,7 @@ struct CocoFile::Content {
   }
 
   void read_images(const std::filesystem::path& file, JsonValue value) {
-    read_objects(file, "images", value, [&](const Place& place, JsonObject object) {
+    read_objects(file, "images", value, [&](const EntryPlace& place, JsonObject object) {
       std::string fault;
       images.push_back(image(file, place, object, fault));
       if (!fault.empty())
@@ -142,11 +144,11 @@ struct CocoFile::Content {
               ", which is not listed in \"categories\"");
       if (annotation.id != kNoId)
         if (const auto [at, is_new] = by_id.emplace(annotation.id, i); !is_new)
-          fault("has the id " + std::to_string(annotation.id) + " of " + Place{"annotations", at->second}.text() +
+          fault("has the id " + std::to_string(annotation.id) + " of " + EntryPlace{"annotations", at->second}.text() +
                 "; give each its own");
       const auto found = entries.faults.find(i);
       if (found == entries.faults.end()) continue;
-      const Place place{"annotations", i};
+      const EntryPlace place{"annotations", i};
       faults.push_back({annotation.image, annotation.id == kNoId ? place.text() : with_id(place, annotation.id),
                         std::move(found->second)});
       annotation.category = -1;

@@ -110,8 +110,6 @@ class PartReader {
 
   bool load(std::size_t first, std::size_t bytes) {
     if (text_.size() < bytes + simdjson::SIMDJSON_PADDING) text_.resize(bytes + simdjson::SIMDJSON_PADDING);
-    // What was read before must not go on where the file ends: a value that is missing there would be found in it.
-    std::fill_n(text_.data() + bytes, simdjson::SIMDJSON_PADDING, '\0');
     in_.clear();
     in_.seekg(static_cast<std::streamoff>(first));
     return static_cast<bool>(in_.read(text_.data(), static_cast<std::streamsize>(bytes)));
@@ -133,6 +131,8 @@ class PartReader {
   }
 
   bool parse(std::size_t begin, std::size_t end, Entries& entries) {
+    // simdjson looks at the bytes behind the end of a text that ends too early.
+    std::fill_n(text_.begin() + static_cast<std::ptrdiff_t>(end), simdjson::SIMDJSON_PADDING, ' ');
     const simdjson::padded_string_view text(text_.data() + begin, end - begin, text_.size() - begin);
     simdjson::ondemand::document document;
     if (parser_.iterate(text).get(document)) return false;

@@ -12,7 +12,7 @@ double overlap(const cv::Rect2d& a, const cv::Rect2d& b) {
   return width <= 0 || height <= 0 ? 0 : width * height;
 }
 
-double region_iou(const Region& detection, const Region& truth, bool crowd) {
+double region_iou(const MaskIntervals& detection, const MaskIntervals& truth, bool crowd) {
   const auto common = common_area(detection, truth);
   if (common == 0) return 0;
   const auto all = crowd ? detection.area : detection.area + truth.area - common;
@@ -22,7 +22,7 @@ double region_iou(const Region& detection, const Region& truth, bool crowd) {
 }  // namespace
 
 // 0 where it is below every threshold.
-double ImageMatcher::iou(const Shape& detection, const Shape& truth) const {
+double ImageMatcher::iou(const ComparedObject& detection, const ComparedObject& truth) const {
   const auto kind = counts_.options.kind;
   if (kind == ApKind::box) {
     const double common = overlap(detection.box, truth.box);
@@ -40,8 +40,8 @@ double ImageMatcher::iou(const Shape& detection, const Shape& truth) const {
   return kind == ApKind::mask ? iou : std::min(iou, region_iou(detection.boundary, truth.boundary, truth.crowd));
 }
 
-void ImageMatcher::find_candidates(const std::vector<const Shape*>& truths,
-                                   const std::vector<const Shape*>& detections) {
+void ImageMatcher::find_candidates(const std::vector<const ComparedObject*>& truths,
+                                   const std::vector<const ComparedObject*>& detections) {
   candidates_.clear();
   first_.clear();
   const double least = std::min(counts_.options.iou_thresholds.front(), 1 - 1e-10);
@@ -54,8 +54,8 @@ void ImageMatcher::find_candidates(const std::vector<const Shape*>& truths,
   first_.push_back(candidates_.size());
 }
 
-void ImageMatcher::match(std::int64_t key, int number, const std::vector<const Shape*>& truths,
-                         const std::vector<const Shape*>& detections) {
+void ImageMatcher::match(std::int64_t key, int number, const std::vector<const ComparedObject*>& truths,
+                         const std::vector<const ComparedObject*>& detections) {
   const auto& options = counts_.options;
   auto& category = counts_.by_category[static_cast<std::size_t>(number)];
   const auto sizes = options.sizes.size();

@@ -9,9 +9,10 @@
 namespace sectile {
 
 // Takes run lengths one by one. Rows are counted on, not divided: there are millions of runs.
-class Region::Builder {
+class MaskIntervals::Builder {
  public:
-  Builder(Region& region, const cv::Size& size) : region_(region), height_(static_cast<std::uint32_t>(size.height)) {
+  Builder(MaskIntervals& region, const cv::Size& size)
+      : region_(region), height_(static_cast<std::uint32_t>(size.height)) {
     region.size = size;
     region.intervals.clear();
     region.area = 0;
@@ -44,12 +45,12 @@ class Region::Builder {
   }
 
  private:
-  Region& region_;
+  MaskIntervals& region_;
   std::uint32_t height_, at_ = 0, row_ = 0, top_ = 0, bottom_ = 0;
   bool inside_ = false;
 };
 
-void Region::assign(const Rle& rle) {
+void MaskIntervals::assign(const Rle& rle) {
   std::int64_t covered = 0;
   for (const auto count : rle.counts) covered += count;
   demand_covered(covered, rle.size);
@@ -58,17 +59,17 @@ void Region::assign(const Rle& rle) {
   builder.finish();
 }
 
-void Region::assign(std::string_view compressed, const cv::Size& image) {
+void MaskIntervals::assign(std::string_view compressed, const cv::Size& image) {
   Builder builder(*this, image);
   for_each_count(compressed, image, [&](std::uint32_t count) { builder.add(count); });
   builder.finish();
 }
 
-std::int64_t common_area(const Region& a, const Region& b) {
+std::int64_t common_area(const MaskIntervals& a, const MaskIntervals& b) {
   const auto *i = a.intervals.data(), *j = b.intervals.data();
   const auto *const i_end = i + a.intervals.size(), *const j_end = j + b.intervals.size();
   if (i == i_end || j == j_end) return 0;
-  const auto ends_before = [](const Region::Interval& interval, std::uint32_t at) { return interval.end <= at; };
+  const auto ends_before = [](const MaskIntervals::Interval& interval, std::uint32_t at) { return interval.end <= at; };
   if (i->end <= j->begin) i = std::lower_bound(i, i_end, j->begin, ends_before);
   if (i == i_end) return 0;
   if (j->end <= i->begin) j = std::lower_bound(j, j_end, i->begin, ends_before);
@@ -83,8 +84,8 @@ std::int64_t common_area(const Region& a, const Region& b) {
   return sum;
 }
 
-Region boundary_of(const Region& region, int width) {
-  Region boundary;
+MaskIntervals boundary_of(const MaskIntervals& region, int width) {
+  MaskIntervals boundary;
   if (region.intervals.empty()) {
     boundary.size = region.size;
     return boundary;

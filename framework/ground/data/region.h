@@ -11,7 +11,7 @@
 
 namespace sectile {
 
-struct Region {
+struct MaskIntervals {
   struct Interval {
     std::uint32_t begin, end;
   };
@@ -27,10 +27,10 @@ struct Region {
   class Builder;
 };
 
-std::int64_t common_area(const Region& a, const Region& b);
+std::int64_t common_area(const MaskIntervals& a, const MaskIntervals& b);
 
 // The pixels that are at most `width` pixels from one that is not in the mask, along both axes; what is beyond the
 // image is not (Cheng et al. 2021).
-Region boundary_of(const Region& region, int width);
+MaskIntervals boundary_of(const MaskIntervals& region, int width);
 
 }  // namespace sectile

@@ -274,8 +274,8 @@ Rle intersection_of(const std::vector<Rle>& all) {
 
 namespace {
 
-std::vector<Region> regions_of(const std::vector<Rle>& all) {
-  std::vector<Region> regions(all.size());
+std::vector<MaskIntervals> regions_of(const std::vector<Rle>& all) {
+  std::vector<MaskIntervals> regions(all.size());
   for (std::size_t i = 0; i < all.size(); ++i) regions[i].assign(all[i]);
   return regions;
 }
