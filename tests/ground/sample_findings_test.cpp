@@ -1,5 +1,6 @@
 // Faults of what a dataset returns, and what else data is checked with.
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <set>
@@ -135,8 +136,8 @@ TEST_CASE("faults of labels, objects and segments that a dataset returns are fou
          s.instances[0].mask = polygon({{1, 1}, {4, 1}, {4, 3}, {1, 3}});
        },
        "object 1 (id 5) equals object 0 (id 4)"},
-      {Finding::mask_not_in_box, box(2.6f, 1, 3, 2),
-       "has the box (x 2.6, y 1, width 3, height 2), and its mask has (x 1, y 1, width 3, height 2)"},
+      {Finding::mask_not_in_box, box(4.5f, 1, 3, 2),
+       "has the box (x 4.5, y 1, width 3, height 2), and its mask has (x 1, y 1, width 3, height 2)"},
       {Finding::unknown_class, [](Sample& s) { s.instances[0].category = 3; }, "class number 3, and there are 3"},
       {Finding::unknown_class, [](Sample& s) { s.segments[0].category = -1; }, "segment 4 is of the class number -1"},
       {Finding::unknown_class, [](Sample& s) { s.tags = {5}; }, "a tag is of the class number 5"},
@@ -198,6 +199,27 @@ TEST_CASE("objects that differ in class, crowd, box or mask are different, and b
   sample.instances[4].id = 20;
   sample.instances[4].mask = Mask();
   CHECK(found_in(checked(given({good("b", 2), sample}))) == Found{});
+}
+
+TEST_CASE("boxes that are a pixel too small do not miss their mask, and many objects of one box take no time") {
+  auto thin = good("thin", 1);
+  thin.instances[0].box = {1, 1, 1, 2};  // as tools write that subtract the first pixel from the last
+  thin.instances[0].mask = rle({7, 2, 4, 2, 33});
+  CHECK(found_in(checked(given({good("b", 2), thin}))) == Found{});
+  auto many = good("many", 3);
+  many.instances.resize(1);
+  many.instances[0].box = {0, 0, 8, 6};
+  for (int i = 1; i < 20000; ++i) {
+    many.instances.push_back(many.instances[0]);
+    many.instances.back().id = 100 + i;
+    many.instances.back().category = i % 3;
+    const auto first = static_cast<std::uint32_t>(1 + i % 40);
+    many.instances.back().mask = rle({first, 2, 46 - first});
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const auto check = checked(given({good("b", 2), many}));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+  CHECK(check.counts[static_cast<std::size_t>(Finding::object_twice)] == 1);  // a line for all of the sample
 }
 
 TEST_CASE("images without annotation are notes, unless others have labels") {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -16,7 +17,7 @@
 namespace sectile {
 namespace {
 
-constexpr double kSlack = 1;  // pixels that a box or polygon may reach out of the image: files round
+constexpr float kSlack = 1;  // pixels that a box or polygon may reach out of the image: files round
 
 std::string size_text(const Extent& size) {
   return (size.depth > 1 ? std::to_string(size.depth) + " x " : "") + std::to_string(size.height) + " x " +
@@ -80,12 +81,18 @@ std::string text_of(const cv::Rect2f& box) {
          number(box.height) + ")";
 }
 
-bool same_pixels(const Mask& a, const Mask& b) {
-  if (a.empty() || std::holds_alternative<cv::Mat>(a.form()) != std::holds_alternative<cv::Mat>(b.form()))
-    return a.empty() && b.empty();
-  if (std::holds_alternative<cv::Mat>(a.form())) return hash_of(a.bitmap()) == hash_of(b.bitmap());
-  const auto mine = a.rle(), other = b.rle();
-  return mine.size == other.size && mine.counts == other.counts;
+// Class, whether it is a crowd, and the pixels of the mask: equal for equal objects.
+using Contents = std::pair<int, std::vector<std::uint64_t>>;
+Contents contents_of(const Instance& instance) {
+  std::vector<std::uint64_t> values{instance.crowd};
+  if (std::holds_alternative<cv::Mat>(instance.mask.form())) {
+    const auto hash = hash_of(instance.mask.bitmap());
+    values.insert(values.end(), {hash.low, hash.high});
+  } else if (!instance.mask.empty()) {
+    const auto rle = instance.mask.rle();
+    values.insert(values.end(), rle.counts.begin(), rle.counts.end());
+  }
+  return {instance.category, std::move(values)};
 }
 
 class SampleCheck {
@@ -176,9 +183,10 @@ class SampleCheck {
       const auto name = name_of_object(instance, i);
       is_class(instance.category, name);
       check_box(instance.box, name);
-      if (!instance.mask.empty() && check_mask(instance.mask, name)) check_mask_in_box(instance, name);
+      const bool has_pixels = !instance.mask.empty() && check_mask(instance.mask, name);
+      if (has_pixels) check_mask_in_box(instance, name);
       if (instance.area) check_area(*instance.area, name);
-      check_repeated(i, name);
+      if (has_pixels || instance.mask.empty()) check_repeated(i, name);
       if (instance.id != 0 && !ids.insert(instance.id).second)
         findings_.add(Finding::object_id_twice, name + ": an earlier object has the same id");
     }
@@ -209,23 +217,25 @@ class SampleCheck {
   void check_mask_in_box(const Instance& instance, const std::string& name) {
     const auto extent = instance.mask.box();
     if (extent.empty() || instance.box.empty()) return;
-    if ((extent & instance.box).area() < extent.area() / 2)
+    const cv::Rect2f box(instance.box.x - kSlack, instance.box.y - kSlack, instance.box.width + 2 * kSlack,
+                         instance.box.height + 2 * kSlack);
+    if ((extent & box).area() < extent.area() / 2)
       findings_.add(Finding::mask_not_in_box,
                     name + " has the box " + text_of(instance.box) + ", and its mask has " + text_of(extent));
   }
 
   void check_repeated(std::size_t position, const std::string& name) {
-    const auto& instance = sample_.instances[position];
-    const auto& box = instance.box;
-    if (!(std::isfinite(box.x + box.y + box.width + box.height))) return;
-    auto& earlier = by_box_[{box.x, box.y, box.width, box.height}];
-    earlier.push_back(position);
-    for (const auto i : earlier) {
-      const auto& other = sample_.instances[i];
-      if (i == position || other.category != instance.category || other.crowd != instance.crowd) continue;
-      if (instance.mask.empty() != other.mask.empty() || !same_pixels(instance.mask, other.mask)) continue;
-      return findings_.add(Finding::object_twice, name + " equals " + name_of_object(other, i));
+    const auto& box = sample_.instances[position].box;
+    if (!std::isfinite(box.x + box.y + box.width + box.height)) return;
+    auto& [first, known] = by_box_.try_emplace({box.x, box.y, box.width, box.height}).first->second;
+    if (!first) {
+      first = position;  // masks are looked at where boxes are equal
+      return;
     }
+    if (known.empty()) known.emplace(contents_of(sample_.instances[*first]), *first);
+    if (const auto [other, is_new] = known.emplace(contents_of(sample_.instances[position]), position); !is_new)
+      findings_.add(Finding::object_twice,
+                    name + " equals " + name_of_object(sample_.instances[other->second], other->second));
   }
 
   // Whether its pixels can be counted.
@@ -300,7 +310,11 @@ class SampleCheck {
   Findings& findings_;
   Extent size_{};
   std::set<int> present_;
-  std::map<std::array<float, 4>, std::vector<std::size_t>> by_box_;  // objects
+  struct SameBox {
+    std::optional<std::size_t> first{};
+    std::map<Contents, std::size_t> known{};
+  };
+  std::map<std::array<float, 4>, SameBox> by_box_;  // objects, by their position
 };
 
 // Empty if it can be read.

@@ -82,7 +82,8 @@ class PartReader {
   // The entries from the first cut in part `index` to the first one after it. False: they are not to be had so.
   bool read(std::size_t index, std::size_t file_bytes, Entries& entries) {
     const auto first = index * kBytes;
-    for (auto wanted = kBytes + kBytes / 8;; wanted *= 2) {
+    // A longer entry is for who reads the whole file: each part before its end would look for the end anew.
+    for (auto wanted = kBytes + kBytes / 8; wanted < 16 * kBytes; wanted *= 2) {
       const bool to_end = first + wanted >= file_bytes;
       const auto bytes = to_end ? file_bytes - first : wanted;
       if (!load(first, bytes)) return false;
@@ -101,6 +102,7 @@ class PartReader {
       }
       return parse(begin, end, entries);
     }
+    return false;
   }
 
  private:

@@ -58,6 +58,8 @@ std::string JsonFile::why(const simdjson::simdjson_error& error) {
   switch (error.error()) {
     case simdjson::INCORRECT_TYPE:
       return "has a value of another type than is expected here";
+    case simdjson::SCALAR_DOCUMENT_AS_VALUE:
+      return "is a single value; a list or an object is expected";
     case simdjson::UTF8_ERROR:
       return "is not JSON: it has bytes that are not UTF-8";
     default:
@@ -122,17 +124,38 @@ std::string_view raw(JsonValue value) {
   return trimmed(value.raw_json_token());
 }
 
+namespace {
+
+// The number at the beginning, and where it ends; null: there is none, or it is none of JSON.
+const char* parse_number(const char* begin, const char* end, double& number) {
+  const auto is_digit = [&](const char* at) { return at != end && *at >= '0' && *at <= '9'; };
+  const auto* const first = begin + (begin != end && *begin == '-');
+  if (!is_digit(first) || (*first == '0' && is_digit(first + 1))) return nullptr;
+  const auto [after, error] = std::from_chars(begin, end, number);
+  const auto* const point = std::find(first, after, '.');
+  if (point != after && !is_digit(point + 1)) return nullptr;
+  if (error == std::errc::result_out_of_range)  // it is too small, or too large
+    number = std::strtod(std::string(begin, after).c_str(), nullptr);
+  else if (error != std::errc())
+    return nullptr;
+  return std::isfinite(number) ? after : nullptr;
+}
+
+}  // namespace
+
 std::optional<double> number_of(std::string_view text) {
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return {};
+  const auto* const end = text.data() + text.size();
+  if (text.empty() || parse_number(text.data(), end, number) != end) return {};
   return number;
 }
 
 std::optional<std::int64_t> integer_of(std::string_view text) {
+  const auto digits = text.substr(text.starts_with('-') ? 1 : 0);
   std::int64_t integer = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), integer);
-  if (error == std::errc() && end == text.data() + text.size()) return integer;
+  const bool is_integer = error == std::errc() && end == text.data() + text.size();
+  if (is_integer && (digits.size() == 1 || digits.front() != '0')) return integer;  // 07 is no number
   constexpr double kLargest = 9007199254740992;  // 2^53: above, not every whole number is a double
   const auto number = number_of(text);
   if (!number || std::abs(*number) > kLargest || *number != std::floor(*number)) return {};
@@ -161,9 +184,8 @@ bool each_number(std::string_view array, const Use& use) {
   };
   while (at != end) {
     double number = 0;
-    const auto [after, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || !std::isfinite(number) || !use(number)) return false;
-    at = after;
+    at = parse_number(at, end, number);
+    if (!at || !use(number)) return false;
     skip_spaces();
     if (at == end) return true;
     if (*at++ != ',') return false;

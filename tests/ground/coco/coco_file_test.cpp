@@ -286,6 +286,31 @@ TEST_CASE("annotations of images that are not listed are left out and told") {
   CHECK(open_json(scratch, content.dump()).unlisted_images() == std::vector<std::int64_t>{5, 77});  // each once
 }
 
+TEST_CASE("numbers are those of JSON: as Python reads and refuses them") {
+  for (const char* const text : {"0", "-0", "0.0", "7", "-7", "7.5", "1e2", "1E-2", "1e-400", "-0.0e5", "0e1"}) {
+    CAPTURE(text);
+    const auto read = test::replaced(whole_file().dump(), "14.25", text);
+    const test::Scratch scratch;
+    const auto file = open_json(scratch, read);
+    REQUIRE(file.faults().empty());
+    CHECK(file.of_image(0)[0].area == std::strtod(text, nullptr));
+  }
+  for (const char* const text : {"07", "-07", "1.", ".5", "-.5", "00", "+1", "0x1", "1e999", "-", "1.e2"}) {
+    CAPTURE(text);
+    const test::Scratch scratch;
+    const auto content = test::replaced(whole_file().dump(), "14.25", text);
+    std::string problem;
+    try {
+      const auto file = open_json(scratch, content);
+      problem = file.faults().empty() ? "" : file.faults()[0].message;
+    } catch (const DataError& error) {
+      problem = error.what();
+    }
+    CHECK_FALSE(problem.empty());
+  }
+  CHECK(holds(first_fault("/annotations/0/image_id", 20.0), "none"));
+}
+
 TEST_CASE("what is not an instances file is refused with its place") {
   const auto text = whole_file().dump();
   CHECK(holds(open_problem(""), "is empty; it should be JSON"));

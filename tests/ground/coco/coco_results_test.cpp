@@ -1,4 +1,5 @@
 // Results that are larger than the parts in which they are read.
+#include <chrono>
 #include <fstream>
 
 #include <sectile/data/coco_file.h>
@@ -121,6 +122,14 @@ TEST_CASE("text that looks like the end of a result does not cut one") {
   }
 }
 
+TEST_CASE("what is between results may be as long as it likes, and takes no longer than its bytes") {
+  auto text = many_results().dump();
+  text.insert(text.find("},{", text.size() / 2) + 2, std::size_t{30} << 20, ' ');
+  const auto start = std::chrono::steady_clock::now();
+  check_read(text, 1);
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));  // looked at by every part: minutes
+}
+
 TEST_CASE("a result may be larger than several parts") {
   auto results = many_results();
   for (const int at : {0, 2500, kResults - 1})
@@ -149,6 +158,7 @@ TEST_CASE("what is wrong in a later part is found, with its place") {
   CHECK_FALSE(has(problem(text.substr(1)), "read "));
   auto marked = text;
   marked.insert(0, "\xEF\xBB\xBF");
+  CHECK(has(problem("5"), "results.json: is a single value; a list or an object is expected"));
   CHECK(problem("[]") == "read 0");
   CHECK(problem(marked) == "read " + std::to_string(kResults));
   // A comma for a colon, and a quote that is missing, far from any cut.
