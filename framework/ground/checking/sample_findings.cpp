@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,9 +26,8 @@ std::string size_text(const Extent& size) {
 }
 
 std::string number(double value) {
-  auto text = std::to_string(value);  // of six decimals
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.ends_with('.')) text.pop_back();
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
   return text;
 }
 

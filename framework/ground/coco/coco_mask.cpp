@@ -59,8 +59,8 @@ Rle counts_of(std::string_view text, const cv::Size& size) {
   std::int64_t covered = 0;
   for (const double number : numbers) {
     if (number < 0 || number > double(pixels_of(size)) || number != std::int64_t(number))
-      throw DataError("mask", "has the run length " + std::to_string(number) + ", and is of an image of " +
-                                  text_of(size) + "; whole numbers of pixels are expected");
+      throw DataError("mask", "has the run length " + text_of(number) + ", and is of an image of " + text_of(size) +
+                                  "; whole numbers of pixels are expected");
     rle.counts.push_back(static_cast<std::uint32_t>(number));
     covered += rle.counts.back();
   }

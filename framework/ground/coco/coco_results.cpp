@@ -19,6 +19,7 @@ namespace {
 class TextStore {
  public:
   std::string_view keep(std::string_view text) {
+    if (text.empty()) return {};
     if (text.size() > left_) {
       left_ = std::max(kBlock, text.size());
       blocks_.push_back(std::make_unique_for_overwrite<char[]>(left_));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,12 @@
 namespace sectile {
 
 inline std::int64_t pixels_of(const cv::Size& size) { return std::int64_t{size.width} * size.height; }
+
+inline std::string text_of(double number) {  // short: files have 1e300
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", number);
+  return text;
+}
 
 inline std::string text_of(const cv::Size& size) {
   return std::to_string(size.height) + " x " + std::to_string(size.width) + " (height x width)";

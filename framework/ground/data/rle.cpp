@@ -195,8 +195,7 @@ Rle rle_of(const std::vector<cv::Point2d>& ring, const cv::Size& size) {
   std::vector<cv::Point2i> corners;
   for (const auto& corner : ring) {
     if (!(std::abs(corner.x) <= kLargest && std::abs(corner.y) <= kLargest))  // also NaN
-      throw DataError(
-          "mask", "has a polygon with the corner (" + std::to_string(corner.x) + ", " + std::to_string(corner.y) + ")");
+      throw DataError("mask", "has a polygon with the corner (" + text_of(corner.x) + ", " + text_of(corner.y) + ")");
     corners.emplace_back(static_cast<int>(kScale * corner.x + 0.5), static_cast<int>(kScale * corner.y + 0.5));
   }
   std::vector<std::int64_t> crossings;

@@ -100,6 +100,8 @@ void add_notes(const CocoFile& file, const Selection& selection, std::size_t emp
   const auto add = [&](std::vector<std::string>& texts, const std::string& text) {
     texts.push_back(file.file().string() + ": " + text);
   };
+  if (!file.has_annotations())
+    add(choice.notes, "has no list \"annotations\": its images have no labels or objects, and can be predicted only");
   if (empty > 0)
     add(choice.notes, "images without objects are left out: " + std::to_string(empty) + " of " +
                           std::to_string(file.images().size()));

@@ -236,6 +236,7 @@ TEST_CASE("a file without annotations, as COCO's image_info of test images, give
   for (const auto task : {Task::instance, Task::semantic}) {
     const auto data = tree.open(task, {{"keep_empty", false}});
     REQUIRE(data->size() == 2);
+    reports(notes_of(*data).at(0), "instances_val.json: has no list \"annotations\"");
     const auto sample = data->read(1);
     CHECK(sample.image.cols == kTreeWidth);
     CHECK(sample.labels.empty());
