@@ -109,7 +109,7 @@ class ImageIds {
  public:
   void add(std::int64_t id, const fs::path& name) {
     const std::string what =
-        "; predict the samples of a COCO dataset, which knows their image_ids, or give files such names";
+        "; predict the samples of a COCO dataset, each once, which knows their image_ids, or give files such names";
     if (id < 0)
       throw DataError(name.filename().string(),
                       "has no image_id: its name does not end with a number of up to 18 "

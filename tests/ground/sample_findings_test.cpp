@@ -121,7 +121,7 @@ TEST_CASE("faults of labels, objects and segments that a dataset returns are fou
       {Finding::one_pixel, mask(rle({7, 1, 40})), "single pixel"},
       {Finding::one_pixel, mask(polygon({{2.2f, 2.2f}, {2.9f, 2.2f}, {2.9f, 2.9f}, {2.2f, 2.9f}})), "single pixel"},
       {Finding::area_invalid, [](Sample& s) { s.instances[0].area = -2; }, "area -2"},
-      {Finding::area_invalid, [](Sample& s) { s.instances[0].area = 49; }, "area 49, and the image has 48 pixels"},
+      {Finding::area_invalid, [](Sample& s) { s.instances[0].area = 81; }, "area 81, and the image has 48 pixels"},
       {Finding::object_id_twice,
        [](Sample& s) {
          s.instances.push_back(s.instances[0]);
@@ -205,6 +205,7 @@ TEST_CASE("boxes that are a pixel too small do not miss their mask, and many obj
   auto thin = good("thin", 1);
   thin.instances[0].box = {1, 1, 1, 2};  // as tools write that subtract the first pixel from the last
   thin.instances[0].mask = rle({7, 2, 4, 2, 33});
+  thin.instances[0].area = 80;  // of a box that reaches a pixel out of the image
   CHECK(found_in(checked(given({good("b", 2), thin}))) == Found{});
   auto many = good("many", 3);
   many.instances.resize(1);

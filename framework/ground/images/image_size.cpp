@@ -9,7 +9,7 @@ namespace fs = std::filesystem;
 void OrientationOption::declare(Options& options) {
   options.add("apply_exif_orientation", &apply_exif_orientation,
               "Turn images upright as the orientation in the file says. false: use them as stored, for masks that "
-              "were drawn by a program that ignores it. Predictions are always of the upright image.");
+              "were drawn by a program that ignores it. Files that are predicted by name are always turned upright.");
 }
 
 std::string size_text(const cv::Size& size) { return std::to_string(size.width) + " x " + std::to_string(size.height); }

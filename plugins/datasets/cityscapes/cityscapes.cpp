@@ -189,11 +189,11 @@ class Cityscapes final : public sectile::Dataset {
       return number == sectile::kIgnore ? std::string("of no class")
                                         : labels_.classes[static_cast<std::size_t>(number)].name;
     };
-    throw DataError(entry.objects.string(), "contradicts " + entry.labels.filename().string() + " at " +
-                                                std::to_string(count) + " pixels: pixel (" +
-                                                std::to_string(places.front().x) + ", " +
-                                                std::to_string(places.front().y) + ") is " + name(of_objects) +
-                                                " in it, and " + name(labels) + " there");
+    throw DataError(entry.objects.string(),
+                    "contradicts " + entry.labels.filename().string() + " at " + std::to_string(count) +
+                        (count == 1 ? " pixel: (" : " pixels; the first, (") + std::to_string(places.front().x) + ", " +
+                        std::to_string(places.front().y) + "), is " + name(of_objects) + " in it, and " + name(labels) +
+                        " there");
   }
 
   sectile::LabelMap labels_;

@@ -144,9 +144,10 @@ TEST_CASE("train ids in a file of label ids, and instance ids that contradict it
   objects[15] = 7;
   objects[4] = objects[5] = 24001;
   streets.labels(objects, "instanceIds");
-  CHECK(tells(streets.problem({{"instances", true}}, true),
-              "x_gtFine_instanceIds.png: contradicts x_gtFine_labelIds.png at 2 pixels: pixel (0, 1) is person in it, "
-              "and car there"));
+  CHECK(tells(
+      streets.problem({{"instances", true}}, true),
+      "x_gtFine_instanceIds.png: contradicts x_gtFine_labelIds.png at 2 pixels; the first, (0, 1), is person in it, "
+      "and car there"));
   objects[4] = objects[5] = 26;
   streets.labels(objects, "instanceIds");
   CHECK(streets.open({{"instances", true}})->read(0).instances.size() > 0);

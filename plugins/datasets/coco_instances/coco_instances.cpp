@@ -135,6 +135,10 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
     }
     if (!file_.has_annotations() || (is_semantic_ ? !wanted.labels : !wanted.objects)) return sample;
     const auto size = sample.image.empty() ? size_at(index) : sample.image.size();
+    // Labels of a size that is wrong may not fit into memory; other ones are found where image and labels meet.
+    constexpr double kLarge = 1 << 26;
+    if (is_semantic_ && !wanted.image && double(size.width) * size.height > kLarge)
+      demand_size(image, sectile::read_size(path_of(image), reading_));
     if (is_semantic_)
       sample.labels = read_labels(index, size);
     else

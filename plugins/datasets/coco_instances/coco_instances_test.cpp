@@ -230,6 +230,15 @@ TEST_CASE("rings of one or two corners have no pixels, the others of the object 
   reports(tree.problem(), "instances_val.json: annotation 7 of a/b/3.png: polygon 0 of the mask: has 5 numbers");
 }
 
+TEST_CASE("labels of a huge size that is stated wrongly are refused before they are made") {
+  ObjectTree tree;
+  tree.file["images"][0].update({{"width", 60000}, {"height", 60000}});
+  tree.add(1, 3, 7, square(1, 1, 3));
+  const auto data = tree.open(Task::semantic);
+  CHECK_THROWS_WITH_AS(data->read(0, {.image = false, .labels = true, .objects = false}),
+                       doctest::Contains("is 12 x 10 pixels, and "), DataError);
+}
+
 TEST_CASE("a file without annotations, as COCO's image_info of test images, gives images without labels") {
   ObjectTree tree;
   tree.file.erase("annotations");
