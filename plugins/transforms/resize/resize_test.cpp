@@ -144,6 +144,54 @@ TEST_CASE("resize gives the sizes of torchvision's detection models") {
   }
 }
 
+// https://github.com/pytorch/vision/issues/8370: the shorter side becomes shortest_edge, also of larger images, and
+// sides are rounded down; boxes follow the ratio of each side.
+TEST_CASE("resize of a detector's image takes boxes along, side by side") {
+  struct Expected {
+    int shortest, longest, height, width;
+    std::vector<int> size;
+    cv::Rect2f box;  // from a quarter to three quarters of the width, and from a quarter to half of the height
+  };
+  const Expected all[] = {{800, 1333, 480, 640, {800, 1066}, {266.5, 200, 533, 200}},
+                          {800, 1333, 333, 500, {800, 1201}, {300.25, 200, 600.5, 200}},
+                          {800, 1333, 427, 640, {800, 1199}, {299.75, 200, 599.5, 200}},
+                          {800, 1333, 1000, 400, {1333, 533}, {133.25, 333.25, 266.5, 333.25}},
+                          {800, 1333, 375, 500, {800, 1066}, {266.5, 200, 533, 200}},
+                          {800, 1333, 612, 612, {800, 800}, {200, 200, 400, 200}},
+                          {800, 1333, 100, 701, {190, 1333}, {333.25, 47.5, 666.5, 47.5}},
+                          {100, 170, 800, 1333, {100, 166}, {41.5, 25, 83, 25}},
+                          {64, 90, 77, 131, {52, 90}, {22.5, 13, 45, 13}},
+                          {1, 1333, 30, 40, {1, 1}, {0.25, 0.25, 0.5, 0.25}}};
+  for (const auto& one : all) {
+    CAPTURE(one.height);
+    CAPTURE(one.width);
+    Sample sample;
+    sample.id = "image";
+    sample.image = cv::Mat(one.height, one.width, CV_8U, cv::Scalar(0));
+    sample.instances.emplace_back();
+    const auto width = static_cast<float>(one.width), height = static_cast<float>(one.height);
+    sample.instances.back().box = {width / 4, height / 4, width / 2, height / 4};
+    const auto after = resized({{"shortest_edge", one.shortest}, {"longest_edge", one.longest}}, sample);
+    CHECK(std::vector<int>{after.image.rows, after.image.cols} == one.size);
+    const auto& box = after.instances.at(0).box;
+    CHECK(box.x == doctest::Approx(one.box.x).epsilon(1e-6));
+    CHECK(box.y == doctest::Approx(one.box.y).epsilon(1e-6));
+    CHECK(box.width == doctest::Approx(one.box.width).epsilon(1e-6));
+    CHECK(box.height == doctest::Approx(one.box.height).epsilon(1e-6));
+  }
+}
+
+// torchvision multiplies by a scale in floating point and gives 799 x 1194 and 1063 x 799 here.
+TEST_CASE("resize of a detector's image loses no pixel to rounding") {
+  const nlohmann::json options = {{"shortest_edge", 800}, {"longest_edge", 1333}};
+  CHECK(resized_size(options, 335, 500) == std::vector<int>{800, 1194});
+  CHECK(resized_size(options, 512, 385) == std::vector<int>{1063, 800});
+  // https://github.com/facebookresearch/dinov2/pull/378
+  for (const auto& [from, wanted] :
+       {std::pair{14, 61}, {14, 115}, {14, 122}, {37, 39}, {37, 43}, {37, 78}, {14, 60}, {14, 28}})
+    CHECK(resized_size({{"shortest_edge", wanted}}, from, from) == std::vector<int>{wanted, wanted});
+}
+
 TEST_CASE("resize rounds sides as it is told, to whole pixels or multiples, and never to 0") {
   const auto size = [](int height, int width) { return std::vector<int>{height, width}; };
   CHECK(resized_size({}, 70, 100) == size(64, 96));
