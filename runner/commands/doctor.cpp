@@ -11,6 +11,7 @@
 #include <torch/version.h>
 
 #include "../../framework/upper/network/device.h"
+#include "../../framework/upper/nn/cuda/gpu_kernels.h"
 #include "../command_line.h"
 #include "upper_commands.h"
 
@@ -38,6 +39,13 @@ std::set<std::string> openmp_runtimes() {
   return found;
 }
 
+std::string gpu_kernels() {
+  const auto library = nn::gpu_kernels_file();
+  if (!std::filesystem::exists(library)) return "none, the build had no nvcc: detectors need the CPU";
+  nn::load_gpu_kernels(library);
+  return library.string();
+}
+
 }  // namespace
 
 void doctor(int count, char** words) {
@@ -51,6 +59,7 @@ void doctor(int count, char** words) {
   std::printf("LibTorch        %s, instructions %s, %d threads\n", TORCH_VERSION, at::get_cpu_capability().c_str(),
               at::get_num_threads());
   std::printf("components      %zu, all of them load\n", components);
+  std::printf("GPU kernels     %s\n", gpu_kernels().c_str());
   const auto ms = matrix_product_ms();
   std::printf("matrix product  %.1f ms for 1024 x 1024 (%.0f GFLOP/s), from %s\n", ms, 2.147483648 / ms * 1e3,
               blas_library().c_str());

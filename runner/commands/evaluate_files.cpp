@@ -141,8 +141,11 @@ void evaluate_files(int count, char** words) {
       "segm: overlap of masks; bbox: of boxes; boundary: of masks and their boundaries (Boundary AP). Default: segm if "
       "the results have masks, else bbox")("size", po::value<std::vector<std::string>>()->value_name("NAME=A..B"),
                                            "range of objects' areas in pixels, instead of COCO's small, medium and "
-                                           "large; can be repeated")("per-class", "also list every class")(
-      "threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors")(
+                                           "large; can be repeated")(
+      "max-detections", po::value<int>()->value_name("N"),
+      "how many detections per image and class count, best scores first. Default: 100, as in COCO")(
+      "per-class", "also list every class")("threads", po::value<int>()->value_name("N"),
+                                            "threads; does not change results. Default: all processors")(
       "report", po::value<std::string>()->value_name("FILE"), "write all results as JSON");
   std::vector<std::string> all(words, words + count);
   if (std::find(all.begin(), all.end(), "--help") != all.end()) all = {all[0], all[1], "--help"};
@@ -161,6 +164,15 @@ void evaluate_files(int count, char** words) {
     options.ap.sizes.clear();
     for (const auto& text : line.given["size"].as<std::vector<std::string>>())
       options.ap.sizes.push_back(size_range(text));
+  }
+  if (line.given.count("max-detections")) {
+    const int most = line.given["max-detections"].as<int>();
+    if (most < 1)
+      throw po::error("--max-detections: " + std::to_string(most) + " is not a number of detections: use 1 or more");
+    auto& limits = options.ap.max_detections;
+    std::erase_if(limits, [&](int limit) { return limit >= most; });
+    if (most > 100) std::erase(limits, 100);
+    limits.push_back(most);
   }
   options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   if (line.given.count("threads")) {

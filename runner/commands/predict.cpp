@@ -22,7 +22,8 @@ constexpr const char* kSummary =
     "INPUT: image files (PNG, JPEG, TIFF, WebP, BMP, PNM), folders of them, or quoted patterns such as\n"
     "\"photos/*.jpg\". For each image NAME.* it writes NAME.png, a palette PNG of class numbers, and "
     "NAME_overlay.png,\n"
-    "an overlay of the predicted classes on the image. In a TIFF with several pages, each page is an image:\n"
+    "an overlay of the predicted classes on the image. Of a network that predicts objects, results.json has those of\n"
+    "all images, in COCO's format, and overlays show them. In a TIFF with several pages, each page is an image:\n"
     "NAME_p0001.png for the first, and so on. With --split, the images are the samples of a dataset of the spec, and\n"
     "NAME is a sample's id, with its folders.";
 
@@ -40,9 +41,15 @@ po::options_description options() {
       "raw",
       "also write NAME_logits.tif: raw scores, before softmax or sigmoid, in the format of --scores; NaN where the "
       "transforms cut off pixels. Not with --ensemble, --flip or --scales")(
-      "format", po::value<std::string>()->default_value("png")->value_name("FORMAT"),
-      "what is written instead of NAME.png. cityscapes, ade20k: PNGs of the numbers that these benchmarks want; coco: "
-      "results.json, COCO's results; coco_panoptic: PNGs of segment ids and panoptic.json")(
+      "format", po::value<std::string>()->value_name("FORMAT"),
+      "what is written. png: NAME.png, of networks for semantic segmentation; cityscapes, ade20k: PNGs of the numbers "
+      "that these benchmarks want; coco: results.json, COCO's results, of networks that predict objects; "
+      "coco_panoptic: PNGs of segment ids and panoptic.json. Default: png, coco or coco_panoptic, by the network's "
+      "task")("min-score", po::value<double>()->value_name("SCORE"),
+              "of networks that predict objects: leave out those with a score below this, 0 to 1. Default: none but "
+              "what the network leaves out itself; overlays show those of 0.5 or more")(
+      "max-objects", po::value<int>()->value_name("N"),
+      "of networks that predict objects: keep the N of each image with the best scores")(
       "no-overlay", "do not write NAME_overlay.png")("overwrite",
                                                      "replace files that exist already, but never an input")(
       "skip-bad", "skip images that cannot be read and list them at the end, instead of stopping at the first");
@@ -57,8 +64,23 @@ void refuse_joined(const CommandLine& line, const std::string& option, const std
       throw po::error(option + ": cannot be combined with --" + joined + ": " + why);
 }
 
+float least_score(const CommandLine& line) {
+  const auto score = line.given["min-score"].as<double>();
+  if (!(score >= 0 && score <= 1)) throw po::error("--min-score: is not a score from 0 to 1");
+  return static_cast<float>(score);
+}
+
+std::size_t most_objects(const CommandLine& line) {
+  const auto count = line.given["max-objects"].as<int>();
+  if (count < 1)
+    throw po::error("--max-objects: " + std::to_string(count) + " is not a number of objects: use 1 or more");
+  return static_cast<std::size_t>(count);
+}
+
 struct PredictRequest {
   InputRequest inputs;
+  std::optional<std::string> format;
+  float overlay_score = 0.5;         // least one of objects that overlays show
   std::optional<std::string> split;  // instead of inputs
   PredictOptions options;
   bool overlay = true;
@@ -90,11 +112,14 @@ struct PredictRequest {
     options.skip_bad = line.given.count("skip-bad") > 0;
     overlay = line.given.count("no-overlay") == 0;
     overwrite = line.given.count("overwrite") > 0;
+    if (line.given.count("format")) format = line.given["format"].as<std::string>();
+    if (line.given.count("min-score")) options.least_score = overlay_score = least_score(line);
+    if (line.given.count("max-objects")) options.most_objects = most_objects(line);
     if (options.logits)
       refuse_joined(line, "--raw", "probabilities of several predictions are joined, which have no logits");
   }
-  std::vector<std::string> endings(const PredictionFormat& format) const {
-    auto all = format.endings();
+  std::vector<std::string> endings(const PredictionFormat& written) const {
+    auto all = written.endings();
     if (overlay) all.push_back("_overlay.png");
     if (options.scores) all.push_back("_scores.tif");
     if (options.logits) all.push_back("_logits.tif");
@@ -139,7 +164,7 @@ void write(const PredictedImage& image, const ImageInput& input, const PredictRe
   const auto name = request.inputs.output / input.name;
   make_folder(name.parent_path());
   format.write(image, name, image_id_of(input.source));
-  if (request.overlay) write_overlay(name.string() + "_overlay.png", image, classes);
+  if (request.overlay) write_overlay(name.string() + "_overlay.png", image, classes, request.overlay_score);
   if (request.options.scores) write_tiff(name.string() + "_scores.tif", image.scores);
   if (request.options.logits) write_tiff(name.string() + "_logits.tif", image.logits);
 }
@@ -165,16 +190,30 @@ std::shared_ptr<const SampleSource> open_split(const Network& network, const Pre
   return data;
 }
 
-// What the format needs of the network, and its one file of all images.
+// What the format needs of the network.
 void ask(const PredictionFormat& format, PredictRequest& request, const CommandLine& line) {
   format.ask(request.options);
-  request.overlay &= request.options.labels;  // which is of classes
+  request.overlay &= request.options.labels || request.options.instances;
+  for (const char* option : {"min-score", "max-objects"})
+    if (line.given.count(option) && !request.options.instances)
+      throw po::error(
+          std::string("--").append(option).append(": of networks that predict objects, and results of them"));
+  for (const char* option : {"scores", "raw"})
+    if (line.given.count(option) && !request.options.labels)
+      throw po::error(std::string("--").append(option).append(
+          ": of networks for semantic segmentation: objects have one score each, which is in results.json"));
   if (request.options.instances || request.options.segments)
-    refuse_joined(line, "--format", "several predictions are joined pixel by pixel, without objects");
-  const auto whole = format.whole();
-  if (!whole.empty() && fs::exists(whole) && !request.overwrite)
-    throw DataError(whole.string(),
-                    "exists already; replace it with --overwrite, or choose another folder with --output DIR");
+    refuse_joined(line, request.format ? "--format" : "a network that predicts objects",
+                  "several predictions are joined pixel by pixel, without objects");
+}
+
+void refuse_existing(const PredictionFormat& format, const PredictRequest& request) {
+  for (const auto& whole : format.wholes())
+    if (fs::exists(whole) && !request.overwrite)
+      throw DataError(whole.string(),
+                      request.split
+                          ? "exists already; choose another folder with --output DIR, or remove it"
+                          : "exists already; replace it with --overwrite, or choose another folder with --output DIR");
 }
 
 // What is read besides the images, which no prediction may replace.
@@ -205,9 +244,10 @@ void predict(int count, char** words) {
     request.options.skip_bad |= spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
     images = find_samples(data, request.options.skip_bad, bad);
   }
-  const auto format = prediction_format(line.given["format"].as<std::string>(), trained.ensemble->first(), folder);
+  const auto format = prediction_format(request.format, trained.ensemble->first(), folder);
   ask(*format, request, line);
-  for (const auto& image : images) format->expect(image_id_of(image.source), image.name);
+  for (const auto& image : images) format->expect(image_id_of(image.source), image);
+  refuse_existing(*format, request);
   refuse_clashes(images, other_inputs(line, request), request.endings(*format), folder, request.overwrite);
   make_folder(folder);
   std::vector<ImageSource> sources;
@@ -227,6 +267,7 @@ void predict(int count, char** words) {
   progress.clear();
   if (done == 0) throw DataError("the images", "none of them can be read; the first error: " + bad.front());
   format->finish();
+  if (const auto note = format->note(); !note.empty()) tell({note}, line);
   if (!line.common.quiet)
     std::cout << done << (done == 1 ? " image" : " images") << " predicted into " << folder.string() << std::endl;
   if (cut_off > 0)

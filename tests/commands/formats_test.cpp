@@ -132,6 +132,11 @@ TEST_CASE("results of COCO hold the pixels of every class, and evaluate perfectl
   CHECK(json_of(report)["per_class"]["class"].size() == 5);
   CHECK(sectile_program(words + " --iou-type bbox --quiet").says("bbox: AP 1.0000"));
   CHECK(sectile_program(words + " --size tiny=0..50 --size rest=50..").says("tiny"));
+  fs::remove(report);
+  CHECK(sectile_program(words + " --max-detections 300 --report " + report.string()).code == 0);
+  CHECK(json_of(report)["values"].contains("segm/AR@300"));
+  CHECK(!json_of(report)["values"].contains("segm/AR@100"));
+  CHECK(sectile_program(words + " --max-detections 0").says("--max-detections: 0 is not a number of detections"));
   CHECK(sectile_program(words + " --iou-type x").says("--iou-type: \"x\" is none of segm, bbox, boundary"));
   CHECK(sectile_program(words + " --size 5..6").says("expected NAME=LEAST..MOST"));
   CHECK(sectile_program("evaluate --truth " + file.string()).code == 2);
@@ -178,10 +183,14 @@ TEST_CASE("files whose names end with no number have no image_id, and are refuse
   CHECK(!fs::exists(run().folder / "formats_twice/results.json"));
 }
 
-TEST_CASE("objects of a network become results of COCO, and its AP is that of their file") {
-  const auto folder = run().folder / "formats_toys";
-  fs::create_directories(folder);
-  std::ofstream(folder / "toy.json") << R"({
+namespace {
+
+// A folder with a trained network that predicts objects: run/last.pth.
+const fs::path& trained_on_objects() {
+  static const fs::path folder = [] {
+    const auto made = run().folder / "formats_toys";
+    fs::create_directories(made);
+    std::ofstream(made / "toy.json") << R"({
     "task": "instance",
     "data": {"train": {"type": "toy_shapes"}, "val": {"type": "toy_shapes"}},
     "transforms": {"train": [{"type": "normalize"}], "val": [{"type": "normalize"}]},
@@ -190,14 +199,31 @@ TEST_CASE("objects of a network become results of COCO, and its AP is that of th
     "train": {"epochs": 1, "batch_size": 2},
     "output": "run"
   })";
-  auto ended = sectile_program("train " + (folder / "toy.json").string() + kToys);
+    const auto ended = sectile_program("train " + (made / "toy.json").string() + kToys);
+    REQUIRE_MESSAGE(ended.code == 0, ended.text);
+    return made;
+  }();
+  return folder;
+}
+
+// Of its validation images, as results.json.
+Json objects_in(const std::string& more, const std::string& out) {
+  const auto& folder = trained_on_objects();
+  fs::remove_all(folder / out);
+  const auto ended = sectile_program("predict " + (folder / "run/last.pth").string() + kToys + "--split val " + more +
+                                     " -o " + (folder / out).string());
   REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  return json_of(folder / out / "results.json");
+}
+
+}  // namespace
+
+TEST_CASE("objects of a network become results of COCO, and its AP is that of their file") {
+  const auto& folder = trained_on_objects();
   const auto best = (folder / "run/last.pth").string();
-  ended = sectile_program("evaluate " + best + kToys + "--report " + (folder / "report.json").string());
+  auto ended = sectile_program("evaluate " + best + kToys + "--report " + (folder / "report.json").string());
   REQUIRE_MESSAGE(ended.code == 0, ended.text);
-  ended = sectile_program("predict " + best + kToys + "--split val --format coco -o " + (folder / "out").string());
-  REQUIRE_MESSAGE(ended.code == 0, ended.text);
-  const auto results = json_of(folder / "out/results.json");
+  const auto results = objects_in("--format coco", "out");
   REQUIRE(!results.empty());
   for (const auto& one : results) {
     CHECK(one["score"].get<double>() > 0);
@@ -207,7 +233,64 @@ TEST_CASE("objects of a network become results of COCO, and its AP is that of th
   ended =
       sectile_program("predict " + best + kToys + "--split val --format coco --flip -o " + (folder / "no").string());
   CHECK(ended.says("--format: cannot be combined with --flip"));
-  ended = sectile_program("predict " + best + kToys + "--split val -o " + (folder / "no").string());
-  CHECK(ended.code != 0);
-  CHECK(ended.says("it predicts objects"));
+  const auto to_no = [&](const std::string& more) {
+    return sectile_program("predict " + best + kToys + "--split val " + more + " -o " + (folder / "no").string());
+  };
+  CHECK(to_no("--format png").says("it predicts objects"));
+  CHECK(to_no("--flip").says("a network that predicts objects: cannot be combined with --flip"));
+  CHECK(to_no("--scores").says("--scores: of networks for semantic segmentation"));
+  CHECK(to_no("--raw").says("--raw: of networks for semantic segmentation"));
+  CHECK(to_no("--min-score 1.5").says("--min-score: is not a score from 0 to 1"));
+  CHECK(to_no("--max-objects 0").says("--max-objects: 0 is not a number of objects"));
+
+  CHECK(sectile_program("predict " + run().best() + " --split val --min-score 0.5 -o " + (folder / "no").string())
+            .says("--min-score: of networks that predict objects"));
+}
+
+TEST_CASE("overlays come with objects, and weak ones are left out on demand") {
+  const auto& folder = trained_on_objects();
+  const auto results = objects_in("", "out");
+  CHECK(objects_in("", "best") == results);
+  CHECK(names_in(folder / "best") == names_in(folder / "out"));
+  const auto few = objects_in("--max-objects 1 --no-overlay", "best");
+  CHECK(names_in(folder / "best") == Names{"images.json", "results.json"});
+  std::map<int, double> most;
+  for (const auto& one : results) most[one["image_id"]] = std::max(most[one["image_id"]], one["score"].get<double>());
+  CHECK(few.size() == most.size());
+  for (const auto& one : few) CHECK(one["score"] == most[one["image_id"]]);
+  const double middle = results[results.size() / 2]["score"];
+  const auto strong = objects_in("--min-score " + std::to_string(middle) + " --no-overlay", "best");
+  CHECK(!strong.empty());
+  CHECK(strong.size() <= results.size());
+  for (const auto& one : strong) CHECK(one["score"].get<double>() >= middle - 1e-6);
+}
+
+TEST_CASE("files without COCO's numbers are numbered, and listed") {
+  const auto& folder = trained_on_objects();
+  const auto best = (folder / "run/last.pth").string();
+  const auto inputs = folder / "inputs";
+  fs::create_directories(inputs);
+  for (const char* name : {"7.png", "cat.png"})
+    write_png(inputs / name, cv::Mat(40, 30, CV_8UC3, cv::Scalar(9, 99, 200)));
+  const auto predict = "predict " + best + kToys + inputs.string() + " -o " + (folder / "named").string();
+  CHECK(sectile_program(predict + " --format coco").says("has no image_id"));
+  auto ended = sectile_program(predict);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK(ended.says("images.json tells which number is which"));
+  const auto list = json_of(folder / "named/images.json");
+  CHECK(list["images"][0]["file_name"] == (inputs / "7.png").string());
+  CHECK(list["images"][0]["id"] == 1);
+  CHECK(list["images"][1]["file_name"] == (inputs / "cat.png").string());
+  CHECK(list["images"][1]["id"] == 2);
+  CHECK(list["images"][1]["width"] == 30);
+  CHECK(list["images"][1]["height"] == 40);
+  CHECK(!list["categories"].empty());
+  for (const auto& one : json_of(folder / "named/results.json")) CHECK(one["image_id"].get<int>() <= 2);
+  fs::remove(folder / "named/results.json");
+  CHECK(sectile_program(predict).says("images.json: exists already"));
+  ended =
+      sectile_program("predict " + best + kToys + (inputs / "7.png").string() + " -o " + (folder / "seven").string());
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK(names_in(folder / "seven") == Names{"7_overlay.png", "images.json", "results.json"});
+  for (const auto& one : json_of(folder / "seven/results.json")) CHECK(one["image_id"] == 7);
 }

@@ -106,6 +106,32 @@ void check_evaluation(Findings& findings, Model& model, const std::string& what,
   }
 }
 
+bool decodes_objects(const Model& model) {
+  const auto tasks = model.traits().tasks;
+  return std::find(tasks.begin(), tasks.end(), Task::instance) != tasks.end();
+}
+
+// Decoded objects lie within the file, and their masks have its size.
+void check_objects(Findings& findings, Model& model, const std::string& what, const Batch& input) {
+  constexpr float kRounding = 1e-3f;
+  const c10::NoGradGuard no_grad;
+  model.module().eval();
+  const auto predictions = model.decode(model.forward(input), input, {.instances = true});
+  for (std::size_t i = 0; i < predictions.size(); ++i) {
+    const auto& size = input.truth[i].geometry.original;
+    for (const auto& one : predictions[i].instances) {
+      findings.expect(one.category >= 0 && one.category < kModelClasses, what + ": an object has no class number");
+      findings.expect(one.score >= 0 && one.score <= 1, what + ": the score of an object is not within 0 and 1");
+      findings.expect(one.box.x >= -kRounding && one.box.y >= -kRounding && one.box.width >= 0 && one.box.height >= 0 &&
+                          one.box.x + one.box.width <= static_cast<float>(size.width) + kRounding &&
+                          one.box.y + one.box.height <= static_cast<float>(size.height) + kRounding,
+                      what + ": the box of an object is not within the file");
+      findings.expect(one.mask.empty() || one.mask.bitmap().size() == cv::Size(size.width, size.height),
+                      what + ": the mask of an object has not the size of the file");
+    }
+  }
+}
+
 void check_training(Findings& findings, Model& model, const Batch& input) {
   auto& module = model.module();
   module.train();
@@ -129,10 +155,35 @@ void check_training(Findings& findings, Model& model, const Batch& input) {
   }
 }
 
+std::vector<Instance> objects_of(Model& model, const Batch& input) {
+  const c10::NoGradGuard no_grad;
+  model.module().eval();
+  return model.decode(model.forward(input), input, {.instances = true}).at(0).instances;
+}
+
+// Which objects a network without training finds depends on the last digit of its scores: most must be found again.
+bool mostly_same(const std::vector<Instance>& before, const std::vector<Instance>& after) {
+  constexpr double kShare = 0.9, kIou = 0.95, kScore = 1e-3;
+  std::size_t found = 0;
+  for (const auto& one : before)
+    found += std::any_of(after.begin(), after.end(), [&](const Instance& other) {
+      const double common = (one.box & other.box).area(), all = one.box.area() + other.box.area() - common;
+      return one.category == other.category && std::abs(one.score - other.score) < kScore && common > kIou * all;
+    });
+  return static_cast<double>(found) >= kShare * static_cast<double>(before.size());
+}
+
 // Every layer compares its two forms by itself, and the whole network must answer the same.
 void check_inference_form(Findings& findings, Model& model, const Batch& input) {
+  const InferencePlan plan{.format = at::MemoryFormat::ChannelsLast, .pack = true, .verify = true};
+  if (decodes_objects(model)) {
+    const auto before = objects_of(model, input);
+    prepare_for_inference(model.module(), plan);
+    return findings.expect(mostly_same(before, objects_of(model, input)),
+                           "its inference form finds other objects than its training form");
+  }
   const auto before = evaluate(model, input);
-  prepare_for_inference(model.module(), {.format = at::MemoryFormat::ChannelsLast, .pack = true, .verify = true});
+  prepare_for_inference(model.module(), plan);
   const auto after = evaluate(model, input);
   for (std::size_t i = 0; i < std::min(before.size(), after.size()); ++i) {
     const double scale = std::max(1.0, before[i].abs().max().item<double>());
@@ -196,6 +247,18 @@ Findings model_contract(const Subject& subject) {
     findings.expect(same(evaluate(*model, odd), evaluate(*model, odd)),
                     "evaluation gives another output when repeated");
   });
+  if (decodes_objects(*model))
+    findings.attempt("decoding objects", [&] {
+      check_objects(findings, *model, "a batch of two", pair);
+      auto halved = odd;  // as a transform that doubles the size makes it
+      auto& geometry = halved.truth[0].geometry;
+      geometry.original.height = 49, geometry.original.width = 66;
+      geometry.to_original = cv::Matx44d::diag({66. / 131, 49. / 97, 1, 1});
+      check_objects(findings, *model, "an image that was enlarged", halved);
+      geometry.original.height = 131, geometry.original.width = 97;
+      geometry.to_original = cv::Matx44d(0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1);
+      check_objects(findings, *model, "an image that was turned", halved);
+    });
   findings.attempt("one image of the least size", [&] {
     check_evaluation(findings, *model, "one image of the least size", batch(*model, 1, 24, 24));
   });

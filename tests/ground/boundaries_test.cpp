@@ -86,6 +86,22 @@ TEST_CASE("libcurl is included in framework/download only, which includes nothin
   CHECK(includes(kSource / "framework/download", "sectile/|\\.\\./") == "");
 }
 
+TEST_CASE("CUDA is included in framework/cuda only, which includes nothing of the framework or LibTorch") {
+  for (const char* folder : {"framework/ground", "framework/include", "framework/upper", "plugins", "runner"})
+    CHECK(includes(kSource / folder, "cuda|.*\\.cuh") == "");
+  CHECK(includes(kSource / "framework/cuda", "sectile/|\\.\\./|" + kTorch) == "");
+  for (const char* folder : {"framework/ground", "framework/include", "plugins", "runner"})
+    CHECK(includes(kSource / folder, ".*framework/cuda/") == "");
+}
+
+TEST_CASE("nothing links CUDA: what needs it is loaded with the first tensor on a GPU") {
+  for (const char* name : {"libsectile_torch.so", "sectile/sectile-compute", "sectile/libsectile_cuda.so"}) {
+    const auto file = kBuild / "lib" / name;
+    CAPTURE(name);
+    if (fs::exists(file)) CHECK(run("readelf -d " + file.string() + " | grep NEEDED | grep -i cud").output == "");
+  }
+}
+
 TEST_CASE("a network knows neither inference nor training, and inference no training") {
   const auto upper = kSource / "framework/upper";
   for (const char* folder : {"loading", "network", "nn", "reporting", "weights"})

@@ -5,6 +5,7 @@
 
 #include "ground/weights/catalogue.h"
 #include "ground/weights/catalogue_listing.h"
+#include "ground/weights/published_spec.h"
 #include "ground/weights/weights_cache.h"
 #include "support/http_server.h"
 #include "support/test.h"
@@ -51,7 +52,7 @@ TEST_CASE("the table is valid, and its hashes are those in the names of the file
     ++hashes;
     CHECK(entry.url.ends_with("-" + entry.sha256 + ".pth"));
   }
-  CHECK(hashes == 34);
+  CHECK(hashes == 38);
   const auto* deeplab = find_entry("torchvision/deeplabv3_resnet101");
   REQUIRE(deeplab != nullptr);
   CHECK(deeplab->sha256 == "586e9e4e");
@@ -63,6 +64,25 @@ TEST_CASE("the table is valid, and its hashes are those in the names of the file
   CHECK(deeplab->preprocessing->mean == std::vector<double>{0.485, 0.456, 0.406});
   CHECK(find_entry("nvidia/segformer-b0-finetuned-ade-512-512")->class_names.size() == 150);
   CHECK(find_entry("nvidia/segformer-b5-finetuned-cityscapes-1024-1024")->class_names.size() == 19);
+}
+
+TEST_CASE("detectors have COCO's classes with their ids, and the spec of their preprocessing") {
+  const auto* net = find_entry("torchvision/maskrcnn_resnet50_fpn");
+  REQUIRE(net != nullptr);
+  CHECK(net->class_names.size() == 80);
+  CHECK(net->class_names[11] == "stop sign");
+  CHECK(net->class_ids[11] == 13);
+  CHECK(net->class_ids.back() == 90);
+  const auto spec = Json::parse(published_spec(*net));
+  CHECK(spec["task"] == "instance");
+  CHECK(spec["model"]["type"] == "mask_rcnn");
+  CHECK(spec["data"]["classes"][11] == Json{{"name", "stop sign"}, {"value", 13}});
+  CHECK(spec["transforms"]["val"][0] == Json{{"type", "resize"},
+                                             {"interpolation", "bilinear"},
+                                             {"shortest_edge", 800},
+                                             {"longest_edge", 1333},
+                                             {"backend", "cv2"}});
+  CHECK(Json::parse(published_spec(*find_entry("torchvision/deeplabv3_resnet101")))["task"] == "semantic");
 }
 
 TEST_CASE("mistakes in a table are errors with their place") {
@@ -83,6 +103,13 @@ TEST_CASE("mistakes in a table are errors with their place") {
           std::string("/weights/0/size: is ") + size + "; expected the file's bytes, 1 or more");
   }
   CHECK(contains(table_problem(entry_with("[520]", "[520.5]")), "/preprocessing/one/resize: is "));
+  CHECK(contains(table_problem(entry_with("[520]", "[520], \"longest_edge\": \"x\"")),
+                 "/preprocessing/one/longest_edge: is "));
+  CHECK(table_problem(entry_with(R"(["a", "b"])", R"({"names": ["a", "b"], "ids": [1, 5]})")) == "");
+  CHECK(table_problem(entry_with(R"(["a", "b"])", R"({"names": ["a", "b"], "ids": [1]})")) ==
+        "/classes/two/ids: are 1, and there are 2 names");
+  CHECK(table_problem(entry_with("\"license\"", "\"task\": \"objects\", \"license\"")) ==
+        "/weights/0/task: is \"objects\"; expected \"semantic\", \"instance\" or \"panoptic\"");
   CHECK(table_problem("{").starts_with("1:2: "));
   CHECK(table_problem("[]") == "is not an object");
 }

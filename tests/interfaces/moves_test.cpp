@@ -192,6 +192,16 @@ TEST_CASE("a metric that wants what the model cannot give is refused by pointer"
   json["metrics"] = {{{"type", "iou"}}, {{"type", "toy_recall"}}};
   CHECK_THROWS_WITH_AS(
       Toy{json}, "/metrics/1: \"toy_recall\" needs instances, which model \"toy_pyramid\" does not predict", SpecError);
+  Json objects = Json::parse(R"({"task": "instance", "data": {"train": {"type": "toy_shapes", "count": 2}},
+    "model": {"type": "toy_rcnn"}, "metrics": [{"type": "iou"}], "inference": {"window": [16, 16]}})");
+  try {
+    Toy{objects};
+    FAIL("nothing was refused");
+  } catch (const SpecError& error) {
+    const std::string what = error.what();
+    CHECK(what.find("/metrics/0: \"iou\" counts classes of pixels, and the task is \"instance\"") != std::string::npos);
+    CHECK(what.find("/inference/window: joins the class scores of parts") != std::string::npos);
+  }
 }
 
 TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, inference form") {

@@ -26,7 +26,8 @@ inline const PluginIndex& toys() {
 inline PipelineSpec toy_spec(const Json& json) {
   SpecFile file;
   file.json = json;
-  if (!file.json.contains("metrics")) file.json["metrics"] = {{{"type", "iou"}}};
+  const bool of_objects = file.json.value("task", "semantic") == "instance";
+  if (!file.json.contains("metrics")) file.json["metrics"] = {{{"type", of_objects ? "toy_recall" : "iou"}}};
   return read_spec(toys(), file);
 }
 

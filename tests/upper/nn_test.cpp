@@ -8,6 +8,7 @@
 
 #include <sectile/error.h>
 #include <sectile/nn/batch_norm.h>
+#include <sectile/nn/conv_norm_act.h>
 #include <sectile/nn/inference.h>
 #include <sectile/nn/linear.h>
 

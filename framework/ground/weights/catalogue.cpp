@@ -58,10 +58,15 @@ class Reader {
 };
 
 Preprocessing preprocessing_of(const Json& json, const std::string& place) {
-  const auto reader = Reader(json, place).only({"resize", "crop", "interpolation", "mean", "std"});
+  const auto reader =
+      Reader(json, place).only({"resize", "longest_edge", "antialias", "crop", "interpolation", "mean", "std"});
   using Numbers = std::vector<double>;
-  return {reader.get<std::vector<int>>("resize", {}), reader.get<std::vector<int>>("crop", {}),
-          reader.get<std::string>("interpolation", ""), reader.get<Numbers>("mean", {}),
+  return {reader.get<std::vector<int>>("resize", {}),
+          reader.get<int>("longest_edge", 0),
+          reader.get<bool>("antialias", true),
+          reader.get<std::vector<int>>("crop", {}),
+          reader.get<std::string>("interpolation", ""),
+          reader.get<Numbers>("mean", {}),
           reader.get<Numbers>("std", {})};
 }
 
@@ -84,6 +89,8 @@ void check(const CatalogueEntry& entry, const Reader& reader) {
     reader.fail("url", "is " + quoted(Json(entry.url)) + "; expected https://…, or http://… where that is safe");
   if (!names_a_folder(file))
     reader.fail("url", "is " + quoted(Json(entry.url)) + "; expected one that ends in the name of a file");
+  if (entry.task != "semantic" && entry.task != "instance" && entry.task != "panoptic")
+    reader.fail("task", "is " + quoted(Json(entry.task)) + "; expected \"semantic\", \"instance\" or \"panoptic\"");
   const auto is_digit = [](unsigned char c) { return std::isdigit(c) || (c >= 'a' && c <= 'f'); };
   const auto digits = entry.sha256.size();
   if (!std::all_of(entry.sha256.begin(), entry.sha256.end(), is_digit) || (digits > 0 && digits < kFewestDigits) ||
@@ -104,10 +111,27 @@ void read_component(CatalogueEntry& entry, const Json& json, const std::string& 
       entry.components.emplace_back(key, Reader(value, place + "/options/" + key).get<std::string>("type"));
 }
 
+// A list of names, or of names and their numbers in files.
+void read_classes(CatalogueEntry& entry, const Reader& table) {
+  const auto lists = table.get<Json>("classes");
+  const Reader reader(lists, "/classes");
+  const auto list = reader.get<Json>(entry.classes);
+  if (!list.is_object()) {
+    entry.class_names = reader.get<std::vector<std::string>>(entry.classes);
+    return;
+  }
+  const auto both = Reader(list, "/classes/" + entry.classes).only({"names", "ids"});
+  entry.class_names = both.get<std::vector<std::string>>("names");
+  entry.class_ids = both.get<std::vector<int>>("ids");
+  if (entry.class_ids.size() != entry.class_names.size())
+    both.fail("ids", "are " + std::to_string(entry.class_ids.size()) + ", and there are " +
+                         std::to_string(entry.class_names.size()) + " names");
+}
+
 CatalogueEntry entry_of(const Json& json, const std::string& place, const Reader& table) {
   const auto reader = Reader(json, place)
                           .only({"name", "component", "url", "size", "approximate_size", "sha256", "license", "source",
-                                 "classes", "preprocessing"});
+                                 "classes", "task", "preprocessing"});
   CatalogueEntry entry;
   entry.name = reader.get<std::string>("name");
   read_component(entry, reader.get<Json>("component"), place + "/component");
@@ -122,10 +146,8 @@ CatalogueEntry entry_of(const Json& json, const std::string& place, const Reader
   entry.license = reader.get<std::string>("license");
   entry.source = reader.get<std::string>("source");
   entry.classes = reader.get<std::string>("classes", "");
-  if (!entry.classes.empty()) {
-    const auto lists = table.get<Json>("classes");
-    entry.class_names = Reader(lists, "/classes").get<std::vector<std::string>>(entry.classes);
-  }
+  if (!entry.classes.empty()) read_classes(entry, table);
+  entry.task = reader.get<std::string>("task", "semantic");
   if (const auto name = reader.get<std::string>("preprocessing", ""); !name.empty()) {
     const auto all = table.get<Json>("preprocessing");
     entry.preprocessing = preprocessing_of(Reader(all, "/preprocessing").get<Json>(name), "/preprocessing/" + name);

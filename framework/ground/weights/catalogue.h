@@ -15,6 +15,8 @@ namespace sectile {
 
 struct Preprocessing {
   std::vector<int> resize;    // pixels: {shorter side}, or {height, width}; empty: none
+  int longest_edge = 0;       // at most, of the longer side; 0: no limit
+  bool antialias = true;      // whether a smaller image is made of means, as Pillow makes it
   std::vector<int> crop;      // {height, width} from the middle, after resizing; empty: none
   std::string interpolation;  // "bilinear" or "bicubic"
   std::vector<double> mean;   // per channel, of values from 0 to 1; RGB
@@ -33,6 +35,8 @@ struct CatalogueEntry {
   std::string source;   // page that publishes them
   std::string classes;  // name of the list of classes, "coco-voc-21"; empty for backbones
   std::vector<std::string> class_names;
+  std::vector<int> class_ids;  // their numbers in files; empty: from 0
+  std::string task;            // "semantic", "instance" or "panoptic"
   std::optional<Preprocessing> preprocessing;
   std::vector<std::pair<std::string, std::string>> components;  // that they need: kind and type
 };

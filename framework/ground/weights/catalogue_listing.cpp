@@ -118,11 +118,17 @@ std::string catalogue_json(const PluginIndex& index, const std::string& filter) 
     if (entry->size) json["size"] = *entry->size;
     if (!entry->approximate_size.empty()) json["approximate_size"] = entry->approximate_size;
     if (!entry->sha256.empty()) json["sha256"] = entry->sha256;
-    if (!entry->class_names.empty()) json["classes"] = entry->class_names;
+    if (!entry->class_names.empty()) {
+      json["classes"] = entry->class_names;
+      json["task"] = entry->task;
+    }
+    if (!entry->class_ids.empty()) json["class_ids"] = entry->class_ids;
     if (entry->preprocessing) {
-      const auto& [resize, crop, interpolation, mean, std] = *entry->preprocessing;
-      json["preprocessing"] = {
-          {"resize", resize}, {"crop", crop}, {"interpolation", interpolation}, {"mean", mean}, {"std", std}};
+      const auto& [resize, longest_edge, antialias, crop, interpolation, mean, std] = *entry->preprocessing;
+      json["preprocessing"] = {{"resize", resize}, {"antialias", antialias},
+                               {"crop", crop},     {"interpolation", interpolation},
+                               {"mean", mean},     {"std", std}};
+      if (longest_edge > 0) json["preprocessing"]["longest_edge"] = longest_edge;
     }
     const auto file = place_of(*entry);
     json["file"] = file ? Json(file->string()) : Json();

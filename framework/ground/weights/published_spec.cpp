@@ -13,6 +13,8 @@ Json resize_of(const Preprocessing& how) {
     json["shortest_edge"] = how.resize[0];
   else
     json["size"] = how.resize;
+  if (how.longest_edge > 0) json["longest_edge"] = how.longest_edge;
+  if (!how.antialias) json["backend"] = "cv2";
   return json;
 }
 
@@ -34,7 +36,11 @@ std::string published_spec(const CatalogueEntry& entry) {
   }
   Json spec;
   spec["model"] = model;
-  for (const auto& name : entry.class_names) spec["data"]["classes"].push_back({{"name", name}});
+  spec["task"] = entry.task;
+  for (std::size_t i = 0; i < entry.class_names.size(); ++i) {
+    auto& made = spec["data"]["classes"].emplace_back(Json{{"name", entry.class_names[i]}});
+    if (!entry.class_ids.empty()) made["value"] = entry.class_ids[i];
+  }
   if (entry.preprocessing && !entry.preprocessing->mean.empty())
     spec["data"]["channels"] = entry.preprocessing->mean.size();
   spec["transforms"]["val"] = transforms;

@@ -11,7 +11,7 @@
 #include <sectile/data/image_io.h>
 
 #include "../../ground/component_call.h"
-#include "../../ground/data/overlay.h"
+#include "../../ground/overlays/overlay.h"
 #include "../loading/batch.h"
 #include "../loading/loader.h"
 
@@ -76,12 +76,20 @@ cv::Mat segment_map(const at::Tensor& ids) {
   return map;
 }
 
-PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& wanted) {
+// Best first; of equal scores, in the model's order.
+std::vector<Instance> best_of(std::vector<Instance> instances, const PredictOptions& options) {
+  std::erase_if(instances, [&](const Instance& one) { return !(one.score >= options.least_score); });
+  std::stable_sort(instances.begin(), instances.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  if (options.most_objects && instances.size() > *options.most_objects) instances.resize(*options.most_objects);
+  return instances;
+}
+
+PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& wanted, const PredictOptions& options) {
   PredictedImage image;
   image.cut_off = Ensemble::cut_off(one.batches).defined();
   auto prediction = ensemble.predict(std::move(one.batches), wanted);
   image.image = one.image;
-  image.instances = std::move(prediction.instances);
+  image.instances = best_of(std::move(prediction.instances), options);
   image.segments = std::move(prediction.segments);
   if (wanted.segments) image.segment_ids = segment_map(prediction.segment_ids);
   if (wanted.labels) {
@@ -174,7 +182,7 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
     if (one.bad.empty())
       one.bad = reason_to_skip(options.skip_bad, [&] {
         image = call<DataError>(
-            {}, sources[index].place(), [&] { return predicted(ensemble, one, wanted); }, kWindowHint);
+            {}, sources[index].place(), [&] { return predicted(ensemble, one, wanted, options); }, kWindowHint);
       });
     if (!one.bad.empty()) {
       bad.push_back(one.bad);
@@ -208,8 +216,11 @@ void write_labels(const fs::path& file, const cv::Mat& labels, const LabelMap& c
   write_png(file, pixels, palette);
 }
 
-void write_overlay(const fs::path& file, const PredictedImage& image, const LabelMap& classes) {
-  write_png(file, overlay(image.image, image.labels, classes));
+void write_overlay(const fs::path& file, const PredictedImage& image, const LabelMap& classes, float least_score) {
+  if (!image.labels.empty()) return write_png(file, overlay(image.image, image.labels, classes));
+  auto shown = image.instances;
+  std::erase_if(shown, [&](const Instance& one) { return !(one.score >= least_score); });
+  write_png(file, overlay(image.image, shown, classes));
 }
 
 }  // namespace sectile

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ struct PredictedImage {
                    // classes overlap. Empty unless requested
   cv::Mat logits;  // 32F, as the scores, before softmax or sigmoid; NaN where the transforms cut off pixels. Empty
                    // unless requested
-  std::vector<Instance> instances{};  // unless requested, none; in pixels of the file
+  std::vector<Instance> instances{};  // unless requested, none; in pixels of the file, best score first
   cv::Mat segment_ids{};              // 32S, 0 = void, of the file's size; empty unless requested
   std::vector<Segment> segments{};
   bool cut_off = false;  // the transforms cut off pixels, which have no class
@@ -53,6 +54,8 @@ struct PredictOptions {
   bool scores = false;
   bool logits = false;  // of one network and one view alone
   bool instances = false;
+  float least_score = 0;                      // of instances: those below are left out
+  std::optional<std::size_t> most_objects{};  // of each image, those with the best scores
   bool segments = false;
   bool skip_bad = false;  // skip images that cannot be read, instead of ending the run
 };
@@ -64,7 +67,9 @@ struct PredictOptions {
 std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<ImageSource>& sources,
                                  const PredictOptions& options, const std::function<void(const PredictedImage&)>& use);
 
-// The image with the predicted classes overlaid in their colors.
-void write_overlay(const std::filesystem::path& file, const PredictedImage& image, const LabelMap& classes);
+// The image with the predicted classes overlaid in their colors, or, if there are no labels, the objects of this score
+// and more.
+void write_overlay(const std::filesystem::path& file, const PredictedImage& image, const LabelMap& classes,
+                   float least_score = 0);
 
 }  // namespace sectile

@@ -59,7 +59,10 @@ void Network::find_classes() {
   } else if (!data.classes.empty()) {
     table.classes = data.classes;
   } else if (entry && !entry->class_names.empty()) {
-    for (const auto& name : entry->class_names) table.classes.emplace_back().name = name;
+    for (std::size_t i = 0; i < entry->class_names.size(); ++i) {
+      table.classes.push_back({.name = entry->class_names[i], .value = {}, .color = {}});
+      if (!entry->class_ids.empty()) table.classes.back().value = entry->class_ids[i];
+    }
   } else if (data.train || data.val || data.test) {
     return find_classes_of_data();
   } else {

@@ -111,6 +111,7 @@ class Network {
 // How well a translation matches a file; greater is better.
 struct Score {
   std::int64_t fitting = 0, named = 0, unknown = 0;  // unknown names count negatively
+  std::int64_t same_shape = 0;                       // without heads of other classes, which fit too
   auto operator<=>(const Score&) const = default;
 };
 
@@ -190,6 +191,7 @@ class Translator {
       const bool known = network_.tensors.count(name);
       score.fitting += known && network_.fits(name, tensor);
       score.named += known;
+      score.same_shape += known && network_.tensors.at(name).sizes() == tensor.sizes();
       score.unknown -= !known;
     }
     return score;

@@ -29,8 +29,10 @@ cv::Mat stretched(const cv::Mat& image) {
   return bytes;
 }
 
+}  // namespace
+
 // Of two, four and more channels, the first one as grayscale: their meaning is unknown.
-cv::Mat as_rgb(const cv::Mat& image) {
+cv::Mat shown_as_rgb(const cv::Mat& image) {
   cv::Mat shown = image;
   if (image.channels() != 1 && image.channels() != 3) cv::extractChannel(image, shown, 0);
   if (shown.depth() != CV_8U) shown = stretched(shown);
@@ -40,8 +42,6 @@ cv::Mat as_rgb(const cv::Mat& image) {
   return rgb;
 }
 
-}  // namespace
-
 Palette palette_of(const LabelMap& labels) {
   Palette palette;
   for (const auto& label : labels.classes) palette.push_back(label.color);
@@ -50,7 +50,7 @@ Palette palette_of(const LabelMap& labels) {
 
 cv::Mat overlay(const cv::Mat& image, const cv::Mat& labels, const LabelMap& classes) {
   if (image.size() != labels.size()) throw DataError("overlay", "image and labels differ in size");
-  cv::Mat result = as_rgb(image);
+  cv::Mat result = shown_as_rgb(image);
   for (int y = 0; y < labels.rows; ++y) {
     const auto* row = labels.ptr<std::int16_t>(y);
     const auto* above = labels.ptr<std::int16_t>(std::max(y - 1, 0));
