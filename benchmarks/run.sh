@@ -6,13 +6,14 @@
 # ratio > 1: Sectile is better. Memory is the proportional set size of the whole process tree, at its largest; of
 # load_weights, the network and what is resident beside it.
 #
-#   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, train_encoder, inference, load_weights,
-#                                   coco_eval, coco_open
-#   SECTILE_DATA=DIR                where camvid/ lies, which only startup and the training need
+#   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, train_encoder, train_instances, inference,
+#                                   inference_instances, load_weights, coco_eval, coco_open
+#   SECTILE_DATA=DIR                where camvid/ lies, which only startup, train_unet and train_encoder need
 #   SECTILE_PYTHON=FILE             a Python that has the peers; otherwise one is installed into .deps/peers (5 GB)
 #   BENCH_ROUNDS=N                  how often each program runs; the median counts (5)
 #   BENCH_THREADS=N                 OpenMP threads of each (2)
 #   BENCH_PRECISION="fp32 bf16"     of training: which; BENCH_WARM_UP=2, BENCH_STEPS=5: its steps, untimed and timed
+#   BENCH_PARTS="predict nms"       of inference_instances: which; of it and the others, see the top of benchmarks/NAME.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh
