@@ -1,5 +1,4 @@
-// One column of a pasted mask as runs of pixels: the CPU's arithmetic (upper/nn/detection/paste_masks.cpp), step by
-// step, so that the results are equal.
+// One column of a pasted mask as runs of pixels, on the CPU too (upper/nn/detection/paste_masks.cpp).
 #pragma once
 
 #include <cmath>
@@ -27,7 +26,12 @@ SECTILE_DEVICE PasteAxis paste_axis(float low, float high, std::int64_t points, 
   return {first, clamped<std::int64_t>(begin + length, first, image), begin, length, points};
 }
 
-// Where a pixel lies between two points of the mask, as at::upsample_bilinear2d computes it.
+SECTILE_DEVICE PasteAxis paste_columns(const PasteMasks& call, std::int64_t mask) {
+  return paste_axis(call.boxes[4 * mask], call.boxes[4 * mask + 2], call.side + 2, call.width);
+}
+
+// Where a pixel lies between two points of the mask, as at::upsample_bilinear2d computes it where the processor has
+// fused multiply-add: rounded otherwise, a pixel that lies on a point would be next to it.
 struct PasteBetween {
   std::int64_t first, second;
   float first_weight, second_weight;
@@ -52,7 +56,7 @@ class PasteColumn {
         side_(call.side),
         threshold_(static_cast<float>(call.threshold)),
         rows_(paste_axis(call.boxes[4 * mask + 1], call.boxes[4 * mask + 3], call.side + 2, call.height)) {
-    const auto columns = paste_axis(call.boxes[4 * mask], call.boxes[4 * mask + 2], call.side + 2, call.width);
+    const auto columns = paste_columns(call, mask);
     is_covered_ = column >= columns.first && column < columns.last;
     between_ = paste_between(columns, column);
   }

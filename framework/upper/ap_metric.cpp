@@ -67,6 +67,11 @@ std::int64_t key_of(const std::string& id) {
   return static_cast<std::int64_t>(hash >> 12);  // 52 bits
 }
 
+// A spec may hold several: the reader of one line sees which is which.
+std::string name_of(ApKind kind, const std::string& value) {
+  return (kind == ApKind::box ? "box " : kind == ApKind::boundary ? "boundary " : "") + value;
+}
+
 }  // namespace
 
 ApMetric::ApMetric(std::string name, ApOptions options, const BuildContext& context)
@@ -74,7 +79,7 @@ ApMetric::ApMetric(std::string name, ApOptions options, const BuildContext& cont
   for (const auto& one : context.labels->classes) classes_.push_back(one.name);
 }
 
-Wanted ApMetric::wanted() const { return {.instances = true}; }
+Wanted ApMetric::wanted() const { return {.instances = true, .masks = options_.kind != ApKind::box}; }
 
 ApObject ApMetric::object(const Instance& instance, const Prediction& prediction, bool is_truth) const {
   const auto fails = [&](const std::string& reason) {
@@ -118,15 +123,18 @@ MetricReport ApMetric::compute() const {
     return std::any_of(options_.iou_thresholds.begin(), options_.iou_thresholds.end(),
                        [&](double one) { return std::abs(one - threshold) < 1e-9; });
   };
-  report.values.push_back({"AP", counted.ap});
-  if (has(0.5)) report.values.push_back({"AP50", counted.ap50});
-  if (has(0.75)) report.values.push_back({"AP75", counted.ap75});
+  const auto add = [&](const std::string& name, double value) {
+    report.values.push_back({name_of(options_.kind, name), value});
+  };
+  add("AP", counted.ap);
+  if (has(0.5)) add("AP50", counted.ap50);
+  if (has(0.75)) add("AP75", counted.ap75);
   for (const auto& line : counted.lines)
-    if (line.size != "all") report.values.push_back({"AP_" + line.size, line.ap});
+    if (line.size != "all") add("AP_" + line.size, line.ap);
   for (const auto& line : counted.lines)
-    report.values.push_back(
-        {line.size == "all" ? "AR@" + std::to_string(line.max_detections) : "AR_" + line.size, line.ar});
-  report.columns = {"AP", "AP50", "AP75", "AR", "objects"};
+    add(line.size == "all" ? "AR@" + std::to_string(line.max_detections) : "AR_" + line.size, line.ar);
+  for (const char* name : {"AP", "AP50", "AP75", "AR"}) report.columns.push_back(name_of(options_.kind, name));
+  report.columns.emplace_back("objects");
   for (const auto& one : counted.per_class)
     report.per_class.push_back({one.ap, one.ap50, one.ap75, one.ar, static_cast<double>(one.objects)});
   const char* const overlap = options_.kind == ApKind::box    ? "boxes"

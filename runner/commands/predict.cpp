@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <optional>
 
@@ -155,6 +156,22 @@ void tell_earlier_predictions(const std::vector<ImageInput>& images, const std::
               << "\n";
 }
 
+// What is written only if asked for, and was not now, but before.
+void tell_of_other_predictions(const std::vector<ImageInput>& images, const std::vector<bool>& written,
+                               const PredictRequest& request, const PredictionFormat& format) {
+  const auto now = request.endings(format);
+  for (const char* ending : {"_overlay.png", "_scores.tif", "_logits.tif"}) {
+    if (std::find(now.begin(), now.end(), ending) != now.end()) continue;
+    for (std::size_t i = 0; i < images.size(); ++i)
+      if (const auto file = (request.inputs.output / images[i].name).string() + ending;
+          written[i] && fs::exists(file)) {
+        std::cerr << "note: earlier files *" << ending << " are still there, such as " << file
+                  << ", and show an earlier prediction\n";
+        break;
+      }
+  }
+}
+
 std::int64_t image_id_of(const ImageSource& source) {
   return source.data ? source.data->data->image_id_of(source.index) : number_in_name(source.file.string());
 }
@@ -273,6 +290,7 @@ void predict(int count, char** words) {
   if (cut_off > 0)
     std::cerr << "note: the transforms (/transforms/val) cut off pixels of " << cut_off << " of " << done
               << " images, which have no class\n";
+  if (!line.common.quiet) tell_of_other_predictions(images, written, request, *format);
   if (bad.empty()) return;
   tell_skipped(bad, total);
   tell_earlier_predictions(images, written, folder);

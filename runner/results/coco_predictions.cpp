@@ -1,6 +1,7 @@
 #include "coco_predictions.h"
 
 #include <map>
+#include <optional>
 #include <set>
 
 #include <opencv2/core.hpp>
@@ -79,26 +80,31 @@ class ImageIdsOrPlaces {
   std::vector<std::string> images_;
 };
 
-// A JSON file of many lines, which is written when all of them are there: who stops the program finds no part of it.
+// A JSON file of many lines, written beside: it appears when all of them are there.
 class JsonList {
  public:
-  JsonList(fs::path file, std::string before) : file_(std::move(file)), text_(std::move(before)) {}
+  JsonList(fs::path file, std::string before) : file_(std::move(file)), before_(std::move(before)) {}
   void add(const JsonLine& line) {
-    text_ += (is_first_ ? "" : ",\n") + line.text();
-    is_first_ = false;
+    write(before_ + line.text());
+    before_ = ",\n";
+    is_empty_ = false;
   }
   const fs::path& file() const { return file_; }
   void finish(const std::string& after) {
-    text_ += after;
-    ReplacedFile out(file_);
-    out.write(text_.data(), text_.size());
-    out.commit();
+    write((is_empty_ ? before_ : "") + after);
+    out_->commit();
   }
 
  private:
+  void write(const std::string& text) {
+    if (!out_) out_.emplace(file_);
+    out_->write(text.data(), text.size());
+  }
+
   fs::path file_;
-  std::string text_;
-  bool is_first_ = true;
+  std::string before_;  // the next line
+  bool is_empty_ = true;
+  std::optional<ReplacedFile> out_;
 };
 
 JsonLine rle_line(const Rle& rle) {

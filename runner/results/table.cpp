@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <set>
 
 namespace sectile {
 namespace {
@@ -25,8 +26,13 @@ std::string padded(const std::string& text, std::size_t width, bool right) {
 
 std::string headline(const Evaluation& evaluation) {
   std::string text;
+  std::set<std::string> names;
   for (const auto& [metric, report] : evaluation.reports)
-    for (const auto& value : report.values) text += (text.empty() ? "" : ", ") + value.name + " " + number(value.value);
+    for (const auto& value : report.values) {
+      if (!text.empty()) text += ", ";
+      if (!names.insert(value.name).second) text += metric + "/";
+      text += value.name + " " + number(value.value);
+    }
   return text;
 }
 

@@ -223,6 +223,7 @@ TEST_CASE("objects of a network become results of COCO, and its AP is that of th
   const auto best = (folder / "run/last.pth").string();
   auto ended = sectile_program("evaluate " + best + kToys + "--report " + (folder / "report.json").string());
   REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  for (const char* name : {"\nAP ", ", box AP ", ", boundary AP50 "}) CHECK_MESSAGE(ended.says(name), ended.text);
   const auto results = objects_in("--format coco", "out");
   REQUIRE(!results.empty());
   for (const auto& one : results) {
@@ -293,4 +294,10 @@ TEST_CASE("files without COCO's numbers are numbered, and listed") {
   REQUIRE_MESSAGE(ended.code == 0, ended.text);
   CHECK(names_in(folder / "seven") == Names{"7_overlay.png", "images.json", "results.json"});
   for (const auto& one : json_of(folder / "seven/results.json")) CHECK(one["image_id"] == 7);
+  // Overlays of before are not of what replaces their results.
+  ended = sectile_program("predict " + best + kToys + (inputs / "7.png").string() + " --overwrite --no-overlay -o " +
+                          (folder / "seven").string());
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK(
+      ended.says("earlier files *_overlay.png are still there, such as " + (folder / "seven/7_overlay.png").string()));
 }

@@ -116,7 +116,8 @@ void check_objects(Findings& findings, Model& model, const std::string& what, co
   constexpr float kRounding = 1e-3f;
   const c10::NoGradGuard no_grad;
   model.module().eval();
-  const auto predictions = model.decode(model.forward(input), input, {.instances = true});
+  const auto predictions = model.decode(model.forward(input), input, {.instances = true, .masks = true});
+  const bool has_masks = model.traits().masks;
   for (std::size_t i = 0; i < predictions.size(); ++i) {
     const auto& size = input.truth[i].geometry.original;
     for (const auto& one : predictions[i].instances) {
@@ -126,6 +127,8 @@ void check_objects(Findings& findings, Model& model, const std::string& what, co
                           one.box.x + one.box.width <= static_cast<float>(size.width) + kRounding &&
                           one.box.y + one.box.height <= static_cast<float>(size.height) + kRounding,
                       what + ": the box of an object is not within the file");
+      findings.expect(one.mask.empty() != has_masks,
+                      what + (has_masks ? ": an object has no mask" : ": an object has a mask"));
       findings.expect(one.mask.empty() || one.mask.bitmap().size() == cv::Size(size.width, size.height),
                       what + ": the mask of an object has not the size of the file");
     }
@@ -158,7 +161,7 @@ void check_training(Findings& findings, Model& model, const Batch& input) {
 std::vector<Instance> objects_of(Model& model, const Batch& input) {
   const c10::NoGradGuard no_grad;
   model.module().eval();
-  return model.decode(model.forward(input), input, {.instances = true}).at(0).instances;
+  return model.decode(model.forward(input), input, {.instances = true, .masks = true}).at(0).instances;
 }
 
 // Which objects a network without training finds depends on the last digit of its scores: most must be found again.

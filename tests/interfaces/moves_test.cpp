@@ -202,6 +202,12 @@ TEST_CASE("a metric that wants what the model cannot give is refused by pointer"
     CHECK(what.find("/metrics/0: \"iou\" counts classes of pixels, and the task is \"instance\"") != std::string::npos);
     CHECK(what.find("/inference/window: joins the class scores of parts") != std::string::npos);
   }
+  objects.erase("inference");
+  objects["model"] = Json::parse(R"({"type": "faster_rcnn", "backbone": {"type": "resnet18"}})");
+  objects["metrics"] = Json::parse(R"([{"type": "coco_ap", "iou_type": "bbox"}, {"type": "coco_ap"}])");
+  CHECK_THROWS_WITH_AS(
+      Toy{objects},
+      doctest::Contains("/metrics/1: \"coco_ap\" compares masks, and model \"faster_rcnn\" predicts boxes"), SpecError);
 }
 
 TEST_CASE("weights: dialects, heads, transient buffers, freezing, groups, inference form") {

@@ -181,7 +181,7 @@ TEST_CASE("an instance model sees objects and its own targets in training, and i
   CHECK(toy.batch_of({without}).targets.empty());  // its own targets are for training alone
 
   const auto source = toy.pipeline.source("val");
-  const auto predictions = toy.predict({source.prepare({.index = 1})}, {.instances = true});
+  const auto predictions = toy.predict({source.prepare({.index = 1})}, {.instances = true, .masks = true});
   CHECK(predictions.at(0).instances.size() == 9);
   CHECK(predictions[0].instances[0].mask.bitmap().cols == 33);  // the image's own size, not the network's
   CHECK(toy.evaluate().at(0).values.at(1).value == 6);

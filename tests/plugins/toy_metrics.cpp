@@ -21,7 +21,7 @@ double overlap(const cv::Mat& a, const cv::Mat& b) {
 // like the detections that average precision keeps.
 class Recall final : public sectile::Metric {
  public:
-  sectile::Wanted wanted() const override { return {.instances = true}; }
+  sectile::Wanted wanted() const override { return {.instances = true, .masks = true}; }
   void update(const sectile::Prediction& prediction, const sectile::Truth& truth) override {
     for (const auto& object : truth.sample.instances) {
       double best = 0;

@@ -179,7 +179,7 @@ std::vector<at::Tensor> detector_results(const at::Device& device) {
   model->module().eval();
   const auto outputs = model->forward(batch);
   for (const char* name : {"boxes", "scores", "classes", "masks"}) results.push_back(outputs.at(name));
-  for (const auto& one : model->decode(outputs, batch, {.instances = true}))
+  for (const auto& one : model->decode(outputs, batch, {.instances = true, .masks = true}))
     for (const auto& instance : one.instances)
       results.push_back(at::full({}, static_cast<double>(instance.mask.area()) / 1e4));
   return results;

@@ -64,6 +64,7 @@ struct Wanted {
   bool labels = false;
   bool scores = false;
   bool instances = false;
+  bool masks = false;  // of the instances; if false, their boxes are enough
   bool segments = false;
   bool overlapping = false;          // the label map's: sigmoid above 0.5 instead of argmax
   std::vector<std::string> named{};  // of Outputs::named: a second head's, edges, centres; or "logits"

@@ -21,6 +21,7 @@ namespace sectile {
 // Properties of a model. The host checks sizes and dimensions once, so models do not have to.
 struct ModelTraits {
   std::vector<Task> tasks = {Task::semantic};  // what it can decode
+  bool masks = true;                           // predicted instances have masks; if false, boxes alone
   std::vector<int> dimensions = {2};           // which inputs it accepts: 2 images, 3 volumes
   Extent divisor = {1, 1, 1};                  // padded sizes are multiples of it, axis by axis
   Extent least = {1, 1, 1};                    // the smallest padded size that it accepts

@@ -76,7 +76,7 @@ Wanted wanted_by(const std::vector<std::shared_ptr<Metric>>& metrics, bool overl
   for (const auto& metric : metrics) {
     const auto one = call<PluginError>(place_of(metric), "", [&] { return metric->wanted(); });
     all.labels |= one.labels, all.scores |= one.scores;
-    all.instances |= one.instances, all.segments |= one.segments;
+    all.instances |= one.instances, all.masks |= one.masks, all.segments |= one.segments;
     for (const auto& name : one.named)
       if (std::find(all.named.begin(), all.named.end(), name) == all.named.end()) all.named.push_back(name);
   }

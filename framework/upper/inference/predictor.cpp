@@ -163,7 +163,7 @@ std::vector<std::string> predict(const Ensemble& ensemble, const std::vector<Ima
   Wanted wanted;
   wanted.labels = options.labels;
   wanted.scores = options.scores;
-  wanted.instances = options.instances;
+  wanted.instances = wanted.masks = options.instances;
   wanted.segments = options.segments;
   if (options.logits) wanted.named = {kLogits};
   wanted.overlapping = ensemble.first().context.labels->overlapping;

@@ -45,7 +45,7 @@ Segmentation Session::predict(const cv::Mat& image, bool scores) const {
   Wanted wanted;
   wanted.labels = true;
   wanted.scores = scores;
-  wanted.instances = ensemble.first().spec.task != Task::semantic;
+  wanted.instances = wanted.masks = ensemble.first().spec.task != Task::semantic;
   wanted.overlapping = labels().overlapping;
   if (image.empty()) throw DataError("the image", "is empty");
   auto prediction = ensemble.predict(prepare(ensemble, image, "the image"), wanted);

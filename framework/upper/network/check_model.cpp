@@ -74,6 +74,11 @@ void Network::check_model() const {
                           "\"" + spec.metrics[i].type() +
                               "\" counts classes of pixels, and the task is \"instance\": use a metric of objects, "
                               "such as coco_ap"});
+    if (!lacking && wanted.masks && !traits.masks)
+      problems.push_back({"/metrics/" + std::to_string(i),
+                          "\"" + spec.metrics[i].type() + "\" compares masks, and " + name +
+                              " predicts boxes alone: compare boxes (coco_ap with \"iou_type\": \"bbox\"), or choose "
+                              "a model that predicts masks, such as mask_rcnn"});
     if (lacking)
       problems.push_back({"/metrics/" + std::to_string(i), "\"" + spec.metrics[i].type() + "\" needs " + lacking +
                                                                ", which " + name + " does not predict"});

@@ -41,9 +41,12 @@ std::string ap_option_problem(const std::string& options) {
 }  // namespace
 
 TEST_CASE("coco_ap: crowds, stated areas and the order of equal scores are COCO's, by mask and by box") {
-  for (const char* type : {R"(, "iou_type": "segm")", R"(, "iou_type": "bbox")"}) {
+  for (const std::string type : {"segm", "bbox"}) {
     CAPTURE(type);
-    const auto metric = ap_metric("coco_ap", type);
+    const std::string of = type == "bbox" ? "box " : "";
+    const auto metric = ap_metric("coco_ap", R"(, "iou_type": ")" + type + "\"");
+    CHECK(metric->wanted().instances);
+    CHECK(metric->wanted().masks == (type == "segm"));
     Truth truth;
     truth.sample.instances = {ap_instance({0, 0, 100, 50}), ap_instance({70, 70, 20, 20})};
     truth.sample.instances[0].crowd = true;
@@ -52,12 +55,12 @@ TEST_CASE("coco_ap: crowds, stated areas and the order of equal scores are COCO'
                                 .instances = {ap_instance({10, 10, 20, 20}, 0.9), ap_instance({40, 10, 20, 20}, 0.8),
                                               ap_instance({50, 45, 40, 40}, 0.7), ap_instance({70, 70, 20, 20}, 0.6)}};
     metric->update(prediction, truth);
-    CHECK(ap_value(*metric, "AP") == doctest::Approx(0.5));
-    CHECK(ap_value(*metric, "AP50") == doctest::Approx(0.5));
-    CHECK(std::isnan(ap_value(*metric, "AP_small")));
-    CHECK(ap_value(*metric, "AP_medium") == doctest::Approx(0.5));
-    CHECK(ap_value(*metric, "AR@1") == 0);
-    CHECK(ap_value(*metric, "AR@100") == doctest::Approx(1));
+    CHECK(ap_value(*metric, of + "AP") == doctest::Approx(0.5));
+    CHECK(ap_value(*metric, of + "AP50") == doctest::Approx(0.5));
+    CHECK(std::isnan(ap_value(*metric, of + "AP_small")));
+    CHECK(ap_value(*metric, of + "AP_medium") == doctest::Approx(0.5));
+    CHECK(ap_value(*metric, of + "AR@1") == 0);
+    CHECK(ap_value(*metric, of + "AR@100") == doctest::Approx(1));
     const auto report = metric->compute();
     CHECK(report.per_class[0][4] == 1);  // the crowd is no object
     CHECK(std::isnan(report.per_class[1][0]));

@@ -70,6 +70,7 @@ class Detector : public torch::nn::Module, public sectile::Model, public sectile
   sectile::ModelTraits traits() const override {
     constexpr int kDivisor = 32;
     return {.tasks = {sectile::Task::instance},
+            .masks = masks_,
             .divisor = {1, kDivisor, kDivisor},
             .loss = "mask_rcnn",
             .reads_values = true};
@@ -77,7 +78,7 @@ class Detector : public torch::nn::Module, public sectile::Model, public sectile
   torch::nn::Module& module() override { return *this; }
 
   std::vector<sectile::Prediction> decode(const sectile::Outputs& outputs, const sectile::Batch& batch,
-                                          const sectile::Wanted&) const override {
+                                          const sectile::Wanted& wanted) const override {
     const auto images = outputs.at("images").to(at::kCPU).contiguous();
     const auto* const of = images.const_data_ptr<std::int64_t>();
     std::vector<sectile::Prediction> predictions(batch.sizes.size());
@@ -89,7 +90,7 @@ class Detector : public torch::nn::Module, public sectile::Model, public sectile
       predictions[n].instances = nn::restore_objects({.boxes = part("boxes"),
                                                       .scores = part("scores"),
                                                       .classes = part("classes"),
-                                                      .masks = masks_ ? part("masks") : at::Tensor()},
+                                                      .masks = masks_ && wanted.masks ? part("masks") : at::Tensor()},
                                                      batch, n);
       first = last;
     }

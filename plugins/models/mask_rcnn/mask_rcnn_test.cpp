@@ -99,7 +99,7 @@ void check_detections(Model& model, const Json& wanted, const std::string& folde
     }
     const auto classes = one["classes"].get<std::vector<std::int64_t>>();
     CHECK(outputs.at("classes").equal(at::tensor(classes, at::kLong)));
-    const auto found = model.decode(outputs, batch, {.instances = true}).at(0).instances;
+    const auto found = model.decode(outputs, batch, {.instances = true, .masks = true}).at(0).instances;
     REQUIRE(found.size() == classes.size());
     std::int64_t differ = 0, pixels = 0;
     for (std::size_t i = 0; i < found.size(); ++i) {

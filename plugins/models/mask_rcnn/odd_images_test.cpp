@@ -75,7 +75,7 @@ void check_odd(const std::string& type, std::vector<Sample> samples, const std::
     item.value().sub_(item.value().grad(), 1e-3);
   }
   module.eval();
-  const auto predictions = model->decode(model->forward(batch), batch, {.instances = true});
+  const auto predictions = model->decode(model->forward(batch), batch, {.instances = true, .masks = true});
   REQUIRE(predictions.size() == batch.sizes.size());
   for (std::size_t i = 0; i < predictions.size(); ++i)
     for (const auto& found : predictions[i].instances) {
@@ -149,6 +149,25 @@ TEST_CASE("objects without masks teach Mask R-CNN nothing of masks, which is an 
   CHECK_NOTHROW(train_on("mask_rcnn", {rectangle({5, 5, 20, 20}, small)}, 11));
   CHECK_NOTHROW(train_on("faster_rcnn", {bare}, 11));
   CHECK_THROWS_WITH_AS(train_on("mask_rcnn", {bare}, 10), doctest::Contains("no object has a mask"), DataError);
+}
+
+TEST_CASE("each of many objects learns its own mask, also where those of an image are too many to resize at once") {
+  auto of = context(kOddClasses);
+  of.task = Task::instance;
+  constexpr int kObjects = 300;
+  const cv::Size large(192, 192);  // 300 masks of them are more than 2^23 pixels
+  const auto model = make<Model>(R"({"type": "mask_rcnn", "backbone": {"type": "resnet18"},
+    "rpn_post_nms_top_n_train": 1, "box_batch_size_per_image": 2000, "box_positive_fraction": 1.0})",
+                                 of);
+  model->module().train();
+  std::vector<Sample> samples;
+  samples.push_back(image_of(large, many(kObjects, large)));
+  const auto outputs = model->forward(collate(
+      std::move(samples), {.traits = model->traits(), .classes = kOddClasses, .objects = true, .training = true}));
+  // Objects fill their boxes, which are proposals too; another's mask is empty there.
+  const auto covered = outputs.at("mask/targets").mean(at::IntArrayRef({1, 2})) > 0.6;
+  CHECK(covered.size(0) >= kObjects);
+  CHECK(covered.sum().item<std::int64_t>() >= kObjects);
 }
 
 TEST_CASE("class-agnostic masks are one for each object, and others one for each class") {

@@ -15,6 +15,10 @@ bool vanishes(double size, double ratio) {
   return std::min(size * std::sqrt(ratio), size / std::sqrt(ratio)) <= kLeast;
 }
 
+void add_share(sectile::Options& options, const char* name, double* value, const char* help) {
+  options.add(name, value, help).at_least(0).at_most(1);
+}
+
 }  // namespace
 
 void Options::declare(sectile::Options& options) {
@@ -43,44 +47,29 @@ void Options::declare(sectile::Options& options) {
       .add("rpn_post_nms_top_n_test", &rpn.post_nms_top_n_test,
            "The same in prediction. Fewer are faster, and find fewer objects.")
       .at_least(1);
-  options.add("rpn_nms_thresh", &rpn.nms_thresh, "IoU above which the weaker of two proposals is removed.")
-      .at_least(0)
-      .at_most(1);
-  options.add("rpn_score_thresh", &rpn.score_thresh, "Least score of a proposal, 0 to 1.").at_least(0).at_most(1);
-  options.add("rpn_fg_iou_thresh", &rpn.fg_iou_thresh, "IoU with an object from which an anchor stands for it.")
-      .at_least(0)
-      .at_most(1);
-  options
-      .add("rpn_bg_iou_thresh", &rpn.bg_iou_thresh,
-           "IoU with every object below which an anchor stands for none. Those between count for nothing.")
-      .at_least(0)
-      .at_most(1);
+  add_share(options, "rpn_nms_thresh", &rpn.nms_thresh, "IoU above which the weaker of two proposals is removed.");
+  add_share(options, "rpn_score_thresh", &rpn.score_thresh, "Least score of a proposal, 0 to 1.");
+  add_share(options, "rpn_fg_iou_thresh", &rpn.fg_iou_thresh, "IoU with an object from which an anchor stands for it.");
+  add_share(options, "rpn_bg_iou_thresh", &rpn.bg_iou_thresh,
+            "IoU with every object below which an anchor stands for none. Those between count for nothing.");
   options.add("rpn_batch_size_per_image", &rpn.batch_size_per_image, "Anchors of each image that the loss counts.")
       .at_least(1);
-  options.add("rpn_positive_fraction", &rpn.positive_fraction, "The largest share of them that stands for an object.")
-      .at_least(0)
-      .at_most(1);
-  options
-      .add("box_score_thresh", &box.score_thresh,
-           "Least score of a predicted object, 0 to 1. Average precision needs also weak ones.")
-      .at_least(0)
-      .at_most(1);
-  options.add("box_nms_thresh", &box.nms_thresh, "IoU above which the weaker of two objects of a class is removed.")
-      .at_least(0)
-      .at_most(1);
+  add_share(options, "rpn_positive_fraction", &rpn.positive_fraction,
+            "The largest share of them that stands for an object.");
+  add_share(options, "box_score_thresh", &box.score_thresh,
+            "Least score of a predicted object, 0 to 1. Average precision needs also weak ones.");
+  add_share(options, "box_nms_thresh", &box.nms_thresh,
+            "IoU above which the weaker of two objects of a class is removed.");
   options.add("box_detections_per_img", &box.detections_per_img, "Most objects that are predicted in an image.")
       .at_least(1);
-  options.add("box_fg_iou_thresh", &box.fg_iou_thresh, "IoU with an object from which a proposal stands for it.")
-      .at_least(0)
-      .at_most(1);
-  options.add("box_bg_iou_thresh", &box.bg_iou_thresh, "IoU with every object below which a proposal stands for none.")
-      .at_least(0)
-      .at_most(1);
+  add_share(options, "box_fg_iou_thresh", &box.fg_iou_thresh,
+            "IoU with an object from which a proposal stands for it.");
+  add_share(options, "box_bg_iou_thresh", &box.bg_iou_thresh,
+            "IoU with every object below which a proposal stands for none.");
   options.add("box_batch_size_per_image", &box.batch_size_per_image, "Proposals of each image that the loss counts.")
       .at_least(1);
-  options.add("box_positive_fraction", &box.positive_fraction, "The largest share of them that stands for an object.")
-      .at_least(0)
-      .at_most(1);
+  add_share(options, "box_positive_fraction", &box.positive_fraction,
+            "The largest share of them that stands for an object.");
 }
 
 void Options::check(sectile::Problems& problems) const {
