@@ -77,6 +77,16 @@ TEST_CASE("objects of a larger image, and of a part of it, are scaled and shifte
             .counts);
 }
 
+TEST_CASE("objects that reach into padding are cut at the file's edges, and those within it are left out") {
+  const auto batch = warped_batch({[](const Extent&) { return Warp::crop(-16, -8, 0, {1, 64, 96}); }});
+  const auto objects = nn::restore_objects(half_full(6, 12, 36, 42), batch, 0);
+  REQUIRE(objects.size() == 1);
+  CHECK(close(objects[0].box, {0, 4, 20, 30}));
+  const auto whole = half_full(-10, 4, 20, 34);
+  CHECK(objects[0].mask.rle().counts == nn::paste_masks(whole.masks, whole.boxes, {kFileWidth, kFileHeight})[0].counts);
+  CHECK(nn::restore_objects(half_full(2, 12, 15, 42), batch, 0).empty());
+}
+
 TEST_CASE("masks of mirrored and turned images are mirrored and turned back") {
   const auto mirrored = warped_batch({[](const Extent& from) { return Warp::flip(from, 0); }});
   auto objects = nn::restore_objects(half_full(30, 8, 50, 28), mirrored, 0);  // 10 to 30 in the file

@@ -1,7 +1,5 @@
 #include <sectile/nn/detection/restore_objects.h>
 
-#include <algorithm>
-
 #include <ATen/ops/empty.h>
 #include <opencv2/core.hpp>
 
@@ -20,13 +18,16 @@ bool keeps_axes(const Geometry& geometry) {
 
 cv::Size size_of(const Extent& extent) { return {extent.width, extent.height}; }
 
-at::Tensor corners_of(const std::vector<Instance>& objects) {
-  auto boxes = at::empty({static_cast<std::int64_t>(objects.size()), 4}, at::kFloat);
-  auto* to = boxes.mutable_data_ptr<float>();
-  for (const auto& [category, box, mask, crowd, score, id, area] : objects) {
-    *to++ = box.x, *to++ = box.y, *to++ = box.x + box.width, *to++ = box.y + box.height;
+// Boxes [K, 4] of an image whose axes are the file's, there; also beyond its edges, since masks are of whole boxes.
+at::Tensor in_file(const at::Tensor& boxes, const cv::Matx44d& to_original) {
+  auto moved = at::empty(boxes.sizes(), at::kFloat);
+  const auto* const from = boxes.const_data_ptr<float>();
+  auto* const to = moved.mutable_data_ptr<float>();
+  for (std::int64_t i = 0; i < boxes.numel(); ++i) {
+    const int axis = static_cast<int>(i % 2);
+    to[i] = static_cast<float>(to_original(axis, axis) * double{from[i]} + to_original(axis, 3));
   }
-  return boxes;
+  return moved;
 }
 
 void add_masks(std::vector<Rle> masks, std::vector<Instance>& objects) {
@@ -66,11 +67,13 @@ std::vector<Instance> restore_objects(const FoundObjects& found, const Batch& ba
     objects[i].score = scores.const_data_ptr<float>()[i];
     objects[i].box = restore(cv::Rect2f(box[0], box[1], box[2] - box[0], box[3] - box[1]), batch, index);
   }
-  if (!found.masks.defined() || objects.empty()) return objects;
-  if (keeps_axes(geometry))
-    add_masks(paste_masks(found.masks, corners_of(objects), size_of(geometry.original)), objects);
-  else
-    move_masks(paste_masks(found.masks, boxes, size_of(batch.sizes[index])), batch, index, objects);
+  if (found.masks.defined() && !objects.empty()) {
+    if (keeps_axes(geometry))
+      add_masks(paste_masks(found.masks, in_file(boxes, geometry.to_original), size_of(geometry.original)), objects);
+    else
+      move_masks(paste_masks(found.masks, boxes, size_of(batch.sizes[index])), batch, index, objects);
+  }
+  std::erase_if(objects, [](const Instance& object) { return object.box.empty(); });
   return objects;
 }
 

@@ -20,8 +20,9 @@ struct FoundObjects {
 
 // The same objects in the coordinates of the file that image `index` of the batch is from, in their order. Where the
 // transforms only scaled and shifted the image, masks are pasted at the file's size, as torchvision does. Where they
-// turned or mirrored it, masks are pasted at the image's size and moved back by the nearest pixels. Throws DataError
-// for a geometry that cannot be inverted.
+// turned or mirrored it, masks are pasted at the image's size and moved back by the nearest pixels. Boxes are cut at
+// the file's edges; objects that lie beyond them, where transforms padded the image, are left out. Throws DataError for
+// a geometry that cannot be inverted.
 SECTILE_EXPORT std::vector<Instance> restore_objects(const FoundObjects& found, const Batch& batch, std::size_t index);
 
 }  // namespace sectile::nn
