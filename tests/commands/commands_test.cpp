@@ -82,6 +82,9 @@ TEST_CASE("a run's spec.json trains the same again and a checkpoint evaluates li
       sectile_program("evaluate " + run().spec.string() + " --set /output=" + (run().folder / "only_last").string());
   CHECK(last.code == 0);
   CHECK(last.says("only_last has no best.pth: using last.pth"));
+  const auto twice =
+      sectile_program("evaluate " + run().best() + R"( --set '/metrics=[{"type": "iou"}, {"type": "iou"}]')");
+  CHECK_MESSAGE(twice.says(", iou_2/mIoU 0."), twice.text);
   const auto missing = sectile_program("evaluate " + run().best() + " --split test");
   CHECK(missing.code == 2);
   CHECK(missing.says("/data/test: is missing"));

@@ -174,6 +174,9 @@ class ToyRcnn final : public nn::Module, public sectile::Model, public sectile::
       const cv::Rect whole =
           cv::Rect(cv::Point(box.tl()), cv::Point(box.br())) & cv::Rect(0, 0, size.width, size.height);
       if (whole.empty()) continue;
+      predictions[n].instances.push_back(
+          {.category = static_cast<int>(category[m].item<std::int64_t>()), .box = box, .score = best[m].item<float>()});
+      if (!wanted.masks) continue;
       const auto mask = at::upsample_bilinear2d(outputs.at("mask_logits")[m].view({1, 1, kSide, kSide}),
                                                 {whole.height, whole.width}, false)[0][0]
                             .gt(0)
@@ -181,10 +184,7 @@ class ToyRcnn final : public nn::Module, public sectile::Model, public sectile::
                             .contiguous();
       cv::Mat bits(size.height, size.width, CV_8U, cv::Scalar(0));
       cv::Mat(whole.height, whole.width, CV_8U, mask.data_ptr()).copyTo(bits(whole));
-      predictions[n].instances.push_back({.category = static_cast<int>(category[m].item<std::int64_t>()),
-                                          .box = box,
-                                          .mask = sectile::Mask(sectile::Mask(bits).rle()),
-                                          .score = best[m].item<float>()});
+      predictions[n].instances.back().mask = sectile::Mask(sectile::Mask(bits).rle());
     }
     return predictions;
   }
