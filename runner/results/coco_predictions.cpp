@@ -33,6 +33,23 @@ std::vector<std::int64_t> category_ids(const LabelMap& labels, const std::string
   return ids;
 }
 
+// Where no benchmark's numbers are wanted and a class has none, or another's: 1, 2, …
+struct ClassNumbers {
+  std::vector<std::int64_t> ids;
+  bool are_places = false;
+
+  ClassNumbers(const LabelMap& labels, Numbers numbers) {
+    try {
+      ids = category_ids(labels, "coco");
+    } catch (const DataError&) {
+      if (numbers == Numbers::of_coco) throw;
+      are_places = true;
+      for (const auto& one : labels.classes)
+        ids.push_back(one.name == "background" ? -1 : static_cast<std::int64_t>(ids.size()) + 1);
+    }
+  }
+};
+
 // The image_id of each image, which two must not share.
 class ImageIds {
  public:
@@ -56,13 +73,13 @@ class ImageIds {
 // The same where any numbers will do: those of COCO if all images have one of their own, else 1, 2, …
 class ImageIdsOrPlaces {
  public:
-  explicit ImageIdsOrPlaces(ImageNumbers numbers) : numbers_(numbers) {}
+  explicit ImageIdsOrPlaces(Numbers numbers) : numbers_(numbers) {}
   void add(std::int64_t id, const ImageInput& image) {
     images_.push_back(image.source.place());
     try {
       if (!are_places_) ids_.add(id, image.name);
     } catch (const DataError&) {
-      if (numbers_ == ImageNumbers::of_coco) throw;
+      if (numbers_ == Numbers::of_coco) throw;
       are_places_ = true;
     }
   }
@@ -74,7 +91,7 @@ class ImageIdsOrPlaces {
   const std::string& file_of(std::size_t index) const { return images_.at(index); }
 
  private:
-  ImageNumbers numbers_;
+  Numbers numbers_;
   ImageIds ids_;
   bool are_places_ = false;
   std::vector<std::string> images_;
@@ -117,9 +134,9 @@ std::vector<double> box_numbers(const cv::Rect2d& box) { return {box.x, box.y, b
 
 class CocoResultsFile final : public PredictionFormat {
  public:
-  CocoResultsFile(const Network& network, const fs::path& folder, ImageNumbers numbers)
+  CocoResultsFile(const Network& network, const fs::path& folder, Numbers numbers)
       : labels_(*network.context.labels),
-        ids_(category_ids(labels_, "coco")),
+        classes_(labels_, numbers),
         image_ids_(numbers),
         of_instances_(network.spec.task != Task::semantic),
         results_(folder / "results.json", "["),
@@ -145,7 +162,7 @@ class CocoResultsFile final : public PredictionFormat {
                     .add("height", std::int64_t{image.image.rows}));
     if (!of_instances_) return write_classes(image, number);
     for (const auto& instance : image.instances) {
-      if (ids_.at(static_cast<std::size_t>(instance.category)) < 0) continue;
+      if (classes_.ids.at(static_cast<std::size_t>(instance.category)) < 0) continue;
       JsonLine line = entry(number, instance.category, instance.score);
       line.add("bbox", box_numbers(instance.box));
       if (!instance.mask.empty()) line.add("segmentation", rle_line(instance.mask.rle()));
@@ -156,29 +173,33 @@ class CocoResultsFile final : public PredictionFormat {
     results_.finish("]\n");
     if (!of_instances_) return;
     std::string categories;
-    for (std::size_t i = 0; i < ids_.size(); ++i)
-      if (ids_[i] >= 0)
+    for (std::size_t i = 0; i < classes_.ids.size(); ++i)
+      if (classes_.ids[i] >= 0)
         categories += (categories.empty() ? "" : ",\n") +
-                      JsonLine().add("id", ids_[i]).add("name", labels_.classes[i].name).text();
+                      JsonLine().add("id", classes_.ids[i]).add("name", labels_.classes[i].name).text();
     images_.finish("],\n\"categories\": [" + categories + "]}\n");
   }
   std::string note() const override {
-    if (!image_ids_.are_places()) return {};
-    return "names of images are no image_ids of COCO: images are numbered from 1 in " +
-           results_.file().filename().string() + ", and " + images_.file().filename().string() +
-           " tells which number is which";
+    const auto numbered = " are numbered from 1 in " + results_.file().filename().string() + ", and " +
+                          images_.file().filename().string() + " tells which number is which";
+    const char* const images = image_ids_.are_places() ? "names of images are no image_ids of COCO: images" : "";
+    const char* const classes = classes_.are_places ? "classes have no numbers in files: classes" : "";
+    if (*images && *classes) return std::string(images) + " and classes" + numbered;
+    return *images || *classes ? (*images ? images : classes) + numbered : "";
   }
 
  private:
   JsonLine entry(std::int64_t image, int category, double score) const {
     JsonLine line;
-    line.add("image_id", image).add("category_id", ids_.at(static_cast<std::size_t>(category))).add("score", score);
+    line.add("image_id", image)
+        .add("category_id", classes_.ids.at(static_cast<std::size_t>(category)))
+        .add("score", score);
     return line;
   }
   void write_classes(const PredictedImage& image, std::int64_t number) {
-    for (std::size_t c = 0; c < ids_.size(); ++c) {
+    for (std::size_t c = 0; c < classes_.ids.size(); ++c) {
       const cv::Mat mask = image.labels == static_cast<int>(c);
-      if (ids_[c] < 0 || cv::countNonZero(mask) == 0) continue;
+      if (classes_.ids[c] < 0 || cv::countNonZero(mask) == 0) continue;
       const auto rle = rle_of(mask);
       JsonLine line = entry(number, static_cast<int>(c), 1);
       line.add("bbox", box_numbers(box_of(rle))).add("segmentation", rle_line(rle));
@@ -187,7 +208,7 @@ class CocoResultsFile final : public PredictionFormat {
   }
 
   const LabelMap& labels_;
-  std::vector<std::int64_t> ids_;
+  ClassNumbers classes_;
   ImageIdsOrPlaces image_ids_;
   bool of_instances_;
   JsonList results_, images_;
@@ -263,7 +284,7 @@ class CocoPanopticFile final : public PredictionFormat {
 
 }  // namespace
 
-std::unique_ptr<PredictionFormat> coco_results(const Network& network, const fs::path& folder, ImageNumbers numbers) {
+std::unique_ptr<PredictionFormat> coco_results(const Network& network, const fs::path& folder, Numbers numbers) {
   return std::make_unique<CocoResultsFile>(network, folder, numbers);
 }
 

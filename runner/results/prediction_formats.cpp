@@ -89,12 +89,12 @@ void refuse_classes(const std::string& format, const std::string& reason) {
 std::unique_ptr<PredictionFormat> prediction_format(const std::optional<std::string>& format, const Network& network,
                                                     const std::filesystem::path& folder) {
   const auto& labels = *network.context.labels;
-  if (!format && network.spec.task == Task::instance) return coco_results(network, folder, ImageNumbers::any);
+  if (!format && network.spec.task == Task::instance) return coco_results(network, folder, Numbers::any);
   if (!format && network.spec.task == Task::panoptic) return coco_panoptic(network, folder);
   if (!format || *format == "png") return std::make_unique<PalettePngs>(labels);
   if (*format == "cityscapes") return cityscapes_format(labels);
   if (*format == "ade20k") return ade20k_format(labels);
-  if (*format == "coco") return coco_results(network, folder, ImageNumbers::of_coco);
+  if (*format == "coco") return coco_results(network, folder, Numbers::of_coco);
   if (*format == "coco_panoptic") return coco_panoptic(network, folder);
   throw boost::program_options::error("--format: \"" + *format +
                                       "\" is none of png, cityscapes, ade20k, coco, coco_panoptic");

@@ -301,3 +301,27 @@ TEST_CASE("files without COCO's numbers are numbered, and listed") {
   CHECK(
       ended.says("earlier files *_overlay.png are still there, such as " + (folder / "seven/7_overlay.png").string()));
 }
+
+TEST_CASE("classes without numbers in files are numbered where no benchmark's are wanted, and listed") {
+  const auto& folder = trained_on_objects();
+  auto spec = json_of(folder / "toy.json");
+  for (const char* part : {"train", "val"})
+    spec["data"][part] = {{"type", "remap"},
+                          {"dataset", {{"type", "toy_shapes"}}},
+                          {"classes", {{{"name", "shape"}, {"from", {"box", "disc"}}}}},
+                          {"others", "ignore"}};
+  spec["output"] = "merged";
+  std::ofstream(folder / "merged.json") << spec;
+  auto ended = sectile_program("train " + (folder / "merged.json").string() + kToys);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  const auto predict = "predict " + (folder / "merged/last.pth").string() + kToys + "--split val --no-overlay -o " +
+                       (folder / "merged_out").string();
+  CHECK(sectile_program(predict + " --format coco").says("class \"shape\" has no number in files"));
+  ended = sectile_program(predict);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK(ended.says("classes have no numbers in files: classes are numbered from 1 in results.json"));
+  CHECK(json_of(folder / "merged_out/images.json")["categories"] == Json::parse(R"([{"id": 1, "name": "shape"}])"));
+  const auto results = json_of(folder / "merged_out/results.json");
+  CHECK(!results.empty());
+  for (const auto& one : results) CHECK(one["category_id"] == 1);
+}

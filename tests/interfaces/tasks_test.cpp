@@ -185,6 +185,15 @@ TEST_CASE("an instance model sees objects and its own targets in training, and i
   CHECK(predictions.at(0).instances.size() == 9);
   CHECK(predictions[0].instances[0].mask.bitmap().cols == 33);  // the image's own size, not the network's
   CHECK(toy.evaluate().at(0).values.at(1).value == 6);
+  // Objects that the validation's transforms cut off do not count, whichever coordinates are compared.
+  auto cropped = json;
+  cropped["transforms"]["val"] = Json::parse(R"([{"type": "random_crop", "size": [12, 16]}, {"type": "normalize"}])");
+  const auto objects = [&](const char* at) {
+    cropped["evaluate_at"] = at;
+    return Toy(cropped).evaluate().at(0).values.at(1).value;
+  };
+  CHECK(objects("original") == objects("input"));
+  CHECK(objects("original") < 6);
   auto other = json;
   other["loss"] = {{{"type", "dice"}}};
   Toy mismatch(other);

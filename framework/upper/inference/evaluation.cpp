@@ -7,6 +7,7 @@
 
 #include "../../ground/component_call.h"
 #include "../loading/batch.h"
+#include "../loading/cut_annotation.h"
 #include "../loading/loader.h"
 #include "../loading/sample_check.h"
 #include "predictor.h"
@@ -157,6 +158,7 @@ Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
     const auto unseen = Ensemble::cut_off(one.batches);
     if (unseen.defined() && one.truth.labels.defined())
       one.truth.labels = one.truth.labels.masked_fill(unseen.to(network.device), kIgnore);
+    if (unseen.defined()) cut_annotation(unseen, one.truth.sample);
     result.cut_off += unseen.defined();
     const auto prediction = ensemble.predict(std::move(one.batches), wanted);
     for (const auto& metric : metrics)

@@ -114,8 +114,8 @@ class Detector : public torch::nn::Module, public sectile::Model, public sectile
     return all;
   }
 
-  // As in torchvision's reference, crowds teach nothing: neither what an object is, nor what is none. Nor do boxes
-  // without an area, whose overlap with others is not a number.
+  // As in torchvision's reference, crowds are no objects, and what they cover is background. Boxes without an area are
+  // left out too: their overlap with others is not a number.
   static sectile::Objects without_crowds(const sectile::Objects& objects) {
     const auto single = objects.crowd.logical_not().logical_and(nn::box_areas(objects.boxes) > 0).nonzero().squeeze(1);
     return {.boxes = objects.boxes.index_select(0, single),
