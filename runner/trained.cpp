@@ -69,4 +69,10 @@ Trained open_trained(const std::string& operand, const CommandLine& line, OpenOp
   return made;
 }
 
+void refuse_joined(const CommandLine& line, const std::string& option, const std::string& why) {
+  for (const char* joined : {"ensemble", "flip", "scales"})
+    if (line.given.count(joined) && !line.given[joined].defaulted())
+      throw boost::program_options::error(option + ": cannot be combined with --" + joined + ": " + why);
+}
+
 }  // namespace sectile

@@ -25,4 +25,7 @@ void add_network_options(boost::program_options::options_description& options);
 // are those of the command line. Prints its notes.
 Trained open_trained(const std::string& operand, const CommandLine& line, OpenOptions options);
 
+// For those of these options that join several predictions of an image into one. option: what they do not go with.
+void refuse_joined(const CommandLine& line, const std::string& option, const std::string& why);
+
 }  // namespace sectile

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include <ATen/ops/tensor.h>
 
@@ -38,7 +39,8 @@ void ApMetricOptions::check(Problems& problems) const {
   constexpr std::size_t kMostThresholds = 32;
   if (iou_thresholds.size() > kMostThresholds) problems.add("iou_thresholds", "has more than 32 values");
   if (!std::is_sorted(iou_thresholds.begin(), iou_thresholds.end())) problems.add("iou_thresholds", "is not ascending");
-  if (!std::is_sorted(max_detections.begin(), max_detections.end())) problems.add("max_detections", "is not ascending");
+  if (std::adjacent_find(max_detections.begin(), max_detections.end(), std::greater_equal<>()) != max_detections.end())
+    problems.add("max_detections", "is not ascending");
   for (std::size_t i = 0; i < sizes.size(); ++i)
     if (sizes[i].most < sizes[i].least)
       problems.add("sizes/" + std::to_string(i), "has a largest area below its smallest");

@@ -35,6 +35,9 @@ void evaluate(int count, char** words) {
   const auto report = report_file(line);
   const auto split = line.given["split"].as<std::string>();
   const auto trained = open_trained(line.operands[0], line, {.split = split});
+  if (trained.ensemble->first().spec.task != Task::semantic)
+    refuse_joined(line, "a network that predicts objects",
+                  "several predictions are joined pixel by pixel, without objects");
   const auto source = trained.ensemble->first().source(split);
   if (!line.common.quiet)
     for (const auto& note : source.notes) std::cerr << "note: " << note << "\n";

@@ -58,13 +58,6 @@ po::options_description options() {
   return own;
 }
 
-// Several predictions of an image that become one.
-void refuse_joined(const CommandLine& line, const std::string& option, const std::string& why) {
-  for (const char* joined : {"ensemble", "flip", "scales"})
-    if (line.given.count(joined) && !line.given[joined].defaulted())
-      throw po::error(option + ": cannot be combined with --" + joined + ": " + why);
-}
-
 float least_score(const CommandLine& line) {
   const auto score = line.given["min-score"].as<double>();
   if (!(score >= 0 && score <= 1)) throw po::error("--min-score: is not a score from 0 to 1");
@@ -226,7 +219,11 @@ void ask(const PredictionFormat& format, PredictRequest& request, const CommandL
 
 void refuse_existing(const PredictionFormat& format, const PredictRequest& request) {
   for (const auto& whole : format.wholes())
-    if (fs::exists(whole) && !request.overwrite)
+    if (fs::is_directory(whole))
+      throw DataError(whole.string(),
+                      "is a folder, and would be a file of predictions; choose another folder with "
+                      "--output DIR");
+    else if (fs::exists(whole) && !request.overwrite)
       throw DataError(whole.string(),
                       request.split
                           ? "exists already; choose another folder with --output DIR, or remove it"

@@ -1,7 +1,13 @@
 #include "coco_predictions.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <map>
-#include <optional>
+#include <memory>
 #include <set>
 
 #include <opencv2/core.hpp>
@@ -33,7 +39,7 @@ std::vector<std::int64_t> category_ids(const LabelMap& labels, const std::string
   return ids;
 }
 
-// Where no benchmark's numbers are wanted and a class has none, or another's: 1, 2, …
+// Where no benchmark's numbers are expected and a class has none, or another's: 1, 2, …
 struct ClassNumbers {
   std::vector<std::int64_t> ids;
   bool are_places = false;
@@ -97,7 +103,8 @@ class ImageIdsOrPlaces {
   std::vector<std::string> images_;
 };
 
-// A JSON file of many lines, written beside: it appears when all of them are there.
+// A JSON file of many lines, which appears when all of them are there. Until then they are in a file without a name, of
+// which nothing is left if the program is stopped.
 class JsonList {
  public:
   JsonList(fs::path file, std::string before) : file_(std::move(file)), before_(std::move(before)) {}
@@ -109,19 +116,38 @@ class JsonList {
   const fs::path& file() const { return file_; }
   void finish(const std::string& after) {
     write((is_empty_ ? before_ : "") + after);
-    out_->commit();
+    if (std::fseek(lines_.get(), 0, SEEK_SET) != 0) fail();
+    ReplacedFile out(file_);
+    std::vector<char> part(1 << 20);
+    while (const auto count = std::fread(part.data(), 1, part.size(), lines_.get())) out.write(part.data(), count);
+    if (std::ferror(lines_.get())) fail();
+    out.commit();
   }
 
  private:
   void write(const std::string& text) {
-    if (!out_) out_.emplace(file_);
-    out_->write(text.data(), text.size());
+    if (!lines_) open();
+    if (std::fwrite(text.data(), 1, text.size(), lines_.get()) != text.size()) fail();
+  }
+  void open() {
+    auto name = (file_.parent_path() / ".sectile-XXXXXX").string();
+    const int descriptor = mkstemp(name.data());
+    if (descriptor < 0) fail();
+    unlink(name.c_str());
+    lines_.reset(fdopen(descriptor, "w+b"));
+    if (!lines_) fail();
+  }
+  [[noreturn]] void fail() const {
+    throw DataError(file_.string(), std::string("cannot be written: ") + std::strerror(errno));
   }
 
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
   fs::path file_;
   std::string before_;  // the next line
   bool is_empty_ = true;
-  std::optional<ReplacedFile> out_;
+  std::unique_ptr<std::FILE, Close> lines_;
 };
 
 JsonLine rle_line(const Rle& rle) {

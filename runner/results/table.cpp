@@ -15,6 +15,17 @@ std::string number(double value) {
   return text;
 }
 
+// Of one column, all alike: counts of 0 and 1 are among others.
+std::vector<std::string> numbers(const std::vector<double>& column) {
+  const auto is_whole = [](double value) { return std::isnan(value) || value == std::floor(value); };
+  const bool counts = std::all_of(column.begin(), column.end(), is_whole) &&
+                      std::any_of(column.begin(), column.end(), [](double value) { return std::abs(value) > 1; });
+  std::vector<std::string> texts;
+  for (const double value : column)
+    texts.push_back(counts && std::abs(value) <= 1 ? std::to_string(static_cast<int>(value)) : number(value));
+  return texts;
+}
+
 std::string padded(const std::string& text, std::size_t width, bool right) {
   std::size_t letters = 0;
   for (const char c : text) letters += (c & 0xc0) != 0x80;  // UTF-8: without continuation bytes
@@ -45,8 +56,9 @@ std::string table(const Evaluation& evaluation, const LabelMap& labels) {
     if (!report.convention.empty()) conventions += metric + ": " + report.convention + "\n";
     if (report.per_class.size() != labels.classes.size()) continue;
     for (std::size_t column = 0; column < report.columns.size(); ++column) {
-      std::vector<std::string> cells;
-      for (const auto& row : report.per_class) cells.push_back(number(row[column]));
+      std::vector<double> values;
+      for (const auto& row : report.per_class) values.push_back(row[column]);
+      const auto cells = numbers(values);
       auto name = report.columns[column];
       if (const auto same = std::find(rows[0].begin(), rows[0].end(), name); same != rows[0].end()) {
         const auto at = static_cast<std::size_t>(same - rows[0].begin());

@@ -239,6 +239,8 @@ TEST_CASE("objects of a network become results of COCO, and its AP is that of th
   };
   CHECK(to_no("--format png").says("it predicts objects"));
   CHECK(to_no("--flip").says("a network that predicts objects: cannot be combined with --flip"));
+  CHECK(sectile_program("evaluate " + best + kToys + "--flip")
+            .says("a network that predicts objects: cannot be combined with --flip"));
   CHECK(to_no("--scores").says("--scores: of networks for semantic segmentation"));
   CHECK(to_no("--raw").says("--raw: of networks for semantic segmentation"));
   CHECK(to_no("--min-score 1.5").says("--min-score: is not a score from 0 to 1"));
@@ -289,6 +291,8 @@ TEST_CASE("files without COCO's numbers are numbered, and listed") {
   for (const auto& one : json_of(folder / "named/results.json")) CHECK(one["image_id"].get<int>() <= 2);
   fs::remove(folder / "named/results.json");
   CHECK(sectile_program(predict).says("images.json: exists already"));
+  fs::create_directory(folder / "named/results.json");
+  CHECK(sectile_program(predict + " --overwrite").says("results.json: is a folder"));
   ended =
       sectile_program("predict " + best + kToys + (inputs / "7.png").string() + " -o " + (folder / "seven").string());
   REQUIRE_MESSAGE(ended.code == 0, ended.text);
@@ -302,7 +306,7 @@ TEST_CASE("files without COCO's numbers are numbered, and listed") {
       ended.says("earlier files *_overlay.png are still there, such as " + (folder / "seven/7_overlay.png").string()));
 }
 
-TEST_CASE("classes without numbers in files are numbered where no benchmark's are wanted, and listed") {
+TEST_CASE("classes without numbers in files are numbered where no benchmark's are expected, and listed") {
   const auto& folder = trained_on_objects();
   auto spec = json_of(folder / "toy.json");
   for (const char* part : {"train", "val"})
@@ -324,4 +328,31 @@ TEST_CASE("classes without numbers in files are numbered where no benchmark's ar
   const auto results = json_of(folder / "merged_out/results.json");
   CHECK(!results.empty());
   for (const auto& one : results) CHECK(one["category_id"] == 1);
+}
+
+TEST_CASE("validation objects that a metric cannot compare are found before training, and none at all are told") {
+  const auto& folder = trained_on_objects();
+  auto spec = json_of(folder / "toy.json");
+  const auto data = folder / "boxes";
+  fs::create_directories(data / "val");
+  write_png(data / "val/1.png", cv::Mat(24, 32, CV_8UC3, cv::Scalar(9, 99, 200)));
+  Json truth = {{"images", {{{"id", 1}, {"file_name", "1.png"}, {"width", 32}, {"height", 24}}}},
+                {"categories", {{{"id", 1}, {"name", "box"}}}},
+                {"annotations", {{{"id", 1}, {"image_id", 1}, {"category_id", 1}, {"bbox", {2, 3, 9, 8}}}}}};
+  std::ofstream(data / "val.json") << truth;
+  spec["data"]["val"] = {
+      {"type", "coco_instances"}, {"images", (data / "val").string()}, {"annotations", (data / "val.json").string()}};
+  spec["data"]["train"] = spec["data"]["val"];
+  spec["output"] = "boxes_run";
+  std::ofstream(folder / "boxes.json") << spec;
+  for (const char* command : {"train ", "check --data "}) {
+    const auto ended = sectile_program(command + (folder / "boxes.json").string() + kToys);
+    CHECK(ended.code == 2);
+    CHECK_MESSAGE(ended.says("has an object without a mask, and a metric of this spec compares masks"), ended.text);
+  }
+  truth["annotations"] = Json::array();
+  std::ofstream(data / "val.json") << truth;
+  const auto ended = sectile_program("train " + (folder / "boxes.json").string() + kToys);
+  REQUIRE_MESSAGE(ended.code == 0, ended.text);
+  CHECK_MESSAGE(ended.says("no best.pth: the metric that it is chosen by was not defined"), ended.text);
 }

@@ -40,6 +40,18 @@ TEST_CASE("of a checkpoint with a moving average, that is taken, which its metri
   save_checkpoint(start.file, checkpoint);
   check_same(state_dict(start.model().model->module()), checkpoint.model);
   CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"");
+
+  // As many classes by other names may be others, or others' order.
+  const auto made = start.model();
+  checkpoint.labels = *made.context.labels;
+  save_checkpoint(start.file, checkpoint);
+  start.model();
+  CHECK(start.note == "FILE: 8 tensors loaded into model \"toy\"");
+  std::swap(checkpoint.labels.classes[1], checkpoint.labels.classes[2]);
+  save_checkpoint(start.file, checkpoint);
+  start.model();
+  CHECK(start.note.find("; its class 1 was \"" + made.context.labels->classes[2].name + "\", and is \"") !=
+        std::string::npos);
 }
 
 TEST_CASE("a file in which no name matches is refused, strict or not") {
@@ -220,7 +232,8 @@ TEST_CASE("a head for other classes stays as made, and a stem for other channels
   const auto made = start.model();
   CHECK(start.note ==
         "FILE: 6 tensors loaded into model \"toy\"; 1 adapted to the network's shape (backbone.stem.weight); 1 in "
-        "the head, which has a different number of classes, initial values kept (head.weight is [21, 2, 1, 1] "
+        "the head, which has another shape here (other classes, or other options), initial values kept (head.weight is "
+        "[21, 2, 1, 1] "
         "in the file and [5, 2, 1, 1] in the network)");
   CHECK(at::equal(state_dict(made.model->module()).at("backbone.stem.weight").flatten(1),
                   at::tensor({1.0F, 1.0F, 1.0F, 2.0F, 2.0F, 2.0F}).view({2, 3})));

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "../inference/evaluation.h"
 #include "../loading/evaluation_notes.h"
 #include "../loading/sample_check.h"
 #include "../training/best_by.h"
@@ -37,6 +38,7 @@ void check_other_data(Pipeline& pipeline, AllProblems& all) {
       }
       const auto source = pipeline.source(name_of(split));
       if (!pipeline.training.data) return;
+      if (pipeline.model) refuse_objects_without_masks(pipeline, source);
       const auto notes = evaluation_notes(*pipeline.training.data, pipeline.notes, source, split.pointer);
       pipeline.notes.insert(pipeline.notes.end(), notes.begin(), notes.end());
     });

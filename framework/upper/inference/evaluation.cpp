@@ -128,6 +128,30 @@ std::vector<std::string> metric_names(const PipelineSpec& spec) {
   return names;
 }
 
+void refuse_objects_without_masks(const Network& network, const SampleSource& source) {
+  constexpr std::size_t kSamples = 20;
+  constexpr Parts kObjects{.image = false, .labels = false, .objects = true};
+  const auto metrics = network.metrics();
+  if (network.spec.data.on_bad_sample == PipelineSpec::BadSample::skip) return;
+  if (std::none_of(metrics.begin(), metrics.end(), [](const auto& one) {
+        return call<PluginError>(place_of(one), "", [&] { return one->wanted(); }).masks;
+      }))
+    return;
+  for (std::size_t i = 0; i < std::min(kSamples, source.data->size()); ++i) {
+    Sample sample;
+    try {
+      sample = source.data->read(i, kObjects);
+    } catch (const DataError&) {  // which the evaluation reports
+      continue;
+    }
+    for (const auto& object : sample.instances)
+      if (object.mask.empty() && !object.box.empty())
+        throw DataError(sample.id,
+                        "has an object without a mask, and a metric of this spec compares masks; coco_ap with "
+                        "\"iou_type\": \"bbox\" compares boxes");
+  }
+}
+
 Evaluation evaluate(const Ensemble& ensemble, const SampleSource& source,
                     const std::function<void(std::size_t, std::size_t)>& progress,
                     const std::vector<EvaluationObserver*>& observers) {

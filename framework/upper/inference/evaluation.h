@@ -22,6 +22,9 @@ struct Evaluation {
   const MetricReport::Value& headline() const { return reports.front().second.values.front(); }
 };
 
+// Before a long run: throws DataError where metrics compare masks, and one of the first samples has an object without.
+void refuse_objects_without_masks(const Network& network, const SampleSource& source);
+
 // How reports name the metrics of a spec: by type, and if a type occurs again, "iou_2" and so on.
 std::vector<std::string> metric_names(const PipelineSpec& spec);
 

@@ -41,6 +41,16 @@ std::string sized_images_of(const Batch& batch) {  // "a.png (3000 x 4000 pixels
 }
 
 // What the user of a weights file may want to know besides its names.
+// A head keeps its rows whatever they are called here.
+std::string about_classes(const WeightsContent& read, const LabelMap& labels) {
+  if (read.classes.size() != labels.classes.size()) return "";
+  for (std::size_t i = 0; i < read.classes.size(); ++i)
+    if (const auto& here = labels.classes[i].name; read.classes[i] != here)
+      return "; its class " + std::to_string(i) + " was \"" + read.classes[i] + "\", and is \"" + here +
+             "\" here: if the head was loaded, classes need the order of the file";
+  return "";
+}
+
 std::string about(const WeightsContent& read) {
   std::string text;
   if (read.averaged)
@@ -141,7 +151,8 @@ void Network::build_model(bool load_weights_files, AllProblems& all) {
           weights.whole = !is_trained_ && kind == Kind<Model>::name;
           weights.channels = options.weights_channels;
           weights.spare = read.spare;
-          notes.push_back(start_from(module, read.state, weights) + about(read));
+          notes.push_back(start_from(module, read.state, weights) + about(read) +
+                          (kind == Kind<Model>::name ? about_classes(read, *context.labels) : ""));
           if (!all_finite(state_dict(module))) throw DataError(file, kNotFinite);
         } catch (const DataError& error) {
           throw DataError(pointer, error.what());

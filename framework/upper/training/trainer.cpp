@@ -55,6 +55,7 @@ class Run {
         state_(pipeline, validation_ ? validation_->data.get() : nullptr) {
     if (options_.deterministic) want_determinism();
     refuse_without_evaluations(pipeline.spec, *state_.schedule);
+    if (validation_) refuse_objects_without_masks(pipeline, *validation_);
     if (control.resume_from) {
       resume(*control.resume_from);
     } else {

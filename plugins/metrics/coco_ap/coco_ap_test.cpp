@@ -116,6 +116,8 @@ TEST_CASE("coco_ap: thresholds, limits and size ranges are options, and wrong on
   CHECK(ap_option_problem(R"(, "iou_thresholds": [0.9, 0.5])").find("iou_thresholds: is not ascending") !=
         std::string::npos);
   CHECK(ap_option_problem(R"(, "iou_thresholds": [])") != "no error");
+  CHECK(ap_option_problem(R"(, "max_detections": [5, 5])").find("max_detections: is not ascending") !=
+        std::string::npos);
   CHECK(ap_option_problem(R"(, "max_detections": [10, 1])").find("max_detections: is not ascending") !=
         std::string::npos);
   CHECK(ap_option_problem(R"(, "sizes": [{"name": "x", "least": 5, "most": 1}])")

@@ -251,6 +251,8 @@ TEST_CASE("Mask R-CNN's wrong options are refused") {
   CHECK(answer(R"("anchor_ratios": [])").find("/part/anchor_ratios") != std::string::npos);
   CHECK(answer(R"("rpn_fg_iou_thresh": 0.2)").find("/part/rpn_bg_iou_thresh") != std::string::npos);
   CHECK(answer(R"("box_fg_iou_thresh": 0.2)").find("/part/box_bg_iou_thresh") != std::string::npos);
+  CHECK(answer(R"("box_batch_size_per_image": 3)").find("/part/box_positive_fraction") != std::string::npos);
+  CHECK(answer(R"("rpn_positive_fraction": 0.001)").find("/part/rpn_positive_fraction") != std::string::npos);
   CHECK(answer(R"("box_score_thresh": 1.5)").find("/part/box_score_thresh") != std::string::npos);
   CHECK(answer(R"("version": "v3")").find("v1") != std::string::npos);
   CHECK(answer(R"("box_detections_per_image": 5)").find("box_detections_per_img") != std::string::npos);

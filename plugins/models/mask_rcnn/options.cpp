@@ -86,6 +86,15 @@ void Options::check(sectile::Problems& problems) const {
             "expected more than 1 pixel on each side");
         break;
       }
+  const auto draws = [](const char* kind, int count, double share, sectile::Problems& all) {
+    if (count * share < 1)
+      all.add(std::string(kind) + "_positive_fraction",
+              std::string("is so small a share of \"").append(kind) +
+                  "_batch_size_per_image\" that nothing that stands for an object would ever be counted; expected at "
+                  "least 1 of them");
+  };
+  draws("rpn", rpn.batch_size_per_image, rpn.positive_fraction, problems);
+  draws("box", box.batch_size_per_image, box.positive_fraction, problems);
   if (rpn.bg_iou_thresh > rpn.fg_iou_thresh)
     problems.add("rpn_bg_iou_thresh", "is above \"rpn_fg_iou_thresh\"; expected at most that");
   if (box.bg_iou_thresh > box.fg_iou_thresh)

@@ -252,6 +252,18 @@ bool take_prefix(WeightsContent& content, const State& all, const std::string& k
   return true;
 }
 
+std::vector<std::string> class_names(const PythonValue* list) {
+  std::vector<std::string> names;
+  const auto* const items = list ? list->as<std::shared_ptr<PythonList>>() : nullptr;
+  if (!items) return names;
+  for (const auto& item : **items) {
+    const auto* const name = item.find("name");
+    const auto* const text = name ? name->as<std::string>() : nullptr;
+    names.push_back(text ? *text : "");
+  }
+  return names;
+}
+
 void choose(WeightsContent& content, const PythonValue& root, const std::string& key, const fs::path& file) {
   NameBudget budget(file);
   Survey survey(budget);
@@ -279,6 +291,7 @@ void choose(WeightsContent& content, const PythonValue& root, const std::string&
   }
   const auto* format = root.find("format") ? root.find("format")->as<std::string>() : nullptr;
   content.checkpoint = format && format->starts_with("sectile-");
+  if (content.checkpoint) content.classes = class_names(root.find("classes"));
   content.averaged = content.checkpoint && take(root.find("ema"), "ema");
   if (content.averaged) return;
   // A dictionary of a usual name takes precedence over fewer tensors next to it, such as a best score.

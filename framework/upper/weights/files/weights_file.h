@@ -22,6 +22,7 @@ struct WeightsContent {
   std::set<std::string> spare;           // of the state, what a network need not have: see WeightsFile
   std::set<std::string> not_called;      // as in TorchFile
   bool checkpoint = false;               // Sectile's own
+  std::vector<std::string> classes;      // of a Sectile checkpoint, by name
   bool averaged = false;                 // a Sectile checkpoint's moving average, which its metrics are of
 };
 
