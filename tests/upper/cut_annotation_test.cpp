@@ -49,4 +49,12 @@ TEST_CASE("what is cut off is no part of objects and segments, and what is not s
   CHECK(sample.segments[0].category == 4);
   CHECK(cv::countNonZero(sample.segment_ids) == 10 * 15);
   CHECK(cv::countNonZero(before) == 20 * 30);  // the dataset's own
+
+  std::vector<Instance> found{stated({12, 6, 10, 10}, true), stated({8, 0, 6, 8}, false)};
+  found[0].box = {11, 6, 11, 9};
+  cut_objects(unseen, found);
+  CHECK(found[0].box == cv::Rect2f(11, 6, 11, 9));
+  CHECK(found[0].mask.area() == 10 * 9);
+  CHECK(found[1].box == cv::Rect2f(10, 5, 4, 3));
+  CHECK(found[1].mask.empty());
 }

@@ -9,6 +9,8 @@
 
 #include <sectile/transform.h>
 
+#include "../loading/cut_annotation.h"
+
 namespace sectile {
 namespace {
 
@@ -35,6 +37,7 @@ void clear(Prediction& prediction, const at::Tensor& where) {
   if (auto& scores = prediction.scores; scores.defined()) scores = scores.masked_fill(where.to(scores.device()), 0);
   if (const auto logits = prediction.named.find(kLogits); logits != prediction.named.end())
     logits->second = logits->second.masked_fill(where.to(logits->second.device()), std::nan(""));
+  cut_objects(where, prediction.instances);
 }
 
 }  // namespace

@@ -61,7 +61,8 @@ std::string told(const LoadReport& report, const WeightsFile& file) {
   const auto add = [&](const Names& names, const char* what) { add_list(names.size(), what, first_few(names)); };
   add(report.weight_norms, "computed from the two parts of a weight norm");
   add(report.adapted, "adapted to the network's shape");
-  add_list(report.reinitialized.size(), "in the head, which has another shape here (other classes, or other options), initial values kept",
+  add_list(report.reinitialized.size(),
+           "in the head, which has another shape here (other classes, or other options), initial values kept",
            first_few(report.reinitialized, text_of));
   add(report.tied, "shared with another of the network");
   add(report.reversed, "with its input channels reversed (bgr)");
