@@ -1,7 +1,8 @@
-"""Networks of segmentation_models_pytorch and torchvision on one image:
+"""Networks of segmentation_models_pytorch, torchvision, transformers and timm on one image:
 
 inference.py make MODEL WEIGHTS ONNX SIZE, then inference.py eager|channels_last|onnxruntime MODEL FILE SIZE WARM_UP RUNS
 """
+import collections
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ import time
 
 import torch
 
-CLASSES = 21
+CLASSES, TRANSFORMER_CLASSES = 21, 150
 
 
 class Logits(torch.nn.Module):
@@ -23,11 +24,33 @@ class Logits(torch.nn.Module):
         return self.net(images)["out"]
 
 
-def build(name):
+class VitLinear(torch.nn.Module):
+    """ViT-S/16 with a linear head: batch norm and 1x1 convolution."""
+
+    def __init__(self, classes, size):
+        super().__init__()
+        import timm
+        self.backbone = timm.create_model("vit_small_patch16_224", img_size=size, num_classes=0)
+        width = self.backbone.embed_dim
+        self.decode_head = torch.nn.Sequential(collections.OrderedDict(
+            bn=torch.nn.BatchNorm2d(width), conv_seg=torch.nn.Conv2d(width, classes, 1)))
+
+    def forward(self, images):
+        tokens = self.backbone.forward_features(images)[:, self.backbone.num_prefix_tokens:]
+        features = tokens.transpose(1, 2).unflatten(2, self.backbone.patch_embed.grid_size)
+        return torch.nn.functional.interpolate(self.decode_head(features), size=images.shape[2:], mode="bilinear")
+
+
+def build(name, size):
     torch.manual_seed(0)
     if name == "unet_resnet34":
         import segmentation_models_pytorch as smp
         return smp.Unet("resnet34", encoder_weights=None, classes=CLASSES).eval()
+    if name == "segformer_b0":
+        from segformer import SegFormer
+        return SegFormer(TRANSFORMER_CLASSES).eval()
+    if name == "vit_small_linear":
+        return VitLinear(TRANSFORMER_CLASSES, size).eval()
     from torchvision.models import segmentation
     return Logits(getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=CLASSES)).eval()
 
@@ -41,7 +64,7 @@ def image(size):
 
 
 def make(name, weights, onnx, size):
-    net = build(name)
+    net = build(name, size)
     with torch.no_grad():  # statistics that say something
         for norm in net.modules():
             if isinstance(norm, torch.nn.BatchNorm2d):
@@ -59,7 +82,7 @@ def forward_of(variant, name, file, size):
         session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         images = image(size).numpy()
         return lambda: torch.from_numpy(session.run(None, {session.get_inputs()[0].name: images})[0])
-    net = build(name)
+    net = build(name, size)
     getattr(net, "net", net).load_state_dict(torch.load(file))
     images = image(size)
     if variant == "channels_last":

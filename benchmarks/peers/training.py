@@ -23,6 +23,9 @@ def network():
     if model == "unet":
         from unet import UNet
         return UNet(11)
+    if model == "segformer_b0":
+        from segformer import SegFormer
+        return SegFormer(11)
     import segmentation_models_pytorch as smp
     return smp.Unet(model.removeprefix("unet_"), encoder_weights=None, classes=11)
 

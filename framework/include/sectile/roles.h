@@ -53,8 +53,8 @@ class SECTILE_EXPORT WeightRules {
  public:
   virtual ~WeightRules();
   virtual std::vector<Dialect> dialects() const { return {}; }  // besides its own names
-  // Prefixes of the layers with one output channel per class. They keep their initial weights if the file's tensors
-  // differ in the first dimension only: a layer's weight and bias together.
+  // Prefixes of the layers with one output channel per class, and of tokens [1, classes, C]. They keep their initial
+  // weights if the file's tensors differ in that dimension only: a layer's weight and bias together.
   virtual std::vector<std::string> head() const { return {}; }
   // Prefixes of layers that are used in training alone, such as an auxiliary head. A file may lack them, and they keep
   // their initial weights; it may have them where this network, built without, has none, and they are ignored.

@@ -5,6 +5,7 @@
 
 #include "../../ground/named_pipe.h"
 #include "../../ground/spec/spec_text.h"
+#include "../../ground/weights/huggingface_folder.h"
 #include "../../ground/weights/published_spec.h"
 #include "device.h"
 
@@ -72,8 +73,13 @@ Network of_spec(const fs::path& file, const OpenOptions& options, const Note& no
   return Network::from_checkpoint(std::move(spec), load_checkpoint(weights), weights, open_device(options.device));
 }
 
-// A spec, or the name of published weights.
-std::shared_ptr<const SpecFile> text_of(const fs::path& file, const OpenOptions& options) {
+// A spec, the name of published weights, or a folder of Hugging Face.
+std::shared_ptr<const SpecFile> text_of(const fs::path& file, const OpenOptions& options, const Note& note) {
+  if (is_huggingface_folder(file)) {
+    const auto made = huggingface_spec(file);
+    for (const auto& text : made.notes) note(text);
+    return open_spec_text(made.text, file.string(), options.changes);
+  }
   const auto* entry = published_entry(file.string(), file);
   return entry ? open_spec_text(published_spec(*entry), entry->name, options.changes)
                : open_spec(file, options.changes);
@@ -91,17 +97,21 @@ bool is_spec(const fs::path& file) {
 }  // namespace
 
 Network open_published(const fs::path& file, const OpenOptions& options, const Note& note) {
-  auto network = of_published(read(*text_of(file, options), options, note), options);
+  auto network = of_published(read(*text_of(file, options, note), options, note), options);
   if (options.fold) network.prepare_for_inference();
   for (const auto& text : network.notes) note(text);
   return network;
 }
 
 Network open_network(const fs::path& file, const OpenOptions& options, const Note& note) {
-  if (fs::is_directory(file)) throw DataError(file, "is a folder: name the checkpoint in it, such as best.pth");
+  const bool made_elsewhere = is_huggingface_folder(file);
+  if (fs::is_directory(file) && !made_elsewhere)
+    throw DataError(file,
+                    "is a folder: name the checkpoint in it, such as best.pth; a folder of Hugging Face's transformers "
+                    "has a config.json");
   if (is_named_pipe(file)) throw DataError(file, "is a named pipe; expected a file");
-  auto network = published_entry(file.string(), file)
-                     ? of_published(read(*text_of(file, options), options, note), options)
+  auto network = made_elsewhere || published_entry(file.string(), file)
+                     ? of_published(read(*text_of(file, options, note), options, note), options)
                  : is_spec(file) ? of_spec(file, options, note)
                                  : of_checkpoint(file, options, note);
   if (options.fold) network.prepare_for_inference();

@@ -66,11 +66,15 @@ class Network {
   bool is_image_conv(const std::string& name) const {
     return std::find(image_convs.begin(), image_convs.end(), name) != image_convs.end();
   }
-  // A head's tensor that differs only in the number of classes.
+  // A head's tensor that differs only in the number of classes: the first size, or the second of tokens.
   bool of_other_classes(const std::string& name, const at::Tensor& theirs) const {
     const auto& ours = tensors.at(name);
-    return is_head(name) && theirs.dim() > 0 && theirs.dim() == ours.dim() && theirs.size(0) != ours.size(0) &&
-           theirs.sizes().slice(1) == ours.sizes().slice(1) && same_kind(name, theirs);
+    if (!is_head(name) || theirs.dim() == 0 || theirs.dim() != ours.dim() || !same_kind(name, theirs)) return false;
+    const bool tokens = ours.dim() == 3 && ours.size(0) == 1;
+    auto as_many = theirs.sizes().vec();
+    const std::size_t classes = tokens ? 1 : 0;
+    as_many[classes] = ours.sizes()[classes];
+    return theirs.sizes() != ours.sizes() && ours.sizes() == as_many;
   }
   // Other kinds of numbers would lose information: quantized weights their scale, complex ones a part.
   bool same_kind(const std::string& name, const at::Tensor& theirs) const {

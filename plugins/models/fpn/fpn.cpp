@@ -93,6 +93,7 @@ class Fpn : public nn::EncoderDecoder {
  public:
   Fpn(const FpnOptions& options, const sectile::BuildContext& context)
       : EncoderDecoder(options.backbone, context, all_levels(options.depth)), options_(options) {
+    refuse_levels_without_channels(options.backbone, kLevels);
     const auto deepest_first = std::vector<int>(channels().rbegin(), channels().rend());
     for (int i = 0; i < kLevels; ++i) {
       const auto path = "decoder.p" + std::to_string(5 - i) + (i == 0 ? "" : ".skip_conv");

@@ -57,6 +57,7 @@ class Linknet : public nn::EncoderDecoder {
  public:
   Linknet(const LinknetOptions& options, const sectile::BuildContext& context)
       : EncoderDecoder(options.backbone, context, all_levels(options.depth)) {
+    refuse_levels_without_channels(options.backbone);
     auto widths = std::vector<int>(channels().rbegin(), channels().rend() - 1);  // deepest first
     widths.push_back(kLastChannels);
     for (std::size_t i = 0; i + 1 < widths.size(); ++i)

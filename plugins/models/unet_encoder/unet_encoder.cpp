@@ -20,8 +20,9 @@ class UnetEncoder : public nn::EncoderDecoder {
     for (int i = 0; i < options.depth; ++i) {
       const int skip = options.depth - 1 - i;  // index of the level; 0 are the images, which are none
       const int out = options.channels[static_cast<std::size_t>(i)];
-      blocks_.emplace_back(*this, "decoder.blocks." + std::to_string(i),
-                           options.block(in, skip > 0 ? channels()[static_cast<std::size_t>(skip)] : 0, out));
+      std::optional<int> skip_channels;
+      if (skip > 0) skip_channels = channels()[static_cast<std::size_t>(skip)];
+      blocks_.emplace_back(*this, "decoder.blocks." + std::to_string(i), options.block(in, skip_channels, out));
       in = out;
     }
     register_head(in, /*kernel_size=*/3);

@@ -24,6 +24,7 @@ class UnetPlusPlus : public nn::EncoderDecoder {
       : EncoderDecoder(options.backbone, context, all_levels(options.depth)),
         deepest_first_(channels().rbegin(), channels().rend() - 1),
         steps_(deepest_first_.size() - 1) {
+    refuse_levels_without_channels(options.backbone);
     for (std::size_t to = 0; to < steps_; ++to)
       for (std::size_t from = 0; from <= to; ++from) {
         const int skip = deepest_first_[to + 1] * static_cast<int>(to + 1 - from);
@@ -32,7 +33,7 @@ class UnetPlusPlus : public nn::EncoderDecoder {
         else
           add(options, from, to, deepest_first_[to], skip, deepest_first_[to + 1]);
       }
-    add(options, 0, steps_, options.channels[steps_ - 1], 0, options.channels[steps_]);
+    add(options, 0, steps_, options.channels[steps_ - 1], std::nullopt, options.channels[steps_]);
     register_head(options.channels[steps_], /*kernel_size=*/3);
     initialize();
   }
@@ -69,7 +70,8 @@ class UnetPlusPlus : public nn::EncoderDecoder {
     return "x_" + std::to_string(from) + "_" + std::to_string(to);
   }
 
-  void add(const UnetPlusPlusOptions& options, std::size_t from, std::size_t to, int in, int skip, int out) {
+  void add(const UnetPlusPlusOptions& options, std::size_t from, std::size_t to, int in, std::optional<int> skip,
+           int out) {
     blocks_.emplace(Place{from, to},
                     nn::UnetBlock(*this, "decoder.blocks." + name(from, to), options.block(in, skip, out)));
   }

@@ -1,5 +1,7 @@
 #include <sectile/nn/decoders/encoder_decoder.h>
 
+#include <algorithm>
+
 #include <ATen/ops/upsample_bilinear2d.h>
 #include <torch/nn/init.h>
 
@@ -60,6 +62,16 @@ std::vector<int> EncoderDecoder::all_levels(int depth) {
   std::vector<int> levels;
   for (int level = 0; level < depth; ++level) levels.push_back(level);
   return levels;
+}
+
+void EncoderDecoder::refuse_levels_without_channels(const Ref<Backbone>& backbone, std::size_t count) const {
+  const auto levels = encoder_->levels();
+  for (std::size_t i = levels.size() - std::min(count, levels.size()); i < levels.size(); ++i)
+    if (levels[i].channels == 0)
+      throw OptionError("backbone", "\"" + backbone.type() + "\" has no channels at stride " +
+                                        std::to_string(levels[i].stride) +
+                                        ", which this decoder needs: choose another backbone, or a decoder that does "
+                                        "without, such as \"unet_encoder\"");
 }
 
 void EncoderDecoder::register_head(int in_channels, int kernel_size, int upsampling) {

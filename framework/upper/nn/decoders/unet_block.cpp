@@ -14,13 +14,13 @@ ConvNormActOptions block_conv(int in, int out, Norm norm) {
 UnetBlock::UnetBlock(torch::nn::Module& owner, const std::string& path, const UnetBlockOptions& options)
     : interpolation_(options.interpolation),
       first_(owner, in_sequence(path + ".conv1"),
-             block_conv(options.in_channels + options.skip_channels, options.out_channels, options.norm)),
+             block_conv(options.in_channels + options.skip_channels.value_or(0), options.out_channels, options.norm)),
       second_(owner, in_sequence(path + ".conv2"),
               block_conv(options.out_channels, options.out_channels, options.norm)) {
   if (options.attention == Attention::none) return;
   // The original also makes the first one where there is no skip connection, and does not use it there.
-  if (options.skip_channels > 0)
-    joined_attention_.emplace(owner, path + ".attention1.attention", options.in_channels + options.skip_channels);
+  if (options.skip_channels)
+    joined_attention_.emplace(owner, path + ".attention1.attention", options.in_channels + *options.skip_channels);
   last_attention_.emplace(owner, path + ".attention2.attention", options.out_channels);
 }
 

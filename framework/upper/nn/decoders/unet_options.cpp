@@ -31,7 +31,7 @@ void UnetOptions::check(Problems& problems) const {
                                    ", and \"attention\": \"scse\" needs 16 or more");
 }
 
-UnetBlockOptions UnetOptions::block(int in_channels, int skip_channels, int out_channels) const {
+UnetBlockOptions UnetOptions::block(int in_channels, std::optional<int> skip_channels, int out_channels) const {
   return {.in_channels = in_channels,
           .skip_channels = skip_channels,
           .out_channels = out_channels,

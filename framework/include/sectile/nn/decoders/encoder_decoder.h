@@ -38,6 +38,9 @@ class SECTILE_EXPORT EncoderDecoder : public torch::nn::Module, public WeightRul
   EncoderDecoder(const Ref<Backbone>& backbone, const BuildContext& context, std::vector<int> levels,
                  int output_stride = 0);
   static std::vector<int> all_levels(int depth);
+  // For a decoder that takes channels from each level, or from the deepest `count`. Throws OptionError for a backbone
+  // with a level that has none, such as a mix transformer's at stride 2.
+  void refuse_levels_without_channels(const Ref<Backbone>& backbone, std::size_t count = 5) const;
 
   // [0]: channels of the images, then of each of the levels.
   const std::vector<int>& channels() const { return channels_; }

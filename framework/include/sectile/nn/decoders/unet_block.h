@@ -15,7 +15,7 @@ enum class Attention { none, scse };
 
 struct UnetBlockOptions {
   int in_channels;
-  int skip_channels;  // 0: no skip connection
+  std::optional<int> skip_channels;  // none: no skip connection; 0: one whose level has no channels
   int out_channels;
   Norm norm = Norm::batch;
   Attention attention = Attention::none;  // after the concatenation, if there is one, and at the end

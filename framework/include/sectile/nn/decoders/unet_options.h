@@ -19,7 +19,7 @@ struct SECTILE_EXPORT UnetOptions : EncoderOptions {
   void declare(Options& options, const char* channels_help);
   void check(Problems& problems) const;
 
-  UnetBlockOptions block(int in_channels, int skip_channels, int out_channels) const;
+  UnetBlockOptions block(int in_channels, std::optional<int> skip_channels, int out_channels) const;
 };
 
 }  // namespace sectile::nn
