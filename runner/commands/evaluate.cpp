@@ -24,8 +24,8 @@ void evaluate(int count, char** words) {
       {words, words + count}, "evaluate CHECKPOINT|SPEC|WEIGHTS [--split NAME] [--set PTR=VALUE]...",
       "Evaluates a trained model with the metrics of its spec. CHECKPOINT contains its spec; of a SPEC, the run in "
       "its\n"
-      "output folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list), for\n"
-      "which --set gives /data/val and /metrics.\n\n"
+      "output folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list), or\n"
+      "a folder of Hugging Face's transformers, for which --set gives /data/val and /metrics.\n\n"
       "Results of a detector in COCO's format need no model: evaluate --truth FILE --predictions FILE; see\n"
       "evaluate --truth --help.",
       own, 1, 1);

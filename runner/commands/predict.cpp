@@ -19,7 +19,8 @@ namespace po = boost::program_options;
 
 constexpr const char* kSummary =
     "Segments images of any size with a trained model. CHECKPOINT contains its spec; of a SPEC, the run in its output\n"
-    "folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list).\n\n"
+    "folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list), or a folder\n"
+    "of Hugging Face's transformers.\n\n"
     "INPUT: image files (PNG, JPEG, TIFF, WebP, BMP, PNM), folders of them, or quoted patterns such as\n"
     "\"photos/*.jpg\". For each image NAME.* it writes NAME.png, a palette PNG of class numbers, and "
     "NAME_overlay.png,\n"

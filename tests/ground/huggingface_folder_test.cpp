@@ -7,10 +7,11 @@
 
 #include <sectile/error.h>
 
-#include "ground/spec/json_text.h"
+#include "ground/spec/spec_file.h"
 #include "ground/weights/huggingface_folder.h"
 #include "support/scratch.h"
 #include "support/test.h"
+#include "support/text_mutator.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -18,21 +19,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// As transformers 5.23 writes them, with three classes.
-constexpr const char* kConfig = R"({
-  "architectures": ["SegformerForSemanticSegmentation"], "attention_probs_dropout_prob": 0.0,
-  "classifier_dropout_prob": 0.1, "decoder_hidden_size": 256, "depths": [2, 2, 2, 2], "drop_path_rate": 0.1,
-  "dtype": "float32", "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "hidden_sizes": [32, 64, 160, 256],
-  "id2label": {"0": "background", "1": "disc", "2": "box"}, "initializer_range": 0.02,
-  "label2id": {"background": 0, "box": 2, "disc": 1}, "layer_norm_eps": 1e-06, "mlp_ratios": [4, 4, 4, 4],
-  "model_type": "segformer", "num_attention_heads": [1, 2, 5, 8], "num_channels": 3, "num_encoder_blocks": 4,
-  "patch_sizes": [7, 3, 3, 3], "reshape_last_stage": true, "semantic_loss_ignore_index": 255,
-  "sr_ratios": [8, 4, 2, 1], "strides": [4, 2, 2, 2], "transformers_version": "5.23.0"})";
-constexpr const char* kProcessor = R"({
-  "do_normalize": true, "do_reduce_labels": false, "do_rescale": true, "do_resize": true,
-  "image_mean": [0.485, 0.456, 0.406], "image_processor_type": "SegformerImageProcessor",
-  "image_std": [0.229, 0.224, 0.225], "resample": 2, "rescale_factor": 0.00392156862745098,
-  "size": {"height": 512, "width": 512}})";
+// As transformers 5.23 writes them.
+const std::string kConfig = contents(SECTILE_SOURCE_DIR "/tests/fuzz/config.json");
+const std::string kProcessor = contents(SECTILE_SOURCE_DIR "/tests/fuzz/preprocessor_config.json");
 
 struct HubFolder {
   Scratch folder{};
@@ -111,7 +100,7 @@ TEST_CASE("the spec of a folder has its model, classes and preprocessing, and th
     "model": {"type": "segformer", "backbone": {"type": "mit_b0", "drop_path_rate": 0.1}, "decoder_hidden_size": 256,
               "dropout": 0.1, "weights": ""},
     "task": "semantic",
-    "data": {"classes": [{"name": "background"}, {"name": "disc"}, {"name": "box"}], "channels": 3},
+    "data": {"classes": [{"name": "background"}, {"name": "disc"}, {"name": "box"}, {"name": "stripe"}], "channels": 3},
     "transforms": {"val": [
       {"type": "resize", "interpolation": "bilinear", "size": [512, 512]},
       {"type": "normalize", "mean": [0.485, 0.456, 0.406], "deviation": [0.229, 0.224, 0.225]}]}})");
@@ -160,7 +149,7 @@ TEST_CASE("each of MiT-B0 to B5 is recognized, and another network is refused wi
   const std::vector<std::vector<int>> depths{{2, 2, 2, 2}, {3, 4, 6, 3}, {3, 4, 18, 3}, {3, 8, 27, 3}, {3, 6, 40, 3}};
   for (std::size_t i = 0; i < depths.size(); ++i) {
     hub.change("config.json", "depths", depths[i]);
-    CHECK(hub.spec()["model"]["backbone"]["type"] == "mit_b" + std::to_string(i + 1));
+    CHECK(hub.spec()["model"]["backbone"]["type"] == std::string("mit_b").append(std::to_string(i + 1)));
   }
   hub.change("config.json", "depths", {3, 4, 6, 4});
   CHECK(hub.problem() ==
@@ -205,7 +194,8 @@ TEST_CASE("classes are in the order of their numbers; absent and equal names are
   const auto names = [&](const Json& labels) {
     hub.change("config.json", "id2label", labels);
     std::vector<std::string> all;
-    for (const auto& entry : hub.spec()["data"]["classes"]) all.push_back(entry["name"]);
+    const auto spec = hub.spec();
+    for (const auto& entry : spec["data"]["classes"]) all.push_back(entry["name"]);
     return all;
   };
   using Names = std::vector<std::string>;
@@ -232,7 +222,7 @@ TEST_CASE("class numbers with gaps and impossible numbers of classes are errors"
         "config.json: /id2label: expected an object, found an array of 2 values");
   CHECK(config_problem("id2label", {{"0", {1}}, {"1", "b"}}) ==
         "config.json: /id2label/0: is [1]; expected the name of a class");
-  CHECK(config_problem("num_labels", 4) == "config.json: /num_labels: is 4; expected 3, as id2label has, or none");
+  CHECK(config_problem("num_labels", 5) == "config.json: /num_labels: is 5; expected 4, as id2label has, or none");
   const HubFolder hub;
   hub.change("config.json", "id2label", Json());
   for (const auto& [count, shown] : {std::pair<Json, std::string>(1'000'000'000, "1000000000"),
@@ -245,7 +235,7 @@ TEST_CASE("class numbers with gaps and impossible numbers of classes are errors"
     CHECK(hub.problem() == "config.json: /num_labels: is " + shown + "; expected a whole number from 2 to 32767");
   }
   Json many = Json::object();
-  for (int i = 0; i < 32768; ++i) many.push_back({std::to_string(i), "c" + std::to_string(i)});
+  for (int i = 0; i < 32768; ++i) many.push_back({std::to_string(i), std::string("c").append(std::to_string(i))});
   CHECK(config_problem("id2label", many) == "config.json: /id2label: has 32768 classes; expected 2 to 32767");
 }
 
@@ -358,7 +348,7 @@ TEST_CASE("files that are no JSON objects are errors with their place") {
   };
   CHECK(said("") == "config.json: is empty; expected a JSON object");
   CHECK(said("{\n  \"a\": NaN}").starts_with("config.json:2:8: is not valid JSON"));
-  CHECK(said("{\"depths\": [2,").starts_with("config.json:1:14: is not valid JSON"));
+  CHECK(said("{\"depths\": [2,").starts_with("config.json:1:15: is not valid JSON"));
   CHECK(said("{\"a\": 1e999}").starts_with("config.json: is not valid JSON"));
   CHECK(said("[]") == "config.json: expected an object, found []");
   CHECK(said("{\"a\": {\"b\": 1, \"b\": 2}}") == "config.json: /a/b: is given twice; remove one of them");
@@ -372,6 +362,39 @@ TEST_CASE("files that are no JSON objects are errors with their place") {
   fs::remove(hub.folder / "config.json");
   REQUIRE(mkfifo((hub.folder / "config.json").c_str(), 0600) == 0);
   CHECK(hub.problem() == "config.json: is a named pipe; expected a file");
+}
+
+TEST_CASE("damaged files of a folder are read or refused") {
+  for (const char* name : {"config.json", "preprocessor_config.json"}) {
+    const HubFolder hub;
+    const auto seed = contents(hub.folder / name);
+    TextMutator mutator;
+    int read_whole = 0;
+    const int count = mutations();
+    for (int i = 0; i < count; ++i) {
+      const auto text = mutator.next(seed);
+      hub.folder.write(name, text);
+      try {
+        load_spec_text(huggingface_spec(hub.folder.path()).text, "folder", {});
+        ++read_whole;
+      } catch (const DataError&) {
+      } catch (const std::exception& error) {
+        CHECK_MESSAGE(false, error.what() << "\n" << text);
+      }
+    }
+    CHECK(read_whole < count);
+    CHECK(read_whole > 0);
+  }
+}
+
+TEST_CASE("pointers of Git LFS instead of weights are refused with what to do") {
+  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+    const HubFolder hub;
+    hub.folder.write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 14884776\n");
+    CHECK(hub.problem() == std::string(name) +
+                               ": is a pointer of Git LFS and not the weights: fetch them with \"git "
+                               "lfs pull\" in the folder");
+  }
 }
 
 TEST_CASE("a folder whose path is not UTF-8 is refused") {

@@ -66,6 +66,24 @@ TEST_CASE("the table is valid, and its hashes are those in the names of the file
   CHECK(find_entry("nvidia/segformer-b5-finetuned-cityscapes-1024-1024")->class_names.size() == 19);
 }
 
+TEST_CASE("SegFormers have the decoder of their backbone, and the classes of their dataset") {
+  std::size_t count = 0;
+  for (const auto& entry : catalogue()) {
+    if (entry.type != "segformer") continue;
+    CAPTURE(entry.name);
+    ++count;
+    const auto options = Json::parse(entry.options);
+    const auto size = entry.name.substr(std::string("nvidia/segformer-").size(), 2);  // "b3"
+    CHECK(options["backbone"]["type"] == "mit_" + size);
+    CHECK(options.value("decoder_hidden_size", 256) == (size < "b2" ? 256 : 768));
+    CHECK(entry.class_names.size() == (contains(entry.name, "-ade-") ? 150 : 19));
+    const auto spec = Json::parse(published_spec(entry));
+    CHECK(spec["transforms"]["val"][0]["size"].size() == 2);
+    CHECK(spec["data"]["channels"] == 3);
+  }
+  CHECK(count == 15);
+}
+
 TEST_CASE("detectors have COCO's classes with their ids, and the spec of their preprocessing") {
   const auto* net = find_entry("torchvision/maskrcnn_resnet50_fpn");
   REQUIRE(net != nullptr);

@@ -6,7 +6,9 @@
 namespace sectile::test {
 
 inline std::string with_backbone(const std::string& model, const std::string& backbone, const std::string& more = "") {
-  const std::string kept = backbone.starts_with("efficientnet") ? R"(, "drop_path_rate": 0)" : "";
+  const std::string kept = backbone.starts_with("efficientnet") ? R"(, "drop_path_rate": 0)"
+                           : backbone.starts_with("mit")        ? R"(, "drop_path_rate": 0, "eps": 1e-6)"
+                                                                : "";
   return R"({"type": ")" + model + R"(", "backbone": {"type": ")" + backbone + "\"" + kept + "}" +
          (more.empty() ? "" : ", " + more) + "}";
 }

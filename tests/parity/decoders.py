@@ -6,6 +6,7 @@
 import segmentation_models_pytorch as smp
 
 import network
+from renamed import MIT_OF_SMP, Renamed, by_rules, in_encoder
 
 BACKBONES = {"resnet18": "resnet18", "mobilenet_v2": "mobilenet_v2", "efficientnet_b0": "efficientnet-b0"}
 MODELS = {
@@ -38,6 +39,14 @@ VARIANTS = {
     "linknet depth 4": ("linknet", {"encoder_depth": 4}),
     "linknet bare": ("linknet", {"decoder_use_norm": False}),
 }
+# Of these networks, those that the original makes with a mix transformer; it refuses UnetPlusPlus and Linknet.
+WITH_MIT = {
+    "unet_encoder mit_b0": ("unet_encoder", {}),
+    "unet_encoder scse mit_b0": ("unet_encoder", {"decoder_attention_type": "scse"}),
+    "deeplabv3plus mit_b0": ("deeplabv3plus", {}),
+    "fpn mit_b0": ("fpn", {}),
+    "pspnet mit_b0": ("pspnet", {}),
+}
 
 
 def shapes(model):
@@ -51,6 +60,8 @@ def of(model, backbone, options, cases=slice(None)):
     net = MODELS[model](backbone, encoder_weights=None, classes=5, **options)
     if backbone.startswith("efficientnet"):
         net.encoder._drop_connect_rate = 0.0
+    if backbone.startswith("mit"):
+        net = Renamed(net, in_encoder(by_rules(MIT_OF_SMP)))
     return network.expected(net, shapes(model)[cases], lambda net, images: [net(images)], samples=12)
 
 
@@ -59,4 +70,6 @@ networks = {
 }
 for name, (model, options) in VARIANTS.items():
     networks[name] = of(model, "resnet18", options, slice(1))
+for name, (model, options) in WITH_MIT.items():
+    networks[name] = of(model, "mit_b0", options, slice(None) if name == "unet_encoder mit_b0" else slice(1))
 network.write(__file__, networks)

@@ -3,8 +3,8 @@
     python tests/parity/dinov2.py   # with transformers 5.23
 
 Position embeddings are for 518 x 518, those of "... 98" for 98 x 98. They are resized by bicubic interpolation, with
-antialias only in the networks with registers. What is left of an image beyond a multiple of 14 is not looked at ("... odd").
-The mask token has no use outside training without labels.
+antialias only in the networks with registers. What is left of an image beyond a multiple of 14 is not looked at
+("... odd"). The mask token has no use outside training without labels.
 """
 
 from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel

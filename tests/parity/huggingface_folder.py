@@ -1,7 +1,7 @@
 """A SegFormer that transformers trained and saved, and what it predicts, to compare with predictions from its folder.
 
 python huggingface_folder.py FOLDER [pytorch_model.bin]
-    trains a small SegFormer-B0 for about a minute (two threads) on drawn shapes, and saves it to FOLDER as
+    trains a small SegFormer-B0 for half a minute (two threads) on drawn shapes, and saves it to FOLDER as
     save_pretrained does, with images/NAME.png, and expected/NAME.png: the class numbers that Python predicts, at the
     size of each image. 255 marks pixels whose two best classes are equal up to the precision of float32. The masks are
     compared by the test "a SegFormer that Python trained …" (tests/upper/huggingface_folder_test.cpp), if
@@ -30,8 +30,8 @@ import name_hash
 
 CLASSES = ["background", "disc", "box", "stripe"]
 SIDE = 128  # pixels, in training and of the images that need no resizing
-STEPS = 200
-BATCH = 8
+STEPS = 80
+BATCH = 4
 UNDECIDED = 255
 
 
@@ -77,7 +77,7 @@ def train(model, processor):
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 40 == 0 or step + 1 == STEPS:
+        if step % 20 == 0 or step + 1 == STEPS:
             print(f"step {step}: loss {loss.item():.3f}, {time.time() - begin:.0f} s", flush=True)
     model.eval()
 

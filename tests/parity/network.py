@@ -113,6 +113,6 @@ def write(script, networks):
     entries = []
     for name, network in networks.items():
         cases = ",\n  ".join(json.dumps(case, separators=(",", ":")) for case in network["cases"])
-        head = {key: value for key, value in network.items() if key != "cases"}
-        entries.append(f'"{name}": {json.dumps(head)[:-1]}, "cases": [\n  {cases}]}}')
+        head = "".join(f'"{key}": {json.dumps(value)}, ' for key, value in network.items() if key != "cases")
+        entries.append(f'"{name}": {{{head}"cases": [\n  {cases}]}}')
     Path(script).with_suffix(".json").write_text("{\n" + ",\n".join(entries) + "\n}\n")

@@ -1,4 +1,4 @@
-"""A network under other names: weights by name, the digest of names and the gradients are then those of the other names.
+"""A network under other names, of which the weights by name, the digest of names and the gradients then are.
 
 Some libraries renamed the tensors of a network, or put several into one, while Sectile has the names of the published
 files. `Renamed` holds the tensors under Sectile's names, and gives the original its own at each call.

@@ -1,5 +1,6 @@
 // Layers of transformers against formulas and torch's own (tests/parity/position_embedding.py).
 #include <cmath>
+#include <fstream>
 
 #include <ATen/ATen.h>
 
@@ -156,10 +157,36 @@ TEST_CASE("layers of transformers prepared for inference answer the same, in flo
       const auto before = one.layer.forward(x);
       prepare_for_inference(one, {.precision = precision, .verify = true});
       const auto parameters = one.named_parameters();
-      CHECK(parameters["norm1.weight"].scalar_type() == precision);
-      CHECK(parameters["mlp.fc1.weight"].scalar_type() == precision);
+      CHECK((parameters["norm1.weight"].scalar_type() == precision));
+      CHECK((parameters["mlp.fc1.weight"].scalar_type() == precision));
       if (precision == at::kFloat) CHECK(furthest(before, one.layer.forward(x)) < 1e-6);
     }
+}
+
+TEST_CASE("position embeddings are resized as each tool resizes them") {
+  std::ifstream file(SECTILE_SOURCE_DIR "/tests/parity/position_embedding.json");
+  const auto all = Json::parse(file);
+  REQUIRE(all.size() > 10);
+  for (const auto& one : all) {
+    const auto prefix = one["prefix"].get<std::int64_t>(), side = one["side"].get<std::int64_t>();
+    const auto size = one["size"].get<std::vector<std::int64_t>>();
+    const auto name = one["interpolate"].get<std::string>();
+    CAPTURE(one["tool"].get<std::string>());
+    CAPTURE(name);
+    CAPTURE(size);
+    const auto how = name == "bicubic"    ? nn::PositionResize::bicubic
+                     : name == "bilinear" ? nn::PositionResize::bilinear
+                                          : nn::PositionResize::bicubic_antialias;
+    const auto hash = fnv1a("position embeddings");
+    std::vector<double> numbers(static_cast<std::size_t>((prefix + side * side) * 2));
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = uniform(hash, static_cast<std::int64_t>(i));
+    const auto positions = at::from_blob(numbers.data(), {1, prefix + side * side, 2}, at::kDouble).clone();
+    auto values = one["values"].get<std::vector<double>>();
+    const auto wanted = at::from_blob(values.data(), {1, prefix + size[0] * size[1], 2}, at::kDouble).clone();
+    CHECK(furthest(wanted, nn::resize_positions(positions, prefix, size[0], size[1], how)) < 1e-9);
+    const auto single = nn::resize_positions(positions.to(at::kFloat), prefix, size[0], size[1], how);
+    CHECK(furthest(wanted, single) < 1e-5);
+  }
 }
 
 TEST_CASE("position embeddings that are no square are refused, and squares are recognized") {

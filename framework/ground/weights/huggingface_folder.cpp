@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <optional>
@@ -96,7 +97,7 @@ void check_architecture(const JsonFields& config) {
     config.refuse("architectures", std::string("[\"") + kRead + "\"]");
   if (std::find(listed.begin(), listed.end(), kRead) != listed.end() || listed.empty()) return;
   config.fail("architectures",
-              "is " + (listed.size() == 1 ? quoted(listed[0]) : quoted(listed)) + "; expected \"" + kRead +
+              std::string("is ").append(quoted(listed.size() == 1 ? listed[0] : listed)) + "; expected \"" + kRead +
                   "\". To start a training from a backbone, name the folder in a spec, as the backbone's \"weights\"");
 }
 
@@ -199,7 +200,7 @@ void read_size(Json& resize, const JsonFields& fields) {
   if (!keys.count("shortest_edge") || keys.size() > 2 || (keys.size() == 2 && !keys.count("longest_edge"))) {
     std::string found;
     for (const auto& key : keys) found += (found.empty() ? "" : ", ") + quoted(Json(key));
-    fields.fail("size", "has " + (found.empty() ? "no sizes" : found) + "; expected " + expected);
+    fields.fail("size", std::string("has ").append(found.empty() ? "no sizes" : found) + "; expected " + expected);
   }
   resize["shortest_edge"] = side("shortest_edge");
   if (keys.size() == 1) return;
@@ -277,6 +278,18 @@ Json transforms_of(const fs::path& folder, int channels, std::vector<std::string
   return transforms;
 }
 
+// What a clone of a repository has instead of large files, where Git LFS is not installed.
+void refuse_pointers(const fs::path& folder) {
+  const std::string begin = "version https://git-lfs";
+  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+    std::string found(begin.size(), '\0');
+    std::ifstream in(folder / name, std::ios::binary);
+    if (in.read(found.data(), static_cast<std::streamsize>(found.size())) && found == begin)
+      throw DataError((folder / name).string(),
+                      "is a pointer of Git LFS and not the weights: fetch them with \"git lfs pull\" in the folder");
+  }
+}
+
 }  // namespace
 
 bool is_huggingface_folder(const fs::path& folder) {
@@ -290,6 +303,7 @@ FolderSpec huggingface_spec(const fs::path& folder) {
     throw DataError(folder.string(), "has a path that is not UTF-8, which a spec cannot name; rename it");
   const auto config = JsonFields::of_file(folder / kConfig);
   check_architecture(config);
+  refuse_pointers(folder);
   constexpr int kColors = 3;
   const int channels = config.whole("num_channels", kColors, 1, kMostChannels);
   FolderSpec made;

@@ -9,15 +9,20 @@
 #include <cmath>
 #include <numeric>
 
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <torch/nn/init.h>
 
+#include <sectile/backbone.h>
+#include <sectile/context.h>
+#include <sectile/nn/activation.h>
 #include <sectile/nn/checkpoint.h>
+#include <sectile/nn/conv.h>
 #include <sectile/nn/names.h>
-#include <sectile/nn/staged_backbone.h>
 #include <sectile/nn/stochastic_depth.h>
 #include <sectile/nn/transformer/encoder_layer.h>
 #include <sectile/nn/transformer/tokens.h>
+#include <sectile/roles.h>
 
 #include "names.h"
 
@@ -141,10 +146,16 @@ class Block final {
     return nn::stochastic_depth(branch, options_.drop_path_rate, owner_->is_training());
   }
   at::Tensor attended(const at::Tensor& tokens, std::int64_t rows, std::int64_t columns) const {
-    const auto source =
-        reduce_ ? reduced_norm_->forward(nn::tokens_of(reduce_->forward(nn::map_of(tokens, rows, columns)))) : tokens;
+    const auto source = reduce_ ? reduced(nn::map_of(tokens, rows, columns)) : tokens;
     return out_->forward(
         nn::attention(query_->forward(tokens), key_->forward(source), value_->forward(source), options_.heads));
+  }
+  // A map that is smaller than one step of the reduction, which the original refuses, is padded to one.
+  at::Tensor reduced(const at::Tensor& map) const {
+    const auto missing = [&](int axis) { return std::max<std::int64_t>(0, options_.reduction - map.size(axis)); };
+    const bool small = missing(2) + missing(3) > 0;
+    const auto whole = small ? at::constant_pad_nd(map, {0, missing(3), 0, missing(2)}) : map;
+    return reduced_norm_->forward(nn::tokens_of(reduce_->forward(whole)));
   }
 
   const torch::nn::Module* owner_;  // contains the layers
@@ -187,7 +198,8 @@ class Mit : public sectile::Backbone, public sectile::WeightRules {
 
   std::vector<at::Tensor> features(const at::Tensor& images) override {
     std::vector<at::Tensor> all(kStages + 1);
-    all[0] = at::empty({images.size(0), 0, (images.size(2) + 1) / 2, (images.size(3) + 1) / 2}, images.options());
+    const auto half = [&](int axis) { return std::max<std::int64_t>(1, images.size(axis) / 2); };
+    all[0] = at::empty({images.size(0), 0, half(2), half(3)}, images.options());
     auto x = images;
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const auto stage = [this, i](const at::Tensor& input) { return stages_[i].forward(input); };
@@ -261,6 +273,7 @@ class Mit : public sectile::Backbone, public sectile::WeightRules {
           BlockOptions{.channels = channels,
                        .heads = kHeads[i],
                        .reduction = kReductions[i],
+                       .dilation = dilation(i),
                        .eps = options.eps,
                        .drop_path_rate = options.drop_path_rate * (before + block) / (count - 1)});
     stage.norm =

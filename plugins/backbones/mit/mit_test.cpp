@@ -23,7 +23,7 @@ std::shared_ptr<Backbone> mit(const std::string& type, const std::string& more =
 void check_mit(const std::string& name, const std::string& type, const std::string& more = "") {
   CAPTURE(name);
   static const auto all = expected("mit");
-  const auto backbone = mit(type, R"("drop_path_rate": 0)" + (more.empty() ? "" : ", " + more));
+  const auto backbone = mit(type, std::string(R"("drop_path_rate": 0)").append(more.empty() ? "" : ", ").append(more));
   check_parity(*backbone, all[name], features_of(*backbone));
 }
 
@@ -160,10 +160,11 @@ TEST_CASE("a mix transformer has a level of stride 2 without channels, and no st
   const auto all = make_backbone(backbone_json("mit_b0"));
   const auto features = all->features(formula_picture({2, 3, 33, 47}));
   REQUIRE(features.size() == 5);
-  CHECK(features[0].sizes() == at::IntArrayRef({2, 0, 17, 24}));
+  CHECK(features[0].sizes() == at::IntArrayRef({2, 0, 16, 23}));
   CHECK(features[1].sizes() == at::IntArrayRef({2, 32, 9, 12}));
   CHECK(features[4].sizes() == at::IntArrayRef({2, 256, 2, 2}));
   CHECK(parameter_count(*make_backbone(backbone_json("mit_b0"), {.levels = {0}})) == 0);
+  CHECK(all->features(formula_picture({1, 3, 1, 40}))[1].sizes() == at::IntArrayRef({1, 32, 1, 10}));
 }
 
 TEST_CASE("mix transformers' options of all backbones have an effect") {

@@ -18,6 +18,10 @@ TEST_CASE("deeplabv3plus has the original's names, outputs and gradients") {
                 "deeplabv3plus depth 4");
 }
 
+TEST_CASE("deeplabv3plus with a mix transformer is the original's, whose last stage is dilated") {
+  check_decoder(with_backbone("deeplabv3plus", "mit_b0", R"("dropout": 0)"), "deeplabv3plus mit_b0");
+}
+
 TEST_CASE("deeplabv3plus keeps what all networks with a backbone keep") {
   check_decoder_contract("deeplabv3plus", R"("dropout": 0)");
 }

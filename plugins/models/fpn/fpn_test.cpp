@@ -17,6 +17,13 @@ TEST_CASE("fpn has the original's names, outputs and gradients") {
                 "fpn depth 3");
 }
 
+TEST_CASE("fpn with a mix transformer is the original's, where each of its levels has channels") {
+  check_decoder(with_backbone("fpn", "mit_b0", R"("dropout": 0)"), "fpn mit_b0");
+  CHECK(refusal(with_backbone("fpn", "mit_b0", R"("depth": 4)"))
+            .find("/part/backbone: \"mit_b0\" has no channels at "
+                  "stride 2, which this decoder needs") != std::string::npos);
+}
+
 TEST_CASE("fpn keeps what all networks with a backbone keep") { check_decoder_contract("fpn", R"("dropout": 0)"); }
 
 TEST_CASE("fpn at depth 3 adapts both convolutions of the image to other channels") {

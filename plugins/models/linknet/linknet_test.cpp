@@ -34,3 +34,8 @@ TEST_CASE("linknet's wrong options are refused") {
   CHECK(answer(R"("depth": 1)").find("/part/depth") != std::string::npos);
   CHECK(answer(R"("norm": "layer")").find("batch") != std::string::npos);
 }
+
+TEST_CASE("linknet refuses a backbone with a level that has no channels, as the original does") {
+  CHECK(refusal(with_backbone("linknet", "mit_b0")).find("\"mit_b0\" has no channels at stride 2") !=
+        std::string::npos);
+}

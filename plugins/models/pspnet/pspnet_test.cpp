@@ -14,6 +14,10 @@ TEST_CASE("pspnet has the original's names, outputs and gradients") {
   check_decoder(with_backbone("pspnet", "resnet18", R"("dropout": 0, "norm": "none")"), "pspnet bare");
 }
 
+TEST_CASE("pspnet with a mix transformer is the original's") {
+  check_decoder(with_backbone("pspnet", "mit_b0", R"("dropout": 0)"), "pspnet mit_b0");
+}
+
 TEST_CASE("pspnet keeps what all networks with a backbone keep") {
   check_decoder_contract("pspnet", R"("dropout": 0)");
 }

@@ -30,6 +30,12 @@ void check_segformer(const std::string& name, const std::string& backbone, const
 
 }  // namespace
 
+TEST_CASE("SegFormer has transformers' names, values and gradients") {
+  for (const auto* name : {"mit_b0", "mit_b1"}) check_segformer(name, name);
+  for (const auto* name : {"mit_b2", "mit_b3", "mit_b4", "mit_b5"})
+    check_segformer(name, name, R"(, "decoder_hidden_size": 768)");
+}
+
 TEST_CASE("SegFormer's head fits another number of classes") {
   const auto small = segformer(), other = segformer("mit_b0", "", 7);
   const auto report = load_state(other->module(), state_dict(small->module()));
@@ -109,12 +115,12 @@ TEST_CASE("SegFormer computes in float64 and in bfloat16") {
   fill_by_name(half->module());
   half->module().eval();
   prepare_for_inference(half->module(), {.precision = at::kBFloat16, .verify = true});
-  CHECK(half->module().named_parameters()["decode_head.classifier.weight"].scalar_type() == at::kBFloat16);
+  CHECK((half->module().named_parameters()["decode_head.classifier.weight"].scalar_type() == at::kBFloat16));
   module.to(at::kDouble);
   Batch batch;
   batch.images = formula_picture({1, 3, 64, 96}).to(at::kDouble);
   const auto precise = model->forward(batch).logits;
-  CHECK(precise.scalar_type() == at::kDouble);
+  CHECK((precise.scalar_type() == at::kDouble));
   CHECK(distance(precise, single.to(at::kDouble)) < 1e-4);
   prepare_for_inference(module, {.verify = true});
   CHECK(distance(precise, model->forward(batch).logits) < 1e-12);

@@ -16,6 +16,14 @@ TEST_CASE("unet_encoder has the original's names, outputs and gradients") {
                 "unet_encoder depth 3");
 }
 
+TEST_CASE("unet_encoder with a mix transformer is the original's, whose level at stride 2 has no channels") {
+  check_decoder(with_backbone("unet_encoder", "mit_b0"), "unet_encoder mit_b0");
+  check_decoder(with_backbone("unet_encoder", "mit_b0", R"("attention": "scse")"), "unet_encoder scse mit_b0");
+  const auto model = make<Model>(with_backbone("unet_encoder", "mit_b0"), context(5));
+  check_folded_decoder(*model);
+  CHECK(logits(*model, {1, 3, 33, 47}).sizes() == at::IntArrayRef({1, 5, 33, 47}));
+}
+
 TEST_CASE("unet_encoder keeps what all networks with a backbone keep") { check_decoder_contract("unet_encoder"); }
 
 TEST_CASE("unet_encoder with attention folded for inference answers the same") {

@@ -37,3 +37,8 @@ TEST_CASE("unetplusplus' wrong options are refused with what to do") {
   CHECK(answer(R"("channels": [64, 64, 32, 16, 8], "attention": "scse")").find("entry 4 is 8") != std::string::npos);
   CHECK(answer(R"("depth": 6)").find("/part/depth") != std::string::npos);
 }
+
+TEST_CASE("unetplusplus refuses a backbone with a level that has no channels, as the original does") {
+  CHECK(refusal(with_backbone("unetplusplus", "mit_b0")).find("\"mit_b0\" has no channels at stride 2") !=
+        std::string::npos);
+}

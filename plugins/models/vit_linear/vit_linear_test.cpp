@@ -20,6 +20,18 @@ constexpr const char* kSmallVit = R"({"type": "vit_tiny", "image_size": 64})";
 
 }  // namespace
 
+TEST_CASE("vit_linear has the names, values and gradients of DINOv2's head on each backbone") {
+  const auto all = expected("vit_linear");
+  for (const auto& [name, backbone] :
+       {std::pair{"vit_tiny", R"({"type": "vit_tiny", "interpolate": "bicubic_antialias"})"},
+        {"dinov2_small", R"({"type": "dinov2_small", "image_size": 98})"},
+        {"dinov2_small registers", R"({"type": "dinov2_small_registers", "image_size": 98})"}}) {
+    CAPTURE(name);
+    const auto model = vit_linear(backbone);
+    check_parity(model->module(), all[name], logits_of(*model));
+  }
+}
+
 TEST_CASE("the head of vit_linear fits another number of classes") {
   const auto report = load_state(vit_linear(kSmallVit, 7)->module(), state_dict(vit_linear(kSmallVit)->module()));
   CHECK(report.reinitialized.size() == 2);

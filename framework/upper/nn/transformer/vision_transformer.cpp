@@ -15,13 +15,13 @@ namespace {
 
 constexpr int kClassTokens = 1;
 constexpr int kExpansion = 4;  // of the perceptrons
-constexpr double kDeviation = 0.02;
+constexpr double kTokenDeviation = 0.02;
 
 at::Tensor register_tokens(torch::nn::Module& owner, const std::string& path, std::int64_t count, int channels) {
   const auto dot = path.rfind('.');
   auto& level = dot == std::string::npos ? owner : nest(owner, path.substr(0, dot));
   auto tokens = level.register_parameter(path.substr(dot + 1), at::zeros({1, count, channels}));
-  torch::nn::init::normal_(tokens, 0, kDeviation);
+  torch::nn::init::normal_(tokens, 0, kTokenDeviation);
   return tokens;
 }
 
