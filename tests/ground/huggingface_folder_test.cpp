@@ -1,8 +1,6 @@
 // The spec that is made of a folder of Hugging Face, and what is wrong with one.
 #include <sys/stat.h>
 
-#include <functional>
-
 #include <nlohmann/json.hpp>
 
 #include <sectile/error.h>
@@ -112,11 +110,9 @@ TEST_CASE("the spec of a folder has its model, classes and preprocessing, and th
 
 TEST_CASE("a relative folder becomes an absolute path of weights") {
   const HubFolder hub;
-  const auto before = fs::current_path();
-  fs::current_path(hub.folder.path().parent_path());
-  const auto made = huggingface_spec(hub.folder.path().filename());
-  fs::current_path(before);
-  CHECK(Json::parse(made.text)["model"]["weights"] == hub.folder.path().string());
+  const auto made = huggingface_spec(fs::relative(hub.folder.path()));
+  CHECK(fs::canonical(Json::parse(made.text)["model"]["weights"].get<std::string>()) == hub.folder.path());
+  CHECK(Json::parse(made.text)["model"]["weights"].get<std::string>().starts_with('/'));
 }
 
 TEST_CASE("the feature extractors that NVIDIA published are read") {
@@ -250,7 +246,6 @@ TEST_CASE("options of the model that are no numbers, or beyond any network's, ar
   CHECK(contains(config_problem("drop_path_rate", "0.1"), "/drop_path_rate: is \"0.1\"; expected a number"));
   CHECK(contains(config_problem("depths", "2222"), "/depths: is \"2222\"; expected a list of whole numbers"));
   CHECK(contains(config_problem("depths", {2, "2", 2, 2}), "expected a list of whole numbers"));
-  CHECK(contains(config_problem("hidden_sizes", {1e300, -5}), "expected a list of whole numbers"));
   CHECK(contains(config_problem("hidden_sizes", Json::array()), "/hidden_sizes: is []; expected ["));
   CHECK(contains(config_problem("sr_ratios", 3), "expected a list of whole numbers"));
   CHECK(contains(config_problem("reshape_last_stage", 1), "expected true or false"));

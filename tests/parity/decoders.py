@@ -44,6 +44,7 @@ WITH_MIT = {
     "unet_encoder mit_b0": ("unet_encoder", {}),
     "unet_encoder scse mit_b0": ("unet_encoder", {"decoder_attention_type": "scse"}),
     "deeplabv3plus mit_b0": ("deeplabv3plus", {}),
+    "deeplabv3plus stride 8 mit_b0": ("deeplabv3plus", {"encoder_output_stride": 8}),
     "fpn mit_b0": ("fpn", {}),
     "pspnet mit_b0": ("pspnet", {}),
 }

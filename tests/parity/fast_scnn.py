@@ -1,28 +1,15 @@
 """Writes the expected values of Fast-SCNN, from mmsegmentation's own configuration: python fast_scnn.py"""
 
-import sys
-import types
 from pathlib import Path
 
 import torch
 
+import mmseg_operators  # noqa: F401
+import mmseg
 import name_hash
-
-
-class CompiledOperators(types.ModuleType):
-    """Stands for mmcv's compiled extension: its functions are looked up at import, and none is called here."""
-
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return lambda *arguments, **options: None
-
-
-sys.modules["mmcv._ext"] = CompiledOperators("mmcv._ext")
-import mmseg  # noqa: E402
-from mmengine.config import Config  # noqa: E402
-from mmseg.registry import MODELS  # noqa: E402
-from mmseg.utils import register_all_modules  # noqa: E402
+from mmengine.config import Config
+from mmseg.registry import MODELS
+from mmseg.utils import register_all_modules
 
 register_all_modules()
 

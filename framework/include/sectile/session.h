@@ -41,8 +41,8 @@ struct Segmentation {
 
 class SECTILE_EXPORT Session {
  public:
-  // checkpoint: or a spec with weights, or the name of published weights, as for "sectile predict". Throws SpecError,
-  // PluginError, DataError.
+  // checkpoint: or a spec with weights, the name of published weights, or a folder of Hugging Face, as for "sectile
+  // predict". Throws SpecError, PluginError, DataError.
   explicit Session(const std::filesystem::path& checkpoint, const SessionOptions& options = {});
   // An ensemble of networks with the same classes.
   explicit Session(const std::vector<std::filesystem::path>& checkpoints, const SessionOptions& options = {});

@@ -18,8 +18,10 @@ TEST_CASE("deeplabv3plus has the original's names, outputs and gradients") {
                 "deeplabv3plus depth 4");
 }
 
-TEST_CASE("deeplabv3plus with a mix transformer is the original's, whose last stage is dilated") {
+TEST_CASE("deeplabv3plus with a mix transformer is the original's, whose last stages are dilated") {
   check_decoder(with_backbone("deeplabv3plus", "mit_b0", R"("dropout": 0)"), "deeplabv3plus mit_b0");
+  check_decoder(with_backbone("deeplabv3plus", "mit_b0", R"("dropout": 0, "output_stride": 8)"),
+                "deeplabv3plus stride 8 mit_b0");
 }
 
 TEST_CASE("deeplabv3plus keeps what all networks with a backbone keep") {
