@@ -7,6 +7,7 @@
 #include "support/test.h"
 
 #include "parity/backbone_checks.h"
+#include "parity/transformers_names.h"
 #include "upper/weights/weights.h"
 
 using namespace sectile;
@@ -31,40 +32,6 @@ StateDict state_of(Backbone& backbone) {
   StateDict file;
   for (const auto& [name, tensor] : state_dict(backbone)) file[name] = tensor.detach().clone();
   return file;
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  return at == std::string::npos ? text : text.replace(at, from.size(), to);
-}
-
-// The names that modules have in version 5 of transformers.
-StateDict as_transformers_5(const StateDict& file) {
-  StateDict renamed;
-  for (const auto& [name, tensor] : file) {
-    auto theirs = name;
-    if (theirs.starts_with("encoder.block.")) {
-      const auto stage = theirs.substr(14, 1), rest = theirs.substr(15);
-      theirs = "stages." + stage + ".blocks" + rest;
-      for (const auto& [ours, new_one] : {std::pair{".layer_norm_1.", ".layernorm_before."},
-                                          {".layer_norm_2.", ".layernorm_after."},
-                                          {".attention.self.query.", ".attention.q_proj."},
-                                          {".attention.self.key.", ".attention.k_proj."},
-                                          {".attention.self.value.", ".attention.v_proj."},
-                                          {".attention.output.dense.", ".attention.o_proj."},
-                                          {".attention.self.sr.", ".attention.sequence_reduction.sequence_reduction."},
-                                          {".attention.self.layer_norm.", ".attention.sequence_reduction.layer_norm."},
-                                          {".mlp.dense1.", ".mlp.fc1."},
-                                          {".mlp.dense2.", ".mlp.fc2."}})
-        theirs = replaced(theirs, ours, new_one);
-    } else {
-      const auto dot = theirs.find('.', 8);
-      const auto layer = theirs.substr(8, dot - 8);  // patch_embeddings or layer_norm
-      theirs = "stages." + theirs.substr(dot + 1, 1) + "." + layer + theirs.substr(dot + 2);
-    }
-    renamed[theirs] = tensor;
-  }
-  return renamed;
 }
 
 // The names of the paper's code, with keys and values in one tensor.
@@ -149,7 +116,9 @@ TEST_CASE("files of transformers 5 and of the paper's code load into a mix trans
   const auto whole = mit("mit_b0");
   fill_by_name(*whole);
   const auto file = state_of(*whole);
-  check_loads_whole(as_transformers_5(file), file, "transformers 5");
+  StateDict renamed;
+  for (const auto& [name, tensor] : file) renamed[transformers_5_name(name)] = tensor;
+  check_loads_whole(renamed, file, "transformers 5");
   auto original = as_original(file);
   original["head.weight"] = at::zeros({1000, 256});
   check_loads_whole(original, file, "segmentation_models_pytorch");
@@ -172,6 +141,19 @@ TEST_CASE("mix transformers' options of all backbones have an effect") {
   check_checkpointing("mit_b0");
   check_output_strides("mit_b0");
   check_image_channels("mit_b0", "encoder.patch_embeddings.0.proj.weight");
+}
+
+TEST_CASE("a mix transformer drops both branches of a block") {
+  for (const auto* other : {"mlp.dense2.", "attention.output.dense."}) {
+    const auto backbone = make_backbone(backbone_json("mit_b0", R"("drop_path_rate": 0.9)"), {.levels = {-1}});
+    const c10::AutoGradMode no_grad(false);
+    fill_by_name(*backbone);
+    for (auto& item : backbone->named_parameters())  // the branch of this layer adds nothing in any block
+      if (item.key().find(other) != std::string::npos) item.value().zero_();
+    backbone->train();
+    const auto images = formula_picture({8, 3, 32, 32});
+    CHECK(distance(backbone->features(images)[0], backbone->features(images)[0]) > 1e-3);
+  }
 }
 
 TEST_CASE("a mix transformer freezes its stages in order, all parameters of each") {

@@ -29,16 +29,6 @@ struct Size {
   int heads;
 };
 
-nn::EncoderLayerNames layer_names(const std::string& layer) {
-  nn::EncoderLayerNames names;
-  names.norm1 = layer + ".ln1";
-  names.attention = layer + ".attn.attn";
-  names.norm2 = layer + ".ln2";
-  names.first = layer + ".ffn.layers.0.0";
-  names.second = layer + ".ffn.layers.1";
-  return names;
-}
-
 void from_timm(sectile::NamedTensors& file) {
   const std::array<std::pair<const char*, const char*>, 9> names{{
       {"patch_embed.proj.*", "patch_embed.projection.*"},
@@ -65,7 +55,7 @@ class Vit : public nn::VisionTransformer {
              .positions = "pos_embed",
              .norm = "ln1",
              .layers = "layers.",
-             .layer = layer_names},
+             .layer = nn::mmsegmentation_layer},
             options, context) {}
 
   std::vector<sectile::Dialect> dialects() const override { return {{"timm", from_timm}}; }

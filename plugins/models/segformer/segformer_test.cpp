@@ -4,6 +4,7 @@
 #include "support/test.h"
 
 #include "parity/network.h"
+#include "parity/transformers_names.h"
 #include "upper/weights/weights.h"
 
 using namespace sectile;
@@ -49,30 +50,10 @@ TEST_CASE("a file of transformers 5 loads into SegFormer, backbone and decoder")
   fill_by_name(whole->module());
   StateDict file;
   for (const auto& [name, tensor] : state_dict(whole->module())) {
-    auto theirs = name;
-    const auto replace = [&](const std::string& from, const std::string& to) {
-      if (const auto at = theirs.find(from); at != std::string::npos) theirs.replace(at, from.size(), to);
-    };
-    replace("decode_head.linear_c.", "decode_head.linear_projections.");
-    if (theirs.starts_with("segformer.encoder.block.")) {
-      const auto stage = theirs.substr(24, 1);
-      theirs = "segformer.stages." + stage + ".blocks" + theirs.substr(25);
-      for (const auto& [ours, new_one] : {std::pair{".layer_norm_1.", ".layernorm_before."},
-                                          {".layer_norm_2.", ".layernorm_after."},
-                                          {".attention.self.query.", ".attention.q_proj."},
-                                          {".attention.self.key.", ".attention.k_proj."},
-                                          {".attention.self.value.", ".attention.v_proj."},
-                                          {".attention.output.dense.", ".attention.o_proj."},
-                                          {".attention.self.sr.", ".attention.sequence_reduction.sequence_reduction."},
-                                          {".attention.self.layer_norm.", ".attention.sequence_reduction.layer_norm."},
-                                          {".mlp.dense1.", ".mlp.fc1."},
-                                          {".mlp.dense2.", ".mlp.fc2."}})
-        replace(ours, new_one);
-    } else if (theirs.starts_with("segformer.encoder.")) {
-      const auto dot = theirs.find('.', 18);
-      const auto layer = theirs.substr(18, dot - 18);
-      theirs = "segformer.stages." + theirs.substr(dot + 1, 1) + "." + layer + theirs.substr(dot + 2);
-    }
+    const std::string backbone = "segformer.";
+    const auto theirs = name.starts_with(backbone)
+                            ? backbone + transformers_5_name(name.substr(backbone.size()))
+                            : replaced(name, "decode_head.linear_c.", "decode_head.linear_projections.");
     file[theirs] = tensor.detach().clone();
   }
   const auto report = load_state(other->module(), file);

@@ -63,16 +63,9 @@ class MaskDecoder final {
       : project_(nn::register_at(owner, "dec_proj", std::make_shared<nn::Linear>(channels, channels))) {
     class_tokens_ = owner.register_parameter("cls_emb", at::zeros({1, classes, channels}));
     for (int i = 0; i < options.decoder_layers; ++i) {
-      const auto layer = "layers." + std::to_string(i);
-      nn::EncoderLayerNames names;
-      names.norm1 = layer + ".ln1";
-      names.attention = layer + ".attn.attn";
-      names.norm2 = layer + ".ln2";
-      names.first = layer + ".ffn.layers.0.0";
-      names.second = layer + ".ffn.layers.1";
       const int last = options.decoder_layers - 1;
       const double rate = options.decoder_drop_path_rate * (last > 0 ? static_cast<double>(i) / last : 1);
-      layers_.emplace_back(owner, names,
+      layers_.emplace_back(owner, nn::mmsegmentation_layer("layers." + std::to_string(i)),
                            nn::EncoderLayerOptions{.channels = channels,
                                                    .heads = channels / kChannelsPerHead,
                                                    .hidden_channels = kExpansion * channels,

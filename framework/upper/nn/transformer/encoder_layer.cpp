@@ -21,6 +21,16 @@ at::Tensor register_scale(torch::nn::Module& owner, const std::string& path, con
 
 }  // namespace
 
+EncoderLayerNames mmsegmentation_layer(const std::string& layer) {
+  EncoderLayerNames names;
+  names.norm1 = layer + ".ln1";
+  names.attention = layer + ".attn.attn";
+  names.norm2 = layer + ".ln2";
+  names.first = layer + ".ffn.layers.0.0";
+  names.second = layer + ".ffn.layers.1";
+  return names;
+}
+
 EncoderLayer::EncoderLayer(torch::nn::Module& owner, const EncoderLayerNames& names, const EncoderLayerOptions& options)
     : owner_(&owner), heads_(options.heads), drop_path_rate_(options.drop_path_rate) {
   const auto norm = [&](const std::string& path) {

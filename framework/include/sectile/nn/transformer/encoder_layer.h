@@ -21,6 +21,9 @@ struct EncoderLayerNames {
   std::string scale1, scale2;  // parameters that scale each branch (LayerScale); empty: none
 };
 
+// <layer>.ln1, .attn.attn, .ln2 and .ffn.layers, as in MMSegmentation.
+SECTILE_EXPORT EncoderLayerNames mmsegmentation_layer(const std::string& layer);
+
 struct EncoderLayerOptions {
   int channels;
   int heads;
