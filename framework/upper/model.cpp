@@ -1,10 +1,26 @@
 #include <sectile/model.h>
 
+#include <cmath>
+
 #include <ATen/ATen.h>
+
+#include <sectile/error.h>
 
 #include "loading/batch.h"
 
 namespace sectile {
+
+namespace {
+
+// A pixel without a number would get the first class, without a word.
+void refuse_nan(const at::Tensor& scores, const std::string& id) {
+  if (!std::isnan(scores.sum().item<double>()) || !scores.isnan().any().item<bool>()) return;
+  throw DataError(id,
+                  "the network's outputs are not numbers (NaN): its weights are damaged or of another network, or the "
+                  "precision that it computes in is too small");
+}
+
+}  // namespace
 
 Model::~Model() = default;
 
@@ -14,6 +30,7 @@ std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch
     Prediction prediction;
     prediction.id = batch.truth[n].id;
     const auto scores = restore(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
+    refuse_nan(scores, prediction.id);
     if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);
     if (wanted.scores) prediction.scores = wanted.overlapping ? scores.sigmoid() : scores.softmax(0);
     for (const auto& name : wanted.named)

@@ -383,7 +383,7 @@ TEST_CASE("damaged files of a folder are read or refused") {
 }
 
 TEST_CASE("pointers of Git LFS instead of weights are refused with what to do") {
-  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+  for (const char* name : {"model.safetensors", "pytorch_model.bin", "model-00001-of-00002.safetensors"}) {
     const HubFolder hub;
     hub.folder.write(name, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 14884776\n");
     CHECK(hub.problem() == std::string(name) +

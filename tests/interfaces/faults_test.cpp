@@ -236,6 +236,22 @@ TEST_CASE("bands of windows give the prediction of the whole image") {
   CHECK(bands.labels.equal(joined.labels));
 }
 
+TEST_CASE("outputs that are not numbers are no prediction") {
+  const Toy toy(faultless());
+  const auto batch = toy.batch({0});
+  const c10::AutoGradMode no_gradients(false);
+  for (const bool overlapping : {false, true}) {
+    auto outputs = toy.pipeline.infer(batch);
+    const Wanted wanted{.labels = true, .overlapping = overlapping};
+    CHECK_NOTHROW(toy.pipeline.model->decode(outputs, batch, wanted));
+    outputs.logits.select(1, 0).fill_(INFINITY).select(1, 0).fill_(-INFINITY);  // extreme, and still an order
+    CHECK_NOTHROW(toy.pipeline.model->decode(outputs, batch, wanted));
+    outputs.logits.select(1, 0).select(1, 0).fill_(NAN);
+    CHECK_THROWS_WITH_AS(toy.pipeline.model->decode(outputs, batch, wanted),
+                         doctest::Contains("the network's outputs are not numbers (NaN)"), DataError);
+  }
+}
+
 TEST_CASE("one grey image among RGB is converted, as in prediction") {
   const auto json = faultless();
   auto spec = json;

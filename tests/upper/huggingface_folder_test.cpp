@@ -1,4 +1,6 @@
 // Networks in folders of Hugging Face: they predict what transformers predicts (tests/parity/huggingface_folder.py).
+#include <sys/stat.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -164,4 +166,24 @@ TEST_CASE("a SegFormer that Python trained and saved predicts the same masks her
     ++compared;
   }
   CHECK(compared >= 4);
+}
+
+TEST_CASE("a folder whose files are named pipes or links to nowhere is refused, and its probabilities do not matter") {
+  const HubNetwork hub;
+  const auto problem = [&] {
+    const auto out = (hub.folder / "o").string();
+    return hub_program("predict " + hub.path.string() + " " + hub.image.string() + " --overwrite -o " + out + " 2>&1")
+        .output;
+  };
+  auto config = hub.wanted["config.json"];
+  config["drop_path_rate"] = 1.0, config["classifier_dropout_prob"] = 1.0;
+  hub.folder.write("net/config.json", config.dump());
+  CHECK(problem().find("error") == std::string::npos);
+  fs::remove(hub.path / "preprocessor_config.json");
+  fs::create_symlink("nowhere.json", hub.path / "preprocessor_config.json");
+  CHECK(problem().find("preprocessor_config.json") != std::string::npos);
+  fs::remove(hub.path / "preprocessor_config.json");
+  fs::remove(hub.path / "model.safetensors");
+  REQUIRE(mkfifo((hub.path / "model.safetensors").c_str(), 0600) == 0);
+  CHECK(problem().find("is a folder without model.safetensors") != std::string::npos);
 }

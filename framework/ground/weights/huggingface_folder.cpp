@@ -160,13 +160,14 @@ Json model_of(const JsonFields& config, const fs::path& folder) {
   check_common(config);
   constexpr double kDropPath = 0.1, kMostDropPath = 0.95, kDropout = 0.1, kMostDropout = 0.99;
   constexpr int kHidden = 256;
-  // layer_norm_eps is not read: transformers builds these layers with 1e-5 whatever it says.
+  // Both probabilities have no effect on a prediction. layer_norm_eps is not read: transformers builds these layers
+  // with 1e-5 whatever it says.
   return {{"type", "segformer"},
           {"backbone",
            {{"type", backbone_type(config)},
-            {"drop_path_rate", config.number("drop_path_rate", kDropPath, 0, kMostDropPath)}}},
+            {"drop_path_rate", std::min(config.number("drop_path_rate", kDropPath, 0, 1), kMostDropPath)}}},
           {"decoder_hidden_size", config.whole("decoder_hidden_size", kHidden, 1, kMostHidden)},
-          {"dropout", config.number("classifier_dropout_prob", kDropout, 0, kMostDropout)},
+          {"dropout", std::min(config.number("classifier_dropout_prob", kDropout, 0, 1), kMostDropout)},
           {"weights", folder.string()}};
 }
 
@@ -265,7 +266,7 @@ void check_processor(const JsonFields& fields) {
 Json transforms_of(const fs::path& folder, int channels, std::vector<std::string>& notes) {
   const auto file = folder / kPreprocessor;
   std::error_code unknown;
-  const bool given = fs::exists(file, unknown);
+  const bool given = fs::exists(fs::symlink_status(file, unknown));  // also a link to nowhere, which cannot be read
   const auto fields = given ? JsonFields::of_file(file) : JsonFields(file, Json::object());
   if (!given)
     notes.push_back(folder.string() + " has no " + kPreprocessor +
@@ -281,11 +282,15 @@ Json transforms_of(const fs::path& folder, int channels, std::vector<std::string
 // What a clone of a repository has instead of large files, where Git LFS is not installed.
 void refuse_pointers(const fs::path& folder) {
   const std::string begin = "version https://git-lfs";
-  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+  std::error_code unreadable;
+  for (const auto& entry : fs::directory_iterator(folder, unreadable)) {
+    const auto& file = entry.path();
+    if (file.extension() != ".safetensors" && file.extension() != ".bin") continue;
+    if (!entry.is_regular_file(unreadable)) continue;  // a named pipe would wait for its writer
     std::string found(begin.size(), '\0');
-    std::ifstream in(folder / name, std::ios::binary);
+    std::ifstream in(file, std::ios::binary);
     if (in.read(found.data(), static_cast<std::streamsize>(found.size())) && found == begin)
-      throw DataError((folder / name).string(),
+      throw DataError(file.string(),
                       "is a pointer of Git LFS and not the weights: fetch them with \"git lfs pull\" in the folder");
   }
 }

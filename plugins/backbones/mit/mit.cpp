@@ -34,6 +34,7 @@ constexpr std::size_t kStages = 4;
 constexpr std::array<int, kStages> kHeads = {1, 2, 5, 8};
 constexpr std::array<int, kStages> kReductions = {8, 4, 2, 1};  // of the map whose pixels are keys and values
 constexpr int kExpansion = 4;                                   // of the perceptrons
+constexpr double kOriginalEps = 1e-6;                           // of the paper's code
 constexpr double kEps = 1e-5;                                   // of the norms behind patches and reductions
 
 struct Variant {
@@ -187,6 +188,7 @@ class Mit : public sectile::Backbone, public sectile::WeightRules {
       : variant_(variant),
         request_(context.features),
         image_channels_(context.channels),
+        eps_(options.eps),
         gradient_checkpointing_(options.gradient_checkpointing) {
     const int wanted = request_.output_stride;
     if (wanted != 0 && wanted != 8 && wanted != 16 && wanted != 32)
@@ -216,7 +218,10 @@ class Mit : public sectile::Backbone, public sectile::WeightRules {
   }
 
   std::vector<sectile::Dialect> dialects() const override {
-    return {{"transformers 5", mit::from_transformers_5}, {"segmentation_models_pytorch", mit::from_original}};
+    // Said where it can be noticed, since such weights give almost the right numbers with another one.
+    const auto original =
+        eps_ == kOriginalEps ? "segmentation_models_pytorch" : "segmentation_models_pytorch, which needs the eps 1e-6";
+    return {{"transformers 5", mit::from_transformers_5}, {original, mit::from_original}};
   }
   std::vector<std::string> image_convs() const override { return {"encoder.patch_embeddings.0.proj.weight"}; }
   std::vector<std::string> optional_layers() const override {
@@ -298,6 +303,7 @@ class Mit : public sectile::Backbone, public sectile::WeightRules {
   const Variant variant_;
   const sectile::FeatureRequest request_;
   const int image_channels_;
+  const double eps_;
   const bool gradient_checkpointing_;
   std::vector<Stage> stages_;
 };

@@ -121,7 +121,9 @@ TEST_CASE("files of transformers 5 and of the paper's code load into a mix trans
   check_loads_whole(renamed, file, "transformers 5");
   auto original = as_original(file);
   original["head.weight"] = at::zeros({1000, 256});
-  check_loads_whole(original, file, "segmentation_models_pytorch");
+  check_loads_whole(original, file, "segmentation_models_pytorch, which needs the eps 1e-6");
+  const auto like_original = mit("mit_b0", R"("eps": 1e-6)");
+  CHECK(load_state(*like_original, original).translations.at(0).dialect == "segmentation_models_pytorch");
 }
 
 TEST_CASE("a mix transformer has a level of stride 2 without channels, and no stage beyond those asked for") {

@@ -107,3 +107,10 @@ TEST_CASE("Segmenter's wrong options are refused with what to do") {
   CHECK(refusal(R"({"type": "segmenter", "decoder": "linear", "backbone": {"type": "efficientnet_b2"}})") ==
         "accepted");
 }
+
+TEST_CASE("Segmenter asks for whole patches, since its map is of the padded image") {
+  for (const auto& [backbone, side] : {std::pair{R"({"type": "vit_tiny", "image_size": 64})", 16},
+                                       {R"({"type": "dinov2_small"})", 14},
+                                       {R"({"type": "resnet18"})", 32}})
+    CHECK(segmenter(backbone)->traits().divisor == Extent{1, side, side});
+}

@@ -52,6 +52,14 @@ class VitLinear : public torch::nn::Module, public sectile::WeightRules {
     return nn::resize_like(classifier_->forward(norm_->forward(features)), images);
   }
 
+  // The backbone pads images to whole patches: its map is of all of them, and not of the image alone.
+  sectile::ModelTraits traits() const {
+    const int stride = backbone_->levels().back().stride;
+    sectile::ModelTraits traits;
+    traits.divisor = {1, stride, stride};
+    return traits;
+  }
+
   std::vector<std::string> head() const override { return {"decode_head.conv_seg."}; }
 
  private:

@@ -66,3 +66,10 @@ TEST_CASE("with all 13 depths of its backbone frozen, vit_linear trains its line
   for (const auto& item : model->module().named_parameters())
     CHECK_MESSAGE(item.value().requires_grad() == item.key().starts_with("decode_head."), item.key());
 }
+
+TEST_CASE("vit_linear asks for whole patches, since its map is of the padded image") {
+  for (const auto& [backbone, side] : {std::pair{R"({"type": "vit_tiny", "image_size": 64})", 16},
+                                       {R"({"type": "dinov2_small"})", 14},
+                                       {R"({"type": "resnet18"})", 32}})
+    CHECK(vit_linear(backbone)->traits().divisor == Extent{1, side, side});
+}
