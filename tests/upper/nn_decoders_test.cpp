@@ -85,7 +85,8 @@ TEST_CASE("a U-Net's block upsamples to its skip connection, or to a size, and h
   const nn::UnetBlock joined(
       owner, "joined", {.in_channels = 16, .skip_channels = 4, .out_channels = 16, .attention = nn::Attention::scse});
   const nn::UnetBlock alone(
-      owner, "alone", {.in_channels = 16, .skip_channels = std::nullopt, .out_channels = 16, .attention = nn::Attention::scse});
+      owner, "alone",
+      {.in_channels = 16, .skip_channels = std::nullopt, .out_channels = 16, .attention = nn::Attention::scse});
   CHECK(joined.forward(image_of({1, 16, 3, 4}), image_of({1, 4, 5, 8})).sizes() == at::IntArrayRef({1, 16, 5, 8}));
   CHECK(alone.forward(image_of({1, 16, 3, 4}), {7, 7}).sizes() == at::IntArrayRef({1, 16, 7, 7}));
   const auto names = owner.named_parameters();
