@@ -72,5 +72,5 @@ networks = {
 for name, (model, options) in VARIANTS.items():
     networks[name] = of(model, "resnet18", options, slice(1))
 for name, (model, options) in WITH_MIT.items():
-    networks[name] = of(model, "mit_b0", options, slice(None) if name == "unet_encoder mit_b0" else slice(1))
+    networks[name] = of(model, "mit_b0", options, slice(1) if "scse" in name else slice(None))
 network.write(__file__, networks)

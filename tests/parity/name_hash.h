@@ -44,11 +44,16 @@ inline void fill_by_name(const std::string& name, at::Tensor tensor) {
   tensor.copy_(at::from_blob(values.data(), tensor.sizes(), at::kDouble));
 }
 
+inline void fill_buffers_by_name(torch::nn::Module& module) {
+  const c10::AutoGradMode no_grad(false);
+  for (const auto& item : module.named_buffers()) fill_by_name(item.key(), item.value());
+}
+
 // Every parameter and buffer.
 inline void fill_by_name(torch::nn::Module& module) {
   const c10::AutoGradMode no_grad(false);
   for (const auto& item : module.named_parameters()) fill_by_name(item.key(), item.value());
-  for (const auto& item : module.named_buffers()) fill_by_name(item.key(), item.value());
+  fill_buffers_by_name(module);
 }
 
 // float [N, C, H, W]

@@ -92,20 +92,28 @@ inline void check_training(torch::nn::Module& module, const Json& one, const For
 // forward: the original's outputs, in the order of the script's. Large images are compared in evaluation mode only.
 inline void check_parity(torch::nn::Module& module, const Json& wanted, const Forward& forward) {
   check_state_names(module, wanted);
-  for (const auto& one : wanted["cases"]) {
-    const auto shape = one["input"].get<std::vector<std::int64_t>>();
-    CAPTURE(shape);
-    const auto images = formula_picture(shape);
-    module.to(at::kDouble);
-    fill_by_name(module);
+  const auto for_each_case = [&](const auto& check) {
+    for (const auto& one : wanted["cases"]) {
+      const auto shape = one["input"].get<std::vector<std::int64_t>>();
+      CAPTURE(shape);
+      check(one, formula_picture(shape));
+    }
+  };
+  module.to(at::kDouble);
+  fill_by_name(module);
+  for_each_case([&](const Json& one, const at::Tensor& images) {
     if (one.contains("train")) check_training(module, one, forward, images.to(at::kDouble));
     const c10::AutoGradMode no_grad(false);
-    fill_by_name(module);
+    fill_buffers_by_name(module);  // training changes the statistics of batch norm
     module.eval();
     CHECK(worst(forward(images.to(at::kDouble)), one["eval"]) < 1e-6);
-    module.to(at::kFloat);
+  });
+  module.zero_grad();
+  module.to(at::kFloat);
+  for_each_case([&](const Json& one, const at::Tensor& images) {
+    const c10::AutoGradMode no_grad(false);
     CHECK(worst(forward(images), one["eval"]) < 1e-4);
-  }
+  });
 }
 
 }  // namespace sectile::test

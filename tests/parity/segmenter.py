@@ -11,7 +11,7 @@ import network
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.utils import register_all_modules
 
-ODD, OWN, WIDE = [2, 3, 75, 99], [1, 3, 512, 512], [1, 3, 64, 96]
+ODD, OWN, SMALL, WIDE = [2, 3, 75, 99], [1, 3, 512, 512], [1, 3, 51, 90], [1, 3, 64, 96]
 SIZES = {"vit_tiny": (192, 12, 3), "vit_small": (384, 12, 6), "vit_base": (768, 12, 12), "vit_large": (1024, 24, 16)}
 
 
@@ -51,10 +51,10 @@ def main():
     register_all_modules(init_default_scope=True)
     networks = {"vit_tiny": network.expected(original("vit_tiny"), [ODD], enlarged, 24, only_eval=[OWN])}
     assert networks["vit_tiny"]["parameters"] == 6713196  # of the published network
-    for name in ("vit_small", "vit_base"):
-        networks[name] = network.expected(original(name), [WIDE], enlarged, 8)
-    networks["vit_large"] = network.expected(original("vit_large"), [], enlarged, 8, only_eval=[WIDE])
-    networks["vit_small linear"] = network.expected(original("vit_small", linear=True), [ODD], enlarged, 12)
+    for name in ("vit_small", "vit_base", "vit_large"):
+        networks[name] = network.expected(original(name), [SMALL], enlarged, 8, only_eval=[WIDE])
+    for name in SIZES:
+        networks[f"{name} linear"] = network.expected(original(name, linear=True), [SMALL], enlarged, 8)
     network.write(__file__, networks)
 
 

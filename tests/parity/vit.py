@@ -14,7 +14,7 @@ import network
 from mmseg.models.backbones import VisionTransformer
 from renamed import VIT, InFloat64, Renamed, by_rules
 
-ODD, OWN, WIDE = [2, 3, 70, 90], [1, 3, 224, 224], [1, 3, 64, 96]
+ODD, OWN, WIDE, SMALL = [2, 3, 70, 90], [1, 3, 224, 224], [1, 3, 64, 96], [1, 3, 51, 90]
 
 
 def timm_net(name):
@@ -44,9 +44,9 @@ def main():
     networks = {}
     for name, trained, evaluated in (
         ("vit_tiny", [ODD], [OWN, WIDE]),
-        ("vit_small", [WIDE], []),
-        ("vit_base", [WIDE], []),
-        ("vit_large", [], [WIDE]),
+        ("vit_small", [SMALL], [WIDE]),
+        ("vit_base", [SMALL], [WIDE]),
+        ("vit_large", [SMALL], [WIDE]),
     ):
         net = Renamed(timm_net(name), by_rules(VIT), as_map)
         networks[name] = network.expected(net, trained, network.run, 12, only_eval=evaluated)
