@@ -16,6 +16,7 @@
 
 #include "../framework/ground/spec/suggestion.h"
 #include "commands/commands.h"
+#include "commands/compared_files.h"
 #include "report.h"
 
 namespace {
@@ -30,7 +31,7 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"train", "train a model from a spec", nullptr},
-    {"evaluate", "evaluate a trained model on labelled images, or a file of COCO results", evaluate},
+    {"evaluate", "evaluate a trained model on labelled images, or compare files", evaluate},
     {"predict", "segment images with a trained model", nullptr},
     {"check", "check a spec and report all errors, or print it with all defaults", nullptr},
     {"data", "find faults in the datasets of a spec, and print their statistics", sectile::data},
@@ -72,12 +73,12 @@ void set_unless_chosen(const char* name, const char* value) { setenv(name, value
                            "; it belongs to this program: install both together");
 }
 
-// Files of results need no network.
+// Files need no network, and only the metrics of label maps need LibTorch.
 void evaluate(int count, char** words) {
-  const bool of_files = std::any_of(words + 2, words + count, [](const char* word) {
-    return std::strncmp(word, "--truth", 7) == 0 || std::strncmp(word, "--predictions", 13) == 0;
-  });
-  if (of_files) return sectile::evaluate_files(count, words);
+  if (!sectile::names_files(count, words)) return become_compute(words);
+  const auto files = sectile::compared_files(count, words);
+  if (files.kind == sectile::FileKind::results) return sectile::evaluate_results(files);
+  if (files.kind == sectile::FileKind::panoptic) return sectile::evaluate_panoptic(files);
   become_compute(words);
 }
 

@@ -7,7 +7,6 @@ void list(int count, char** words);
 void describe(int count, char** words);
 void schema(int count, char** words);
 void data(int count, char** words);               // data check and data stats
-void evaluate_files(int count, char** words);     // evaluate --truth FILE --predictions FILE
 void weights_catalogue(int count, char** words);  // weights list and weights get
 
 }  // namespace sectile

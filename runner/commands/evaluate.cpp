@@ -6,6 +6,7 @@
 #include "../results/report_file.h"
 #include "../results/table.h"
 #include "../trained.h"
+#include "compared_files.h"
 #include "upper_commands.h"
 
 namespace sectile {
@@ -13,6 +14,7 @@ namespace sectile {
 namespace po = boost::program_options;
 
 void evaluate(int count, char** words) {
+  if (names_files(count, words)) return evaluate_label_maps(compared_files(count, words));
   po::options_description own("Options of evaluate");
   own.add_options()("split", po::value<std::string>()->default_value("val"),
                     "dataset to evaluate on: train, val or test")("worst", po::value<int>()->value_name("N"),
@@ -26,8 +28,8 @@ void evaluate(int count, char** words) {
       "its\n"
       "output folder is used, or its weights; WEIGHTS is the name of published weights (sectile weights list), or\n"
       "a folder of Hugging Face's transformers, for which --set gives /data/val and /metrics.\n\n"
-      "Results of a detector in COCO's format need no model: evaluate --truth FILE --predictions FILE; see\n"
-      "evaluate --truth --help.",
+      "Files of label maps, of panoptic segments in COCO's format, and of a detector's results need no model:\n"
+      "evaluate --truth PATH --predictions PATH; see evaluate --truth --help.",
       own, 1, 1);
   const int worst = line.given.count("worst") ? line.given["worst"].as<int>() : 0;
   if (line.given.count("worst") && worst < 1)
@@ -59,7 +61,7 @@ void evaluate(int count, char** words) {
               << ": does the data have labels that count?\n";
   std::cout << table(evaluation, trained.labels()) << skipped(evaluation.bad_samples);
   if (worst > 0) std::cout << images.worst(static_cast<std::size_t>(worst));
-  if (!report.empty()) write_report(report, evaluation, trained.labels(), images);
+  if (!report.empty()) write_report(report, evaluation, trained.labels(), images.all());
 }
 
 }  // namespace sectile

@@ -1,193 +1,144 @@
 #include <algorithm>
-#include <cmath>
-#include <cstdio>
-#include <iostream>
-#include <set>
+#include <cstring>
+#include <fstream>
 #include <thread>
 
-#include <sectile/data/average_precision.h>
+#include <sectile/data/folders.h>
 
-#include "../../framework/ground/checking/text_table.h"
-#include "../../framework/ground/json_line.h"
-#include "../command_line.h"
-#include "../report.h"
 #include "../results/report_file.h"
-#include "commands.h"
+#include "compared_files.h"
 
 namespace sectile {
 namespace {
 
+namespace fs = std::filesystem;
 namespace po = boost::program_options;
 
+constexpr const char* kUsage = "evaluate --truth PATH --predictions PATH [OPTION]...";
 constexpr const char* kSummary =
-    "Evaluates a detector's results by average precision (AP) and recall (AR), as COCO defines them. FILE of\n"
-    "--truth has COCO's images, categories and annotations; FILE of --predictions is a list of objects with\n"
-    "image_id, category_id, score, and segmentation or bbox. Needs no network.";
+    "Compares predictions with a truth, without a network. What they are is found by looking:\n\n"
+    "  two folders of label maps       images of the values of classes, with the same names in both: metrics such\n"
+    "                                  as iou\n"
+    "  COCO's panoptic format          two JSON files, each with a folder of PNGs: panoptic quality (PQ), as\n"
+    "                                  panopticapi computes it\n"
+    "  a detector's results for COCO   --truth has images, categories and annotations; --predictions is a list of\n"
+    "                                  objects with image_id, category_id, score, and segmentation or bbox: average\n"
+    "                                  precision (AP) and recall (AR), as pycocotools computes them";
 
-struct IouType {
+constexpr const char* name_of(FileKind kind) {
+  return kind == FileKind::results    ? "a detector's results"
+         : kind == FileKind::panoptic ? "panoptic segments"
+                                      : "label maps";
+}
+
+struct OwnOption {
   const char* name;
-  ApKind kind;
+  FileKind kind;
 };
-constexpr IouType kIouTypes[] = {{"segm", ApKind::mask}, {"bbox", ApKind::box}, {"boundary", ApKind::boundary}};
+constexpr OwnOption kOwn[] = {{"iou-type", FileKind::results},           {"size", FileKind::results},
+                              {"max-detections", FileKind::results},     {"truth-masks", FileKind::panoptic},
+                              {"predictions-masks", FileKind::panoptic}, {"classes", FileKind::label_maps},
+                              {"ignore", FileKind::label_maps},          {"metric", FileKind::label_maps}};
 
-// "tiny=0..256"
-SizeRange size_range(const std::string& text) {
-  const auto equals = text.find('='), dots = text.find("..");
-  try {
-    if (equals == std::string::npos || equals == 0 || dots == std::string::npos) throw std::invalid_argument(text);
-    std::size_t used = 0;
-    const auto least = text.substr(equals + 1, dots - equals - 1), most = text.substr(dots + 2);
-    SizeRange range{text.substr(0, equals), std::stod(least, &used), 1e10};
-    if (used != least.size()) throw std::invalid_argument(text);
-    if (!most.empty()) range.most = std::stod(most, &used);
-    if ((!most.empty() && used != most.size()) || !(range.least >= 0) || !(range.least <= range.most))
-      throw std::invalid_argument(text);
-    return range;
-  } catch (const std::logic_error&) {
-    throw po::error("--size: \"" + text + "\" is no range of areas; expected NAME=LEAST..MOST in pixels: tiny=0..256");
-  }
+po::options_description options() {
+  using Text = std::string;
+  using Texts = std::vector<std::string>;
+  po::options_description own("Options of evaluate for files");
+  auto add = own.add_options();
+  add("truth", po::value<Text>()->value_name("PATH")->required(), "what is right");
+  add("predictions", po::value<Text>()->value_name("PATH")->required(), "what was predicted");
+  add("per-class", "also list every class");
+  add("threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors");
+  add("report", po::value<Text>()->value_name("FILE"), "write all results as JSON");
+  add("classes", po::value<Text>()->value_name("N|FILE"),
+      "label maps: how many classes there are, whose values are 0 to N - 1; or a JSON file of them, as image_folder's "
+      "\"classes_file\": {\"classes\": [{\"name\", \"value\"}, ...], \"ignore\": [255]}");
+  add("ignore", po::value<std::vector<int>>()->value_name("VALUE"),
+      "label maps: value of pixels of the truth that do not count; can be repeated. Default: those of the file of "
+      "classes, or else 255");
+  add("metric", po::value<Texts>()->value_name("NAME|JSON"),
+      "label maps: a metric as in a spec, such as iou or '{\"type\": \"iou\"}'; can be repeated. Default: iou and "
+      "pixel_accuracy");
+  add("truth-masks", po::value<Text>()->value_name("DIR"),
+      "panoptic: folder of the truth's PNGs. Default: its JSON file's name without .json, or else the folder it is in");
+  add("predictions-masks", po::value<Text>()->value_name("DIR"), "panoptic: the same for the predictions");
+  add("iou-type", po::value<Text>()->value_name("TYPE"),
+      "results: segm: overlap of masks; bbox: of boxes; boundary: of masks and their boundaries (Boundary AP). "
+      "Default: segm if the results have masks, else bbox");
+  add("size", po::value<Texts>()->value_name("NAME=A..B"),
+      "results: range of objects' areas in pixels, instead of COCO's small, medium and large; can be repeated");
+  add("max-detections", po::value<int>()->value_name("N"),
+      "results: how many detections per image and class count, best scores first. Default: 100, as in COCO");
+  return own;
 }
 
-std::string number(double value) {
-  if (std::isnan(value)) return "-";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4f", value);
-  return text;
+bool holds(const fs::path& file, const std::string& text) {
+  std::ifstream in(file, std::ios::binary);
+  std::string part;
+  for (std::vector<char> bytes(1 << 20);
+       in.read(bytes.data(), static_cast<std::streamsize>(bytes.size())), in.gcount();) {
+    part.append(bytes.data(), static_cast<std::size_t>(in.gcount()));
+    if (part.find(text) != std::string::npos) return true;
+    part.erase(0, part.size() - std::min(part.size(), text.size()));
+  }
+  return false;
 }
 
-std::set<std::size_t> all_but_first(std::size_t columns) {
-  std::set<std::size_t> all;
-  for (std::size_t i = 1; i < columns; ++i) all.insert(i);
-  return all;
+// A list of results begins with a bracket.
+bool is_list(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  char first = 0;
+  while (in.get(first) && (first == ' ' || first == '\n' || first == '\r' || first == '\t')) {
+  }
+  return first == '[';
 }
 
-std::string tables(const ApOfFilesResult& result, const std::string& name, bool per_class) {
-  const auto& report = result.report;
-  std::string text;
-  if (per_class) {
-    std::vector<std::string> head{"class", "objects", "detections", "AP", "AP50", "AP75", "AR"};
-    for (const auto& line : report.lines)
-      if (line.size != "all") head.push_back("AP " + line.size);
-    TextTable classes(head, all_but_first(head.size()));
-    for (std::size_t i = 0; i < report.per_class.size(); ++i) {
-      const auto& one = report.per_class[i];
-      std::vector<std::string> cells{printable(result.categories[i]),
-                                     std::to_string(one.objects),
-                                     std::to_string(one.detections),
-                                     number(one.ap),
-                                     number(one.ap50),
-                                     number(one.ap75),
-                                     number(one.ar)};
-      for (const double ap : one.ap_by_size) cells.push_back(number(ap));
-      classes.add(std::move(cells));
-    }
-    text += classes.text() + "\n";
-  }
-  TextTable sizes({"size", "detections", "AP", "AR"}, all_but_first(4));
-  for (const auto& line : report.lines)
-    sizes.add({line.size, std::to_string(line.max_detections), number(line.ap), number(line.ar)});
-  text += sizes.text() + "\n";
-  return text + name + ": AP " + number(report.ap) + ", AP50 " + number(report.ap50) + ", AP75 " + number(report.ap75) +
-         "  (" + std::to_string(result.images) + " images, " + std::to_string(result.objects) + " objects, " +
-         (result.crowds ? std::to_string(result.crowds) + " crowds, " : "") + std::to_string(result.detections) +
-         " detections)\n";
-}
-
-std::string json(const ApOfFilesResult& result, const std::string& name) {
-  const auto& report = result.report;
-  JsonLine values;
-  values.add(name + "/AP", report.ap).add(name + "/AP50", report.ap50).add(name + "/AP75", report.ap75);
-  for (const auto& line : report.lines) {
-    const auto place = line.size == "all" ? "@" + std::to_string(line.max_detections) : "_" + line.size;
-    if (line.size != "all") values.add(name + "/AP" + place, line.ap);
-    values.add(name + "/AR" + place, line.ar);
-  }
-  JsonLine per_class;
-  per_class.add("class", result.categories);
-  const auto column = [&](const std::string& title, const auto& of) {
-    std::vector<double> cells;
-    for (const auto& one : report.per_class) cells.push_back(of(one));
-    per_class.add(name + "/" + title, cells);
-  };
-  column("objects", [](const auto& one) { return static_cast<double>(one.objects); });
-  column("detections", [](const auto& one) { return static_cast<double>(one.detections); });
-  column("AP", [](const auto& one) { return one.ap; });
-  column("AP50", [](const auto& one) { return one.ap50; });
-  column("AP75", [](const auto& one) { return one.ap75; });
-  column("AR", [](const auto& one) { return one.ar; });
-  std::size_t size = 0;
-  for (const auto& line : report.lines) {
-    if (line.size == "all") continue;
-    column("AP_" + line.size, [&](const auto& one) { return one.ap_by_size[size]; });
-    ++size;
-  }
-  return JsonLine()
-      .add("images", static_cast<std::int64_t>(result.images))
-      .add("skipped", std::vector<std::string>{})
-      .add("values", values)
-      .add("per_class", per_class)
-      .add("notes", result.notes)
-      .add("convention", result.convention)
-      .text();
+FileKind kind_of(const fs::path& truth, const fs::path& predictions) {
+  const bool folders[] = {is_folder(truth), is_folder(predictions)};
+  if (folders[0] && folders[1]) return FileKind::label_maps;
+  if (folders[0] != folders[1])
+    throw DataError((folders[0] ? predictions : truth).string(),
+                    "is not a folder, and " + (folders[0] ? truth : predictions).string() +
+                        " is one; expected two folders of label maps, or two JSON files");
+  // What cannot be opened is refused by whoever reads it; a pipe can be read only once.
+  if (!is_file(truth) || !is_file(predictions) || is_list(predictions)) return FileKind::results;
+  constexpr const char* kOfSegments = "\"segments_info\"";
+  return holds(predictions, kOfSegments) || holds(truth, kOfSegments) ? FileKind::panoptic : FileKind::results;
 }
 
 }  // namespace
 
-void evaluate_files(int count, char** words) {
-  po::options_description own("Options of evaluate for files");
-  own.add_options()("truth", po::value<std::string>()->value_name("FILE")->required(), "the objects, as COCO's JSON")(
-      "predictions", po::value<std::string>()->value_name("FILE")->required(), "what was found, as COCO's results")(
-      "iou-type", po::value<std::string>()->value_name("TYPE"),
-      "segm: overlap of masks; bbox: of boxes; boundary: of masks and their boundaries (Boundary AP). Default: segm if "
-      "the results have masks, else bbox")("size", po::value<std::vector<std::string>>()->value_name("NAME=A..B"),
-                                           "range of objects' areas in pixels, instead of COCO's small, medium and "
-                                           "large; can be repeated")(
-      "max-detections", po::value<int>()->value_name("N"),
-      "how many detections per image and class count, best scores first. Default: 100, as in COCO")(
-      "per-class", "also list every class")("threads", po::value<int>()->value_name("N"),
-                                            "threads; does not change results. Default: all processors")(
-      "report", po::value<std::string>()->value_name("FILE"), "write all results as JSON");
+bool names_files(int count, char** words) {
+  return std::any_of(words + 2, words + count, [](const char* word) {
+    return std::strncmp(word, "--truth", 7) == 0 || std::strncmp(word, "--predictions", 13) == 0;
+  });
+}
+
+ComparedFiles compared_files(int count, char** words) {
   std::vector<std::string> all(words, words + count);
   if (std::find(all.begin(), all.end(), "--help") != all.end()) all = {all[0], all[1], "--help"};
-  const auto line = parse(all, "evaluate --truth FILE --predictions FILE [OPTION]...", kSummary, own, 0, 0);
-  const auto report = report_file(line);
-  ApOfFilesOptions options;
-  const std::string truth = line.given["truth"].as<std::string>(),
-                    results = line.given["predictions"].as<std::string>();
-  if (line.given.count("iou-type")) {
-    const auto given = line.given["iou-type"].as<std::string>();
-    for (const auto& one : kIouTypes)
-      if (given == one.name) options.kind = one.kind;
-    if (!options.kind) throw po::error("--iou-type: \"" + given + "\" is none of segm, bbox, boundary");
+  ComparedFiles files;
+  files.line = parse(all, kUsage, kSummary, options(), 0, 0);
+  const auto& given = files.line.given;
+  files.report = report_file(files.line);
+  files.truth = given["truth"].as<std::string>();
+  files.predictions = given["predictions"].as<std::string>();
+  files.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  if (given.count("threads")) {
+    files.threads = given["threads"].as<int>();
+    if (files.threads < 1) throw po::error("--threads: " + std::to_string(files.threads) + " is below 1");
   }
-  if (line.given.count("size")) {
-    options.ap.sizes.clear();
-    for (const auto& text : line.given["size"].as<std::vector<std::string>>())
-      options.ap.sizes.push_back(size_range(text));
-  }
-  if (line.given.count("max-detections")) {
-    const int most = line.given["max-detections"].as<int>();
-    if (most < 1)
-      throw po::error("--max-detections: " + std::to_string(most) + " is not a number of detections: use 1 or more");
-    auto& limits = options.ap.max_detections;
-    std::erase_if(limits, [&](int limit) { return limit >= most; });
-    if (most > 100) std::erase(limits, 100);
-    limits.push_back(most);
-  }
-  options.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  if (line.given.count("threads")) {
-    options.threads = line.given["threads"].as<int>();
-    if (options.threads < 1) throw po::error("--threads: " + std::to_string(options.threads) + " is below 1");
-  }
-  const auto result = average_precision(truth, results, options);
-  const std::string name = std::find_if(std::begin(kIouTypes), std::end(kIouTypes), [&](const auto& one) {
-                             return one.kind == result.kind;
-                           })->name;
-  if (!line.common.quiet)
-    for (const auto& note : result.notes) std::cerr << "note: " << printable(note) << "\n";
-  std::cout << tables(result, name, line.given.count("per-class") > 0);
-  if (!line.common.quiet) std::cout << result.convention << "\n";
-  if (!report.empty()) write_report(report, json(result, name));
+  files.kind = kind_of(files.truth, files.predictions);
+  for (const auto& [name, kind] : kOwn)
+    if (given.count(name) && kind != files.kind)
+      throw po::error(std::string("--")
+                          .append(name)
+                          .append(": is an option of ")
+                          .append(name_of(kind))
+                          .append(", and these are ")
+                          .append(name_of(files.kind))
+                          .append("; see sectile evaluate --truth --help"));
+  return files;
 }
 
 }  // namespace sectile

@@ -41,7 +41,7 @@ std::string ImageScores::worst(std::size_t count) const {
 }
 
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
-                  const ImageScores& images) {
+                  const std::vector<ImageScores::Score>& images) {
   JsonLine values, per_class, tables;
   std::vector<std::string> classes;
   for (const auto& one : labels.classes) classes.push_back(one.name);
@@ -60,7 +60,7 @@ void write_report(const std::filesystem::path& file, const Evaluation& evaluatio
     }
   }
   std::vector<JsonLine> per_image;
-  for (const auto& [id, scores] : images.all()) {
+  for (const auto& [id, scores] : images) {
     JsonLine line;
     line.add("id", id);
     for (const auto& [metric, value] : scores) line.add(metric + "/" + value.name, value.value);

@@ -30,6 +30,6 @@ class ImageScores final : public EvaluationObserver {
 
 // Throws DataError if it cannot be written.
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
-                  const ImageScores& images);
+                  const std::vector<ImageScores::Score>& images);
 
 }  // namespace sectile

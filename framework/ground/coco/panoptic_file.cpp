@@ -184,11 +184,17 @@ std::unordered_map<std::int64_t, std::size_t> positions(const std::vector<Entry>
   return found;
 }
 
-void add_annotations(std::vector<Annotation>& annotations, const fs::path& file, PanopticFile& made) {
+// unlisted: takes the ids of images that are not listed, or null, and they are an error.
+void add_annotations(std::vector<Annotation>& annotations, const fs::path& file, PanopticFile& made,
+                     std::vector<std::int64_t>* unlisted = nullptr) {
   const auto categories = positions(made.categories, file, "categories");
   const auto images = positions(made.images, file, "images");
   for (auto& one : annotations) {
     const auto found = images.find(one.image);
+    if (found == images.end() && unlisted) {
+      unlisted->push_back(one.image);
+      continue;
+    }
     if (found == images.end())
       Place{file, one.place}.fail("is of the image " + std::to_string(one.image) +
                                   ", which is not listed in \"images\"");
@@ -250,6 +256,31 @@ PanopticFile read_coco_panoptic(const fs::path& file) {
   std::sort(made.categories.begin(), made.categories.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   add_annotations(annotations, file, made);
   return made;
+}
+
+PanopticResults read_coco_panoptic_results(const fs::path& file, const PanopticFile& truth) {
+  const JsonFile json(file);
+  std::vector<Annotation> annotations;
+  bool found = false;
+  json.parse([&](simdjson::ondemand::document& document) {
+    for (auto field : root_object(file, document)) {
+      if (std::string_view(field.unescaped_key()) != "annotations") continue;
+      if (found) throw DataError(file.string(), "has the list \"annotations\" twice");
+      found = true;
+      read_list(file, "annotations", field.value(), annotation, annotations);
+    }
+  });
+  if (!found)
+    throw DataError(file.string(),
+                    "has no list \"annotations\"; predictions of COCO's panoptic format are {\"annotations\": "
+                    "[{\"image_id\", \"file_name\", \"segments_info\"}, ...]}");
+  PanopticFile made;
+  made.categories = truth.categories;
+  for (const auto& image : truth.images) made.images.emplace_back().id = image.id;
+  PanopticResults results;
+  add_annotations(annotations, file, made, &results.unlisted);
+  results.images = std::move(made.images);
+  return results;
 }
 
 cv::Mat read_panoptic_png(const fs::path& file) {

@@ -212,6 +212,15 @@ std::vector<PluginVersion> network_plugins(const PipelineSpec& spec) {
   return plugins;
 }
 
+std::vector<Ref<Metric>> read_metrics(const PluginIndex& index, const SpecFile& file) {
+  struct Holder {
+    std::vector<Ref<Metric>> metrics;
+    void declare(Options& options) { options.add("metrics", &metrics, "What to measure.").required().not_empty(); }
+  } holder;
+  SpecReader{index, file}.read(&holder, kValueType<Holder>);
+  return holder.metrics;
+}
+
 std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name) {
   struct Holder {
     std::vector<Ref<Loss>> loss;

@@ -108,6 +108,8 @@ std::vector<PluginVersion> network_plugins(const PipelineSpec& spec);  // of tho
 enum class SpecUse { training, network };  // a trained network needs neither training data nor metrics
 // Throws SpecError with all problems.
 PipelineSpec read_spec(const PluginIndex& index, const SpecFile& file, SpecUse use = SpecUse::training);
+// The metrics of a spec that has nothing else. Throws SpecError.
+std::vector<Ref<Metric>> read_metrics(const PluginIndex& index, const SpecFile& file);
 std::vector<Ref<Loss>> loss_by_name(const PluginIndex& index, const std::string& name);  // with default options
 
 // With all defaults and absolute paths, so that it can be read again from any folder on this machine.

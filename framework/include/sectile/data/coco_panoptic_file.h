@@ -52,6 +52,16 @@ struct PanopticFile {
 // outside 1 to 16777215, one that another has, or a category that is not listed.
 SECTILE_EXPORT PanopticFile read_coco_panoptic(const std::filesystem::path& file);
 
+// What was predicted for the images of a truth, by the ids of its images and categories.
+struct PanopticResults {
+  std::vector<PanopticImage> images{};   // as in the truth, of which only the id, and what an annotation says, is set
+  std::vector<std::int64_t> unlisted{};  // ids of images that the truth does not list
+};
+
+// The annotations of a file of predictions; what else it has is not read. Throws DataError for a file that is not JSON
+// or has no list of annotations. What is wrong with one image is its fault, as above, also a second annotation of it.
+SECTILE_EXPORT PanopticResults read_coco_panoptic_results(const std::filesystem::path& file, const PanopticFile& truth);
+
 // 32S: red + 256 green + 65536 blue of each pixel. Throws DataError for an image of other channels.
 SECTILE_EXPORT cv::Mat read_panoptic_png(const std::filesystem::path& file);
 
