@@ -1,0 +1,6 @@
+#include "parity/losses/random_cases.h"
+
+using namespace sectile;
+using namespace sectile::test;
+
+TEST_CASE("Jaccard equals segmentation_models_pytorch's, in 200 cases") { compare_with_random_cases("jaccard"); }
