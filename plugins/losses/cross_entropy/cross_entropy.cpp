@@ -6,6 +6,7 @@
 #include <ATen/ops/tensor.h>
 
 #include <sectile/loss.h>
+#include <sectile/losses/upsampled_softmax.h>
 #include <sectile/roles.h>
 
 namespace {
@@ -73,7 +74,14 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
   }
 
  protected:
-  at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
+  bool at_own_resolution() const override { return true; }
+
+  at::Tensor forward(const at::Tensor& coarse, const at::Tensor& labels) const override {
+    if (sectile::takes_upsampled_softmax(coarse, labels)) {
+      const auto [sum, total] = sectile::upsampled_cross_entropy(coarse, labels, weights_, smoothing_);
+      return mean(sum, total);
+    }
+    const auto logits = sectile::resized_logits(coarse, labels.sizes().slice(1));
     const auto [values, dim] = scores(logits);
     const auto truth = labels.flatten(1).unsqueeze(dim);  // [N, 1, pixels] or [N, pixels, 1]
     const auto counted = truth != sectile::kIgnore;
@@ -91,7 +99,8 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
     return mean(sum, factor.sum());
   }
 
-  at::Tensor forward_per_class(const at::Tensor& logits, const at::Tensor& labels) const override {
+  at::Tensor forward_per_class(const at::Tensor& coarse, const at::Tensor& labels) const override {
+    const auto logits = sectile::resized_logits(coarse, labels.sizes().slice(2));
     return overlapping_ ? binary(logits, labels) : soft(logits, labels);
   }
 

@@ -31,3 +31,19 @@ TEST_CASE("a class of weight 0 alone in a batch gives 0, not NaN") {
   CHECK(value == 0);
   CHECK(gradient.eq(0).all().item<bool>());
 }
+
+TEST_CASE("cross entropy and Dice of coarse logits equal those of logits that were resized before") {
+  const auto labels = at::randint(kIgnore, 4, {2, 24, 20}, at::kLong);
+  const auto coarse = at::randn({2, 4, 6, 5}, at::kDouble);
+  for (const char* json : {R"({"type": "cross_entropy", "label_smoothing": 0.1, "class_weights": [1, 2, 0.5, 3]})",
+                           R"({"type": "dice"})", R"({"type": "dice", "over": "sample", "absent": "skip"})"}) {
+    CAPTURE(json);
+    const auto loss = make<Loss>(json, context(4));
+    const auto found = evaluate(*loss, coarse, labels);
+    auto leaf = coarse.clone().requires_grad_();
+    const auto terms = (*loss)(with_logits(at::upsample_bilinear2d(leaf, {24, 20}, false)), with_labels(labels));
+    terms.front().value.backward();
+    CHECK(found.value == doctest::Approx(terms.front().value.item<double>()).epsilon(1e-10));
+    CHECK((found.gradient - leaf.grad()).abs().max().item<double>() < 1e-10);
+  }
+}
