@@ -15,7 +15,7 @@ double median(std::vector<double> values) {
 }
 
 // Before scaling.
-double weight_of(WeightRule rule, const ClassFrequency& of) {
+double weight_of(WeightRule rule, const ClassFrequency& of, double beta) {
   switch (rule) {
     case WeightRule::inverse_frequency:
       return ratio(of.counted, of.pixels);
@@ -26,7 +26,7 @@ double weight_of(WeightRule rule, const ClassFrequency& of) {
     case WeightRule::effective_number:
       break;
   }
-  return (1 - kEffectiveBeta) / (1 - std::pow(kEffectiveBeta, static_cast<double>(of.images)));
+  return (1 - beta) / (1 - std::pow(beta, static_cast<double>(of.images)));
 }
 
 }  // namespace
@@ -45,12 +45,12 @@ const char* name_of(WeightRule rule) {
   return "effective_number";
 }
 
-std::vector<double> class_weights(WeightRule rule, const std::vector<ClassFrequency>& classes) {
+std::vector<double> class_weights(WeightRule rule, const std::vector<ClassFrequency>& classes, double beta) {
   const bool by_images = rule == WeightRule::effective_number;
   const auto occurs = [&](const ClassFrequency& of) { return by_images ? of.images > 0 : of.pixels > 0; };
   std::vector<double> present;  // before scaling
   for (const auto& of : classes)
-    if (occurs(of)) present.push_back(weight_of(rule, of));
+    if (occurs(of)) present.push_back(weight_of(rule, of, beta));
   if (present.empty()) return {};
   const auto count = static_cast<double>(present.size());
   double scale = 1;
@@ -67,7 +67,7 @@ std::vector<double> class_weights(WeightRule rule, const std::vector<ClassFreque
   }
   std::vector<double> weights;
   for (const auto& of : classes)
-    weights.push_back(occurs(of) || (rule == WeightRule::enet && of.counted > 0) ? scale * weight_of(rule, of) : 0);
+    weights.push_back(occurs(of) || (rule == WeightRule::enet && of.counted > 0) ? scale * weight_of(rule, of, beta) : 0);
   return weights;
 }
 

@@ -26,8 +26,9 @@ constexpr double kEffectiveBeta = 0.999;
 // * median_frequency: median(f) / f, where f = pixels / counted_with (Eigen and Fergus 2015; SegNet).
 // * enet: 1 / ln(1.02 + p) (Paszke et al. 2016).
 // * effective_number: (1 - β) / (1 - β^images), scaled so that those of the classes that occur sum to their number (Cui
-//   et al. 2019), β = kEffectiveBeta.
+//   et al. 2019), β = beta.
 // 0 for classes that do not occur, except for enet, which defines a weight. Empty if no class occurs.
-std::vector<double> class_weights(WeightRule rule, const std::vector<ClassFrequency>& classes);
+std::vector<double> class_weights(WeightRule rule, const std::vector<ClassFrequency>& classes,
+                                  double beta = kEffectiveBeta);
 
 }  // namespace sectile

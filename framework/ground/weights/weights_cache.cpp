@@ -17,6 +17,7 @@
 #include "../../download/download.h"
 #include "../file_notes.h"
 #include "../plugins/library.h"
+#include "cache_folder.h"
 #include "cache_record.h"
 #include "sha256.h"
 #include "weights_contents.h"
@@ -41,9 +42,7 @@ bool is_offline() {
 }
 
 fs::path cache_folder() {
-  if (const auto own = environment("SECTILE_CACHE"); !own.empty()) return fs::path(own) / "weights";
-  if (const fs::path xdg = environment("XDG_CACHE_HOME"); xdg.is_absolute()) return xdg / "sectile/weights";
-  if (const fs::path home = environment("HOME"); home.is_absolute()) return home / ".cache/sectile/weights";
+  if (const auto user = user_cache_folder(); !user.empty()) return user / "weights";
   throw DataError("the cache of weights", "has no folder, since HOME is not set; name one in SECTILE_CACHE");
 }
 

@@ -11,31 +11,12 @@
 #include <sectile/roles.h>
 
 #include "../../ground/component_call.h"
-#include "../../ground/data/label_counts.h"
+#include "../../ground/spec/dataset_identity.h"
+#include "../loading/class_counter.h"
 #include "../loading/sample_check.h"
 
 namespace sectile {
 namespace {
-
-// Counts once, at the first call.
-std::function<std::vector<std::int64_t>()> counter_of(std::shared_ptr<const Dataset> data, bool skip_bad) {
-  const auto known = std::make_shared<std::optional<std::vector<std::int64_t>>>();
-  return [data, skip_bad, known] {
-    if (*known) return **known;
-    std::vector<std::int64_t> counts(data->labels().classes.size());
-    for (std::size_t i = 0; i < data->size(); ++i)
-      reason_to_skip(skip_bad, [&] {
-        auto sample = call<DataError>(place_of(data), "sample " + std::to_string(i), [&] {
-          return data->read(i, {.image = false, .labels = true, .objects = false});
-        });
-        check_labels(sample, static_cast<int>(counts.size()));
-        const auto pixels = count_labels(sample.labels, static_cast<int>(counts.size())).pixels;
-        std::transform(counts.begin(), counts.end(), pixels.begin(), counts.begin(), std::plus<>());
-      });
-    *known = counts;
-    return counts;
-  };
-}
 
 std::string names_of(const std::map<std::string, at::Tensor>& named) {
   std::string text;
@@ -89,7 +70,8 @@ void Pipeline::open_data(AllProblems& all) {
   if (training.data) {
     context.labels = std::make_shared<LabelMap>(training.data->labels());
     context.data = training.data;
-    context.count_pixels = counter_of(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip);
+    context.count_pixels = ClassCounter(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip,
+                                        CountCache::of_user(identity_of(spec.task, spec.data.train)));
     all.try_to("/data/train", [&] { refuse_one_class("/data/train"); });
     return;
   }

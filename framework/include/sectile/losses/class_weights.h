@@ -19,7 +19,7 @@ struct SECTILE_EXPORT ClassWeightOptions {
   ClassBalance class_balance = ClassBalance::none;
   std::optional<double> beta{};  // of the effective number
 
-  // mean: what the loss divides by, for the help of "class_weights".
+  // class_weights_help: what the weights do in this loss.
   void declare(Options& options, const char* class_weights_help);
   void check(Problems& problems) const;
 

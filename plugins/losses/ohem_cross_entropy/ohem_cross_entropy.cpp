@@ -1,0 +1,73 @@
+// Cross entropy of the hard pixels only: online hard example mining (Shrivastava et al. 2016) over pixels.
+//
+// Pixels are selected over the whole batch and averaged over those selected, as mmsegmentation's OhemCrossEntropy and
+// HRNet's do. Others divide otherwise: PaddleSeg's OhemCrossEntropyLoss by the number (or weights) of selected pixels
+// after weighing them, mmsegmentation's OHEMPixelSampler with its cross entropy by all pixels, ignored ones included,
+// and it keeps min_kept per image.
+#include <algorithm>
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/topk.h>
+
+#include <sectile/loss.h>
+#include <sectile/losses/class_weights.h>
+
+namespace {
+
+struct OhemCrossEntropyOptions {
+  double threshold = 0.7;
+  std::int64_t min_kept = 100000;
+  sectile::ClassWeightOptions weights;
+
+  void declare(sectile::Options& options) {
+    options
+        .add("threshold", &threshold,
+             "A pixel is hard, and counts, if the predicted probability of its class is below this. 0: only min_kept "
+             "decides; 1: nearly all pixels count.")
+        .at_least(0)
+        .at_most(1);
+    options
+        .add("min_kept", &min_kept,
+             "At least so many pixels of the batch count, or all if there are fewer: those with the lowest "
+             "probability of their class, even above the threshold.")
+        .at_least(1);
+    weights.declare(options,
+                    "Weight per class, in class order, which multiplies the cross entropy of its pixels. The mean is "
+                    "divided by the number of pixels that count, not by their weights. Empty: all 1.");
+  }
+  void check(sectile::Problems& problems) const { weights.check(problems); }
+};
+
+class OhemCrossEntropy final : public sectile::DenseLoss {
+ public:
+  OhemCrossEntropy(const OhemCrossEntropyOptions& options, const sectile::BuildContext& context)
+      : threshold_(options.threshold), min_kept_(options.min_kept), weights_(options.weights.weights(context)) {}
+
+ protected:
+  at::Tensor forward(const at::Tensor& logits, const at::Tensor& labels) const override {
+    const auto number = labels.clamp_min(0).unsqueeze(1);
+    const auto log_probability = logits.log_softmax(1).gather(1, number).flatten();
+    const auto kept = hard(log_probability.detach().exp(), labels.flatten() != sectile::kIgnore);
+    auto entropy = -log_probability;
+    if (weights_.defined()) entropy = entropy * weights_.to(logits.options()).index({number.flatten()});
+    return (entropy * kept).sum() / kept.sum().clamp_min(1);
+  }
+
+ private:
+  // probability: of each pixel's class. Ignored pixels come after all others, and no shape depends on their number.
+  at::Tensor hard(const at::Tensor& probability, const at::Tensor& counted) const {
+    const auto sorted = probability.masked_fill(counted == 0, 2);
+    const auto least = std::min(min_kept_, sorted.numel());
+    const auto hardest = std::get<0>(at::topk(sorted, least, 0, /*largest=*/false, /*sorted=*/false));
+    return counted & ((sorted < threshold_) | (sorted <= hardest.amax()));
+  }
+
+  double threshold_;
+  std::int64_t min_kept_;
+  at::Tensor weights_;  // [C]; undefined: all 1
+};
+
+}  // namespace
+
+SECTILE_PLUGIN("1.0.0", sectile::loss<OhemCrossEntropy, OhemCrossEntropyOptions>(
+                            "ohem_cross_entropy", "Cross entropy of the hard pixels (online hard example mining)."))
