@@ -1,7 +1,7 @@
 // Faults of what a dataset returns, and what else data is checked with.
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <functional>
 #include <set>
 
@@ -217,9 +217,9 @@ TEST_CASE("boxes that are a pixel too small do not miss their mask, and many obj
     const auto first = static_cast<std::uint32_t>(1 + i % 40);
     many.instances.back().mask = rle({first, 2, 46 - first});
   }
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = std::clock();  // of this process alone: the machine may be busy
   const auto check = checked(given({good("b", 2), many}));
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(10));
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 10);
   CHECK(check.counts[static_cast<std::size_t>(Finding::object_twice)] == 1);  // a line for all of the sample
 }
 
