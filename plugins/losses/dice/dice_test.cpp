@@ -1,6 +1,7 @@
 #include <sectile/roles.h>
 
 #include "parity/loss_cases.h"
+#include "parity/losses/random_cases.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -17,6 +18,55 @@ class TwoEqualRanks final : public Ranks {
 }  // namespace
 
 TEST_CASE("Dice equals its formula, absent classes and ignored pixels included") { compare_with_reference("dice"); }
+
+TEST_CASE("Dice equals 200 random results of each package whose rules it has") { compare_with_random_cases("dice"); }
+
+TEST_CASE("Dice leaves ignored pixels out of the prediction too") {
+  // Two classes, four pixels, of which the last two are ignored: they would count as 0.9 and 0.1 of the first class.
+  const auto loss = make<Loss>(R"({"type": "dice", "preset": "smp"})", context(2));
+  const auto first = at::tensor({0.8, 0.3, 0.9, 0.1}, at::kDouble).view({1, 1, 2, 2});
+  const auto logits = at::cat({first, 1 - first}, 1).log();
+  const auto labels = at::tensor({0, 1, kIgnore, kIgnore}, at::kLong).view({1, 2, 2});
+  CHECK(evaluate(*loss, logits, labels).value ==
+        doctest::Approx(1 - (2 * 0.8 / (1.1 + 1) + 2 * 0.7 / (0.9 + 1)) / 2).epsilon(1e-9));
+}
+
+TEST_CASE("Dice weighs classes, and the preset smp divides by the sum of the weights") {
+  const auto logits = at::randn({2, 3, 4, 4}, at::kDouble);
+  const auto labels = at::randint(0, 3, {2, 4, 4}, at::kLong);
+  const auto value = [&](const std::string& options) {
+    return evaluate(*make<Loss>(R"({"type": "dice")" + options + "}", context(3)), logits, labels).value;
+  };
+  std::array<double, 3> of{};
+  for (std::size_t c = 0; c < 3; ++c) of[c] = value(R"(, "include": [")" + std::to_string(c) + R"("])");
+  CHECK(value(R"(, "class_weights": [1, 0, 4])") == doctest::Approx((of[0] + 4 * of[2]) / 3).epsilon(1e-12));
+  CHECK(value(R"(, "class_weights": [1, 0, 4], "include": ["2", "0"])") ==
+        doctest::Approx((of[0] + 4 * of[2]) / 2).epsilon(1e-12));
+  CHECK(value(R"(, "class_weights": [1, 0, 4], "preset": "smp", "smooth": 1)") ==
+        doctest::Approx((of[0] + 4 * of[2]) / 5).epsilon(1e-12));
+  CHECK(value(R"(, "include_background": false)") == doctest::Approx((of[1] + of[2]) / 2).epsilon(1e-12));
+}
+
+TEST_CASE("nnU-Net's Dice counts the first class where classes overlap") {
+  const auto logits = at::randn({1, 2, 3, 3}, at::kDouble);
+  const auto labels = at::tensor({1., 0.}, at::kDouble).view({1, 2, 1, 1}).expand({1, 2, 3, 3}).contiguous();
+  const auto made = [&](const char* options) {
+    return evaluate(*make<Loss>(options, context(2, 3, true)), logits, labels).value;
+  };
+  CHECK(made(R"({"type": "dice", "preset": "nnunet"})") ==
+        made(R"({"type": "dice", "smooth": 1e-5, "include": ["0", "1"]})"));
+}
+
+TEST_CASE("Dice refuses options that contradict each other, and says what is possible") {
+  CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "dice", "include_background": false, "include": ["1"]})", context(2)),
+                       doctest::Contains("is false, and include names the classes: leave one of both out"), SpecError);
+  CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "dice", "preset": "nnunet"})", context(1)),
+                       doctest::Contains("expected to be true: the data has no class but the first one"), SpecError);
+  CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "dice", "preset": "smp", "class_weights": [0]})", context(2)),
+                       doctest::Contains("at least one has to be above 0"), SpecError);
+  CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "dice", "class_weights": [1, 2]})", context(3)),
+                       doctest::Contains("has 2 values, and the dataset has 3 classes"), SpecError);
+}
 
 TEST_CASE("Dice of a perfect prediction is 0, and of a wrong one without smoothing 1") {
   const auto loss = make<Loss>(R"({"type": "dice", "smooth": 0})", context(2));
