@@ -4,10 +4,11 @@
 #   {"name": "BENCH/CASE/PRECISION/PEER", "value", "unit", "peer_value", "ratio", "peak_mib", "peer_peak_mib"}
 #
 # ratio > 1: Sectile is better. Memory is the proportional set size of the whole process tree, at its largest; of
-# load_weights, the network and what is resident beside it.
+# load_weights, the network and what is resident beside it; of loss_upsampled, what is in use above the inputs.
 #
 #   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, train_encoder, train_transformer,
-#                                   train_instances, inference, inference_instances, load_weights, coco_eval, coco_open
+#                                   train_instances, inference, inference_instances, loss_upsampled, load_weights, coco_eval,
+#                                   coco_open
 #   SECTILE_DATA=DIR                where camvid/ lies, for startup, train_unet, train_encoder and train_transformer
 #   SECTILE_PYTHON=FILE             a Python that has the peers; otherwise one is installed into .deps/peers (5 GB)
 #   BENCH_ROUNDS=N                  how often each program runs; the median counts (5)

@@ -95,8 +95,21 @@ at::Tensor channels_last(const at::Tensor& logits) {  // [N, h, w, C], contiguou
   return logits.detach().permute({0, 2, 3, 1}).contiguous();
 }
 
+// [w, padded classes] to where a row's classes and pixels are so far apart.
+template <class Number>
+void copy_row(const Shape& shape, const Number* from, Number* to, std::int64_t class_stride,
+              std::int64_t pixel_stride) {
+  if (class_stride == 1) {
+    for (std::int64_t x = 0; x < shape.width; ++x)
+      std::copy_n(from + x * shape.padded, shape.classes, to + x * pixel_stride);
+    return;
+  }
+  for (std::int64_t c = 0; c < shape.classes; ++c)
+    for (std::int64_t x = 0; x < shape.width; ++x) to[c * class_stride + x * pixel_stride] = from[x * shape.padded + c];
+}
+
 // Runs all tasks. prepare(task, image): sets what the mode needs; finish(task, image, index) is called in the order of
-// tasks. Returns the gradient [N, C, h, w], channels last in memory, if it is asked for.
+// tasks. Returns the gradient [N, C, h, w], in memory as the logits are, if it is asked for.
 template <Mode mode, class Number, class Prepare, class Finish>
 at::Tensor run(const Plan<Number>& plan, const at::Tensor& logits, const at::Tensor& labels, bool with_gradient,
                Prepare prepare, Finish finish) {
@@ -107,7 +120,7 @@ at::Tensor run(const Plan<Number>& plan, const at::Tensor& logits, const at::Ten
   at::Tensor gradient, borders;
   const auto of_row = shape.width * shape.classes;
   if (with_gradient) {
-    gradient = at::empty_like(values);
+    gradient = at::empty_like(logits.detach());
     borders = at::zeros({plan.tasks(), shape.width, shape.classes}, values.options());
   }
   std::vector<Task<Number>> tasks(static_cast<std::size_t>(plan.tasks()));
@@ -130,11 +143,15 @@ at::Tensor run(const Plan<Number>& plan, const at::Tensor& logits, const at::Ten
       compute(shape, plan.lines, plan.columns, plan.first_line[static_cast<std::size_t>(part)],
               plan.first_line[static_cast<std::size_t>(part + 1)], task, buffers);
       if (!with_gradient) continue;
-      auto* to = gradient.template mutable_data_ptr<Number>() + (image * shape.height + task.first_row) * of_row;
       for (std::int64_t row = 0; row <= rows; ++row) {
-        if (row == rows) to = borders.template mutable_data_ptr<Number>() + index * of_row;
-        for (std::int64_t x = 0; x < shape.width; ++x, to += shape.classes)
-          std::copy_n(own.data() + (row * shape.width + x) * shape.padded, shape.classes, to);
+        const auto* from = own.data() + row * shape.width * shape.padded;
+        if (row < rows)
+          copy_row(shape, from,
+                   gradient.template mutable_data_ptr<Number>() + image * gradient.stride(0) +
+                       (task.first_row + row) * gradient.stride(2),
+                   gradient.stride(1), gradient.stride(3));
+        else
+          copy_row(shape, from, borders.template mutable_data_ptr<Number>() + index * of_row, 1, shape.classes);
       }
     }
   });
@@ -146,10 +163,10 @@ at::Tensor run(const Plan<Number>& plan, const at::Tensor& logits, const at::Ten
     finish(task, index / plan.tasks_per_image, index);
     if (with_gradient && (index + 1) % plan.tasks_per_image != 0)
       gradient.select(0, index / plan.tasks_per_image)
-          .select(0, (index % plan.tasks_per_image + 1) * kRowsOfTask)
-          .add_(borders[index]);
+          .select(1, (index % plan.tasks_per_image + 1) * kRowsOfTask)
+          .add_(borders[index].t());
   }
-  return with_gradient ? gradient.permute({0, 3, 1, 2}) : at::Tensor();
+  return gradient;
 }
 
 template <class Number>
