@@ -1,0 +1,48 @@
+// Which classes a loss or metric looks at: options that several components share.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sectile/context.h>
+#include <sectile/options.h>
+
+namespace sectile {
+
+struct ClassSelection {
+  std::vector<std::string> include{};
+  bool include_background = true;
+
+  void declare(Options& options) {
+    options.add("include", &include, "Names of the classes that count. Empty: all.");
+    options.add("include_background", &include_background,
+                "false: leave out the first class (number 0), the background of many medical datasets, as MONAI does "
+                "by default. Cannot be combined with include.");
+  }
+  void check(Problems& problems) const {
+    if (!include_background && !include.empty())
+      problems.add("include_background", "is false, and include names the classes that count: remove one of them");
+  }
+
+  // Class numbers in ascending order. Throws OptionError for names that do not exist and where there is no background.
+  std::vector<std::int64_t> numbers(const BuildContext& context) const {
+    const std::int64_t classes = context.classes();
+    if (!include_background && context.labels->overlapping)
+      throw OptionError("include_background",
+                        "is false, and the classes overlap, so that none is the background: name those that count in "
+                        "include");
+    if (!include_background && classes == 1)
+      throw OptionError("include_background", "is false, and the dataset has one class: expected at least two");
+    std::vector<bool> chosen(static_cast<std::size_t>(classes), include.empty());
+    if (!include_background) chosen[0] = false;
+    for (std::size_t i = 0; i < include.size(); ++i)
+      chosen[static_cast<std::size_t>(context.class_number(include[i], "include/" + std::to_string(i)))] = true;
+    std::vector<std::int64_t> made;
+    for (std::int64_t c = 0; c < classes; ++c)
+      if (chosen[static_cast<std::size_t>(c)]) made.push_back(c);
+    return made;
+  }
+};
+
+}  // namespace sectile
