@@ -67,7 +67,8 @@ std::vector<double> class_weights(WeightRule rule, const std::vector<ClassFreque
   }
   std::vector<double> weights;
   for (const auto& of : classes)
-    weights.push_back(occurs(of) || (rule == WeightRule::enet && of.counted > 0) ? scale * weight_of(rule, of, beta) : 0);
+    weights.push_back(occurs(of) || (rule == WeightRule::enet && of.counted > 0) ? scale * weight_of(rule, of, beta)
+                                                                                 : 0);
   return weights;
 }
 

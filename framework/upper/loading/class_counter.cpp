@@ -61,12 +61,12 @@ Frequencies count(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
 // Of all files of labels: names, sizes and times of change. Nothing if the dataset cannot name them, or one changed
 // just now.
 std::optional<std::string> state_of_files(const Dataset& data) {
-  const auto* role = dynamic_cast<const LabelFiles*>(&data);
-  const auto files = role ? role->label_files() : std::nullopt;
+  const auto files = label_files_of(data);
   if (!files) return std::nullopt;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto settled = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - kSettled;
   std::string all = std::to_string(data.size()) + " samples\n";
+  for (const auto& one : data.labels().classes) all += one.name + '\0';
   for (const auto& file : *files) {
     struct stat found {};
     all += file.string();

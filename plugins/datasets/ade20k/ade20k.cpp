@@ -3,6 +3,7 @@
 #include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
 
@@ -118,13 +119,16 @@ cv::Mat read_labels(const fs::path& mask) {
   return labels;
 }
 
-class Ade20k final : public sectile::Dataset {
+class Ade20k final : public sectile::Dataset, public sectile::LabelFiles {
  public:
   explicit Ade20k(const Ade20kOptions& options)
       : entries_(find_entries(options)), labels_(ade20k::label_map()), reading_(options.orientation.reading()) {}
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    return sectile::files_of_entries(entries_, &Entry::mask);
+  }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {

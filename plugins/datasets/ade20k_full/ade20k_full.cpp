@@ -7,6 +7,7 @@
 #include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/data/options_file.h>
 #include <sectile/data/regions.h>
 #include <sectile/dataset.h>
@@ -107,7 +108,7 @@ struct Ade20kFullOptions {
   }
 };
 
-class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
+class Ade20kFull final : public sectile::Dataset, public sectile::Notes, public sectile::LabelFiles {
  public:
   Ade20kFull(const Ade20kFullOptions& options, const sectile::BuildContext& context)
       : objects_(options.instances.value_or(context.task != sectile::Task::semantic)),
@@ -117,6 +118,7 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
     if (!options.classes_file.empty()) {
       table = sectile::read_options<FullClasses>(options.classes_file).classes;
       if (table.empty()) throw DataError(options.classes_file.string(), "has no \"classes\"");
+      class_files_.push_back(options.classes_file);
     }
     const auto root = ade20k_full::find_root(options.root);
     const auto splits = sectile::folders_in(root);
@@ -136,6 +138,11 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
   const sectile::LabelMap& labels() const override { return labels_; }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
   std::vector<std::string> notes() const override { return notes_; }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    auto files = sectile::files_of_entries(entries_, &Entry::mask);
+    files.insert(files.end(), class_files_.begin(), class_files_.end());
+    return files;
+  }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     const auto& entry = entries_.at(index);
@@ -174,13 +181,14 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
   }
 
   // The same for training and validation.
-  static std::vector<FullClass> named_by_all(const fs::path& root, const std::vector<std::string>& splits) {
+  std::vector<FullClass> named_by_all(const fs::path& root, const std::vector<std::string>& splits) {
     std::vector<Entry> entries;
     for (const auto& split : splits) {
       std::vector<fs::path> left_out;
       auto more = ade20k_full::find_entries(root / split, left_out);
       entries.insert(entries.end(), more.begin(), more.end());
     }
+    class_files_ = sectile::files_of_entries(entries, &Entry::names);
     std::vector<FullClass> table;
     for (const auto& [number, name] : ade20k_full::find_names(entries)) {
       const auto same = std::find_if(table.begin(), table.end(), [&](const auto& one) { return one.name == name; });
@@ -238,6 +246,7 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes {
   bool objects_;
   sectile::ReadOptions reading_;
   std::vector<Entry> entries_;
+  std::vector<fs::path> class_files_;  // say which number is which class
   std::vector<std::string> notes_;
   sectile::LabelMap labels_;
   std::vector<std::int16_t> classes_;  // by number in masks

@@ -5,6 +5,7 @@
 
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/data/regions.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
@@ -126,7 +127,7 @@ void add_objects(sectile::Sample& sample, const cv::Mat& numbers, const Codes& c
   }
 }
 
-class Cityscapes final : public sectile::Dataset {
+class Cityscapes final : public sectile::Dataset, public sectile::LabelFiles {
  public:
   Cityscapes(const CityscapesOptions& options, const sectile::BuildContext& context)
       : labels_(cityscapes::label_map(options.labels)),
@@ -140,6 +141,9 @@ class Cityscapes final : public sectile::Dataset {
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    return sectile::files_of_entries(entries_, &Entry::labels);
+  }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {

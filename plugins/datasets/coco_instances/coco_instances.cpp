@@ -7,6 +7,7 @@
 #include <sectile/data/coco_file.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/data/rle.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
@@ -86,7 +87,10 @@ bool has_mask(const CocoAnnotation& annotation) {
   return mask.json.find_first_not_of("[] \t\r\n") != std::string_view::npos;
 }
 
-class CocoInstances final : public sectile::Dataset, public sectile::Notes, public sectile::LeftOut {
+class CocoInstances final : public sectile::Dataset,
+                            public sectile::Notes,
+                            public sectile::LeftOut,
+                            public sectile::LabelFiles {
  public:
   CocoInstances(const CocoInstancesOptions& options, const sectile::BuildContext& context)
       : is_semantic_(context.task == Task::semantic),
@@ -107,6 +111,13 @@ class CocoInstances final : public sectile::Dataset, public sectile::Notes, publ
   const sectile::LabelMap& labels() const override { return choice_.labels; }
   std::string id_of(std::size_t index) const override { return choice_.names.at(index); }
 
+  // Images too where the file does not state their sizes: labels of polygons are as large.
+  std::optional<std::vector<fs::path>> label_files() const override {
+    std::vector<fs::path> files{files_.annotations};
+    for (std::size_t i = 0; i < size(); ++i)
+      if (image_at(i).size.empty()) files.push_back(path_of(image_at(i)));
+    return files;
+  }
   std::int64_t image_id_of(std::size_t index) const override { return image_at(index).id; }
 
   sectile::Extent extent_of(std::size_t index) const override {

@@ -9,6 +9,7 @@
 #include <sectile/data/colors.h>
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/data/sample_names.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
@@ -62,7 +63,7 @@ std::string listed(const Ids& ids) {
   return count <= kMost ? all : all + " and " + std::to_string(count - kMost) + " more";
 }
 
-class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
+class CocoPanoptic final : public sectile::Dataset, public sectile::Notes, public sectile::LabelFiles {
  public:
   CocoPanoptic(const CocoPanopticOptions& options, const sectile::BuildContext& context)
       : files_(coco_panoptic::find_files(
@@ -83,6 +84,12 @@ class CocoPanoptic final : public sectile::Dataset, public sectile::Notes {
   const sectile::LabelMap& labels() const override { return labels_; }
   std::string id_of(std::size_t index) const override { return names_.at(index); }
   std::int64_t image_id_of(std::size_t index) const override { return images_.at(index).id; }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    std::vector<fs::path> files{files_.annotations};
+    for (const auto& image : images_)
+      if (!image.mask.empty()) files.push_back(files_.masks / image.mask);
+    return files;
+  }
 
   sectile::Extent extent_of(std::size_t index) const override {
     const auto& image = usable(index);

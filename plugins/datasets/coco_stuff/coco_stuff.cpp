@@ -2,6 +2,7 @@
 // 80 classes of things and 91 of stuff. The value of a pixel is the id of its class less 1, and 255 is unlabeled.
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
 
@@ -62,7 +63,7 @@ cv::Mat read_labels(const fs::path& mask) {
   return labels;
 }
 
-class CocoStuff final : public sectile::Dataset {
+class CocoStuff final : public sectile::Dataset, public sectile::LabelFiles {
  public:
   explicit CocoStuff(const CocoStuffOptions& options)
       : entries_(coco_stuff::find_entries({options.root.value_or(""), options.split, options.images, options.masks})),
@@ -71,6 +72,9 @@ class CocoStuff final : public sectile::Dataset {
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    return sectile::files_of_entries(entries_, &coco_stuff::Entry::mask);
+  }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {

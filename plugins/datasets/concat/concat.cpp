@@ -1,6 +1,7 @@
 // Concatenation of datasets with the same classes.
 #include <algorithm>
 
+#include <sectile/data/label_files.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
 
@@ -32,7 +33,7 @@ std::string other_numbers(const sectile::LabelMap& labels, const sectile::LabelM
   return all;
 }
 
-class Concat final : public sectile::Dataset, public sectile::Notes {
+class Concat final : public sectile::Dataset, public sectile::Notes, public sectile::LabelFiles {
  public:
   Concat(const ConcatOptions& options, const sectile::BuildContext& context) {
     for (std::size_t i = 0; i < options.datasets.size(); ++i) {
@@ -52,6 +53,15 @@ class Concat final : public sectile::Dataset, public sectile::Notes {
   std::vector<std::string> notes() const override { return notes_; }
   std::size_t size() const override { return ends_.empty() ? 0 : ends_.back(); }
   const sectile::LabelMap& labels() const override { return parts_.front()->labels(); }
+  std::optional<std::vector<std::filesystem::path>> label_files() const override {
+    std::vector<std::filesystem::path> all;
+    for (const auto& part : parts_) {
+      const auto files = sectile::label_files_of(*part);
+      if (!files) return std::nullopt;
+      all.insert(all.end(), files->begin(), files->end());
+    }
+    return all;
+  }
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     const auto [part, number] = find(index);
     return part.read(number, wanted);

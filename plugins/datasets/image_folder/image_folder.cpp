@@ -3,6 +3,7 @@
 
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/data/options_file.h>
 #include <sectile/dataset.h>
 #include <sectile/notes.h>
@@ -72,11 +73,12 @@ struct ImageFolderOptions {
   }
 };
 
-class ImageFolder final : public sectile::Dataset, public sectile::Notes {
+class ImageFolder final : public sectile::Dataset, public sectile::Notes, public sectile::LabelFiles {
  public:
   explicit ImageFolder(const ImageFolderOptions& options)
       : codes_(options.classes_file.empty() ? options.table : sectile::read_options<ClassTable>(options.classes_file),
                options.encoding, options.unknown),
+        classes_file_(options.classes_file),
         channels_(options.channels),
         apply_exif_orientation_(options.orientation.apply_exif_orientation),
         entries_(find_entries(options.pairs, notes_)) {
@@ -96,6 +98,11 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return codes_.labels(); }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    auto files = sectile::files_of_entries(entries_, &Entry::mask);
+    if (!classes_file_.empty()) files.push_back(classes_file_);
+    return files;
+  }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
@@ -190,6 +197,7 @@ class ImageFolder final : public sectile::Dataset, public sectile::Notes {
 
   std::vector<std::string> notes_;  // for the user
   LabelCodes codes_;
+  fs::path classes_file_;
   std::optional<int> channels_;
   bool apply_exif_orientation_;
   std::vector<Entry> entries_;

@@ -1,6 +1,7 @@
 // Other classes for a dataset: merged, renamed, reordered or ignored.
 #include <filesystem>
 
+#include <sectile/data/label_files.h>
 #include <sectile/data/options_file.h>
 #include <sectile/dataset.h>
 
@@ -47,13 +48,20 @@ Mapping mapping_of(const RemapOptions& options, const sectile::LabelMap& old) {
   }
 }
 
-class Remap final : public sectile::Dataset {
+class Remap final : public sectile::Dataset, public sectile::LabelFiles {
  public:
   Remap(const RemapOptions& options, const sectile::BuildContext& context)
-      : dataset_(options.dataset.build(context)), mapping_(mapping_of(options, dataset_->labels())) {}
+      : dataset_(options.dataset.build(context)),
+        mapping_(mapping_of(options, dataset_->labels())),
+        classes_file_(options.classes_file) {}
 
   std::size_t size() const override { return dataset_->size(); }
   const sectile::LabelMap& labels() const override { return mapping_.labels(); }
+  std::optional<std::vector<std::filesystem::path>> label_files() const override {
+    auto files = sectile::label_files_of(*dataset_);
+    if (files && !classes_file_.empty()) files->push_back(classes_file_);
+    return files;
+  }
   sectile::Extent extent_of(std::size_t index) const override { return dataset_->extent_of(index); }
   std::string id_of(std::size_t index) const override { return dataset_->id_of(index); }
   std::int64_t image_id_of(std::size_t index) const override { return dataset_->image_id_of(index); }
@@ -68,6 +76,7 @@ class Remap final : public sectile::Dataset {
  private:
   std::shared_ptr<const Dataset> dataset_;
   Mapping mapping_;
+  std::filesystem::path classes_file_;
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The same samples several times per epoch: for small datasets, and to increase the weight of one part of a concat.
 #include <stdexcept>
 
+#include <sectile/data/label_files.h>
 #include <sectile/dataset.h>
 
 namespace {
@@ -17,13 +18,16 @@ struct RepeatOptions {
   }
 };
 
-class Repeat final : public sectile::Dataset {
+class Repeat final : public sectile::Dataset, public sectile::LabelFiles {
  public:
   Repeat(const RepeatOptions& options, const sectile::BuildContext& context)
       : dataset_(options.dataset.build(context)), size_(dataset_->size() * static_cast<std::size_t>(options.times)) {}
 
   std::size_t size() const override { return size_; }
   const sectile::LabelMap& labels() const override { return dataset_->labels(); }
+  std::optional<std::vector<std::filesystem::path>> label_files() const override {
+    return sectile::label_files_of(*dataset_);
+  }
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {
     return dataset_->read(original(index), wanted);
   }

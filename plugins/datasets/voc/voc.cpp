@@ -5,6 +5,7 @@
 
 #include <sectile/data/image_io.h>
 #include <sectile/data/image_size.h>
+#include <sectile/data/label_files.h>
 #include <sectile/dataset.h>
 #include <opencv2/core.hpp>
 
@@ -117,7 +118,7 @@ std::vector<sectile::Instance> read_instances(const fs::path& mask, const cv::Ma
   return instances;
 }
 
-class Voc final : public sectile::Dataset {
+class Voc final : public sectile::Dataset, public sectile::LabelFiles {
  public:
   Voc(const VocOptions& options, const sectile::BuildContext& context)
       : entries_(voc::find_entries({options.root, options.split, options.labels,
@@ -127,6 +128,9 @@ class Voc final : public sectile::Dataset {
 
   std::size_t size() const override { return entries_.size(); }
   const sectile::LabelMap& labels() const override { return labels_; }
+  std::optional<std::vector<fs::path>> label_files() const override {
+    return sectile::files_of_entries(entries_, &voc::Entry::labels);
+  }
   std::string id_of(std::size_t index) const override { return entries_.at(index).name; }
 
   sectile::Sample read(std::size_t index, sectile::Parts wanted) const override {

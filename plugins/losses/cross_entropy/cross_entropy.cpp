@@ -1,33 +1,44 @@
 // Cross entropy per pixel; binary cross entropy per class if classes overlap.
+#include <algorithm>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/ones.h>
-#include <ATen/ops/tensor.h>
 
 #include <sectile/loss.h>
+#include <sectile/losses/class_weights.h>
 #include <sectile/losses/upsampled_softmax.h>
 #include <sectile/roles.h>
 
 namespace {
 
+enum class Average { counted, all };
+
 struct CrossEntropyOptions {
-  std::vector<double> class_weights;
+  sectile::ClassWeightOptions weights;
   double label_smoothing = 0;
+  Average average = Average::counted;
 
   void declare(sectile::Options& options) {
-    options
-        .add("class_weights", &class_weights,
-             "Weight per class, in class order; the loss is the weighted mean over all labelled pixels (and classes, "
-             "where classes overlap). Empty: all 1.")
-        .at_least(0);
+    weights.declare(options,
+                    "Weight per class, in class order; the loss is the weighted mean over all labelled pixels (and "
+                    "classes, where classes overlap). Empty: all 1.");
     options
         .add("label_smoothing", &label_smoothing,
              "Label smoothing: this fraction of the target is spread evenly over all classes (over yes and no where "
              "classes overlap). If all pixels are ignored, the loss is 0.")
         .at_least(0)
         .at_most(1);
+    options
+        .add("average", &average,
+             "What the sum over the labelled pixels is divided by. counted: the weights of these pixels, as in "
+             "PyTorch. all: the number of all pixels (times classes, where classes overlap), ignored ones included and "
+             "whatever their weights; this is mmsegmentation's default where no class weights are given. A batch with "
+             "many ignored pixels then counts less.")
+        .one_of({"counted", "all"});
   }
+  void check(sectile::Problems& problems) const { weights.check(problems); }
 };
 
 // The class dimension: [N, C, pixels], or [N, pixels, C] for many classes that are last in memory. With [N, C, pixels],
@@ -43,23 +54,16 @@ Scores scores(const at::Tensor& logits) {
   return {logits.flatten(2), 1};
 }
 
-// 0 / 0 is 0, with a gradient: all pixels are ignored.
-at::Tensor mean(const at::Tensor& sum, const at::Tensor& total) { return sum / (total + (total == 0)); }
-
 class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
  public:
   CrossEntropy(const CrossEntropyOptions& options, const sectile::BuildContext& context)
-      : smoothing_(options.label_smoothing), overlapping_(context.labels && context.labels->overlapping) {
-    const auto& weights = options.class_weights;
-    if (weights.empty()) return;
-    if (weights.size() != static_cast<std::size_t>(context.classes()))
-      throw sectile::OptionError(
-          "class_weights", "has " + std::to_string(weights.size()) + " values, and the dataset has " +
-                               std::to_string(context.classes()) + " classes: give one value per class, or remove it");
-    weights_ = at::tensor(weights, at::kDouble);
-  }
+      : smoothing_(options.label_smoothing),
+        overlapping_(context.labels && context.labels->overlapping),
+        all_(options.average == Average::all),
+        weights_(options.weights.weights(context)) {}
 
   double counted(const at::Tensor& labels) const override {
+    if (all_) return static_cast<double>(pixels(labels));
     at::Tensor count;
     if (!labels.is_floating_point()) {
       count = weights_.defined() ? (weights_.index({labels.clamp_min(0)}) * (labels != sectile::kIgnore)).sum()
@@ -79,7 +83,7 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
   at::Tensor forward(const at::Tensor& coarse, const at::Tensor& labels) const override {
     if (sectile::takes_upsampled_softmax(coarse, labels)) {
       const auto [sum, total] = sectile::upsampled_cross_entropy(coarse, labels, weights_, smoothing_);
-      return mean(sum, total);
+      return mean(sum, total, labels);
     }
     const auto logits = sectile::resized_logits(coarse, labels.sizes().slice(1));
     const auto [values, dim] = scores(logits);
@@ -96,7 +100,7 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
       const auto share = smoothing_ / static_cast<double>(logits.size(1));
       sum = (1 - smoothing_) * sum - share * (over_classes * counted).sum();
     }
-    return mean(sum, factor.sum());
+    return mean(sum, factor.sum(), labels);
   }
 
   at::Tensor forward_per_class(const at::Tensor& coarse, const at::Tensor& labels) const override {
@@ -105,6 +109,15 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
   }
 
  private:
+  // Times classes where these overlap.
+  std::int64_t pixels(const at::Tensor& labels) const {
+    return labels.is_floating_point() && !overlapping_ ? labels.numel() / labels.size(1) : labels.numel();
+  }
+  // 0 / 0 is 0, with a gradient: all pixels are ignored, or there is none.
+  at::Tensor mean(const at::Tensor& sum, const at::Tensor& total, const at::Tensor& labels) const {
+    if (all_) return sum / static_cast<double>(std::max<std::int64_t>(1, pixels(labels)));
+    return sum / (total + (total == 0));
+  }
   at::Tensor weights_for(const at::Tensor& logits) const {
     return weights_.defined() ? weights_.to(logits.options()) : at::ones({logits.size(1)}, logits.options());
   }
@@ -118,7 +131,7 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
     const auto factor = (labels >= 0) * weights_per_class(logits);
     const auto target = labels.clamp_min(0) * (1 - smoothing_) + smoothing_ / 2;
     const auto sum = at::binary_cross_entropy_with_logits(logits, target, factor, {}, at::Reduction::Sum);
-    return mean(sum, factor.sum());
+    return mean(sum, factor.sum(), labels);
   }
 
   // Each pixel has a distribution over classes, as after mixing transforms.
@@ -126,11 +139,11 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
     const auto counted = (labels >= 0).all(1, /*keepdim=*/true);
     const auto target = labels * (1 - smoothing_) + smoothing_ / static_cast<double>(logits.size(1));
     const auto sum = -(logits.log_softmax(1) * target * weights_per_class(logits) * counted).sum();
-    return mean(sum, counted.sum());
+    return mean(sum, counted.sum(), labels);
   }
 
   double smoothing_;
-  bool overlapping_;
+  bool overlapping_, all_;
   at::Tensor weights_;  // [C]; undefined: all 1
 };
 

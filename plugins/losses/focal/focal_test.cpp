@@ -1,9 +1,14 @@
 #include "parity/loss_cases.h"
+#include "parity/losses/random_cases.h"
 
 using namespace sectile;
 using namespace sectile::test;
 
 TEST_CASE("focal loss equals its formula, with softmax and sigmoid") { compare_with_reference("focal"); }
+
+TEST_CASE("focal loss equals segmentation_models_pytorch's, torchvision's and MONAI's, in 200 cases") {
+  compare_with_random_cases("focal");
+}
 
 TEST_CASE("focal loss of a pixel that is certainly right has a finite gradient for gamma below 1") {
   const auto logits = at::tensor({1e4, -1e4}, at::kFloat).view({1, 2, 1, 1});

@@ -34,5 +34,5 @@ class Jaccard final : public sectile::RegionLoss {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::loss<Jaccard, JaccardOptions>(
-                            "jaccard", "Soft Jaccard (IoU) over softmax or per-class sigmoid."))
+SECTILE_PLUGIN("1.0.0", sectile::loss<Jaccard, JaccardOptions>("jaccard",
+                                                               "Soft Jaccard (IoU) over softmax or per-class sigmoid."))

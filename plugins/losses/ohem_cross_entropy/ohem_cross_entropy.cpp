@@ -1,9 +1,11 @@
 // Cross entropy of the hard pixels only: online hard example mining (Shrivastava et al. 2016) over pixels.
 //
-// Pixels are selected over the whole batch and averaged over those selected, as mmsegmentation's OhemCrossEntropy and
-// HRNet's do. Others divide otherwise: PaddleSeg's OhemCrossEntropyLoss by the number (or weights) of selected pixels
-// after weighing them, mmsegmentation's OHEMPixelSampler with its cross entropy by all pixels, ignored ones included,
-// and it keeps min_kept per image.
+// Pixels are selected over the whole batch and averaged over those selected, as by mmsegmentation's and HRNet's
+// OhemCrossEntropy. These differ where the labelled pixels are no more than min_kept and one of them is above the
+// threshold: they leave out the easiest pixel, and a single one gives NaN; here all count. Others: PaddleSeg's
+// OhemCrossEntropyLoss keeps one pixel less than min_kept, and all if there are not more than min_kept;
+// mmsegmentation's OHEMPixelSampler keeps min_kept times the number of images, and its cross entropy then divides by
+// all pixels, ignored ones included.
 #include <algorithm>
 
 #include <ATen/TensorOperators.h>

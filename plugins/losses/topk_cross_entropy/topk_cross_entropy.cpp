@@ -24,7 +24,7 @@ struct TopkCrossEntropyOptions {
     options
         .add("k", &k,
              "Percentage of the labelled pixels of the batch that count: those of the largest cross entropy, rounded "
-             "down, and at least one. 100: the mean over all.")
+             "down, and at least one. Above 0; 100: the mean over all.")
         .at_least(0)
         .at_most(100);
     weights.declare(options,
@@ -37,7 +37,10 @@ struct TopkCrossEntropyOptions {
         .at_least(0)
         .at_most(1);
   }
-  void check(sectile::Problems& problems) const { weights.check(problems); }
+  void check(sectile::Problems& problems) const {
+    if (k == 0) problems.add("k", "is 0; expected a percentage above 0, up to 100");
+    weights.check(problems);
+  }
 };
 
 class TopkCrossEntropy final : public sectile::DenseLoss {

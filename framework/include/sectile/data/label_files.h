@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include <sectile/abi.h>
+#include <sectile/dataset.h>
 
 namespace sectile {
 
@@ -16,5 +16,17 @@ class SECTILE_EXPORT LabelFiles {
   virtual ~LabelFiles();
   virtual std::optional<std::vector<std::filesystem::path>> label_files() const = 0;  // in the order of the samples
 };
+
+// Of any dataset; nothing if it does not have the role.
+SECTILE_EXPORT std::optional<std::vector<std::filesystem::path>> label_files_of(const Dataset& dataset);
+
+// A member of each entry, such as its mask, where it is not empty.
+template <class Entries, class Member>
+std::vector<std::filesystem::path> files_of_entries(const Entries& entries, Member member) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : entries)
+    if (!(entry.*member).empty()) files.push_back(entry.*member);
+  return files;
+}
 
 }  // namespace sectile
