@@ -83,9 +83,11 @@ void ConfusionMetric::merge(const std::vector<at::Tensor>& state) {
   counts_ += state.front().to(at::kCPU);
 }
 
-std::vector<ConfusionMetric::Counts> ConfusionMetric::per_class() const {
-  const auto* from = counts_.const_data_ptr<std::int64_t>();
-  const auto classes = static_cast<std::size_t>(counts_.size(0));
+std::vector<ConfusionMetric::Counts> ConfusionMetric::per_class() const { return per_class(counts_); }
+
+std::vector<ConfusionMetric::Counts> ConfusionMetric::per_class(const at::Tensor& matrix) const {
+  const auto* from = matrix.const_data_ptr<std::int64_t>();
+  const auto classes = static_cast<std::size_t>(matrix.size(0));
   std::vector<Counts> all(classes);
   if (overlapping_) {
     for (std::size_t c = 0; c < classes; ++c, from += 4)

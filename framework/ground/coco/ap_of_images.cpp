@@ -4,6 +4,7 @@
 #include <map>
 #include <numeric>
 
+#include <sectile/data/boundary.h>
 #include <sectile/error.h>
 
 #include "average_precision.h"
@@ -11,8 +12,7 @@
 namespace sectile {
 
 int boundary_width_of(const ApOptions& options, const cv::Size& size) {
-  const double diagonal = std::sqrt(double(size.width) * size.width + double(size.height) * size.height);
-  return std::max(1, static_cast<int>(std::nearbyint(options.boundary_width * diagonal)));
+  return boundary_width(options.boundary_width, size);
 }
 
 struct AveragePrecision::Content {

@@ -1,8 +1,12 @@
 #include "region.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <opencv2/imgproc.hpp>
+
+#include <sectile/data/boundary.h>
+#include <sectile/data/rle.h>
 
 #include "coco_counts.h"
 
@@ -135,6 +139,19 @@ MaskIntervals boundary_of(const MaskIntervals& region, int width) {
   rle.counts.push_back(run);
   boundary.assign(rle);
   return boundary;
+}
+
+int boundary_width(double share, const cv::Size& image) {
+  const double diagonal = std::sqrt(double(image.width) * image.width + double(image.height) * image.height);
+  return std::max(1, static_cast<int>(std::nearbyint(share * diagonal)));
+}
+
+BoundaryOverlap boundary_overlap(const cv::Mat& a, const cv::Mat& b, int width) {
+  MaskIntervals first, second;
+  first.assign(rle_of(a)), second.assign(rle_of(b));
+  const auto one = boundary_of(first, width), other = boundary_of(second, width);
+  const auto common = common_area(one, other);
+  return {.common = common, .united = one.area + other.area - common};
 }
 
 }  // namespace sectile

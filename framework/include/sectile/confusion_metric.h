@@ -18,9 +18,9 @@ class SECTILE_EXPORT ConfusionMetric : public Metric {
   Wanted wanted() const final;
   // Pixels that are kIgnore in the truth do not count. Throws DataError for a class number out of range, and if
   // prediction and truth differ in size.
-  void update(const Prediction& prediction, const Truth& truth) final;
-  std::vector<at::Tensor> state() const final;
-  void merge(const std::vector<at::Tensor>& state) final;
+  void update(const Prediction& prediction, const Truth& truth) override;
+  std::vector<at::Tensor> state() const override;
+  void merge(const std::vector<at::Tensor>& state) override;
 
  protected:
   struct Counts {
@@ -29,11 +29,13 @@ class SECTILE_EXPORT ConfusionMetric : public Metric {
     std::int64_t predicted() const { return true_positive + false_positive; }
     std::int64_t all() const { return truth() + false_positive + true_negative; }
   };
-  std::vector<Counts> per_class() const;  // each class against all others
+  std::vector<Counts> per_class() const;                          // each class against all others
+  std::vector<Counts> per_class(const at::Tensor& matrix) const;  // of a matrix like matrix()
 
   // int64 [classes, classes] of (truth, prediction); if classes overlap [classes, 2, 2], one matrix per class.
   const at::Tensor& matrix() const { return counts_; }
   bool overlapping() const { return overlapping_; }
+  const std::vector<std::string>& class_names() const { return classes_; }
   MetricReport::Table table() const;  // the matrix with class names; empty if classes overlap
 
   static double ratio(std::int64_t part, std::int64_t whole);  // NaN if whole is 0
