@@ -7,6 +7,7 @@
 #include <sectile/error.h>
 
 #include "loading/batch.h"
+#include "loading/restored_labels.h"
 
 namespace sectile {
 
@@ -25,10 +26,16 @@ void refuse_nan(const at::Tensor& scores, const std::string& id) {
 Model::~Model() = default;
 
 std::vector<Prediction> Model::decode(const Outputs& outputs, const Batch& batch, const Wanted& wanted) const {
+  const bool labels_alone = wanted.labels && !wanted.scores && !wanted.overlapping && wanted.named.empty();
   std::vector<Prediction> predictions;
   for (std::size_t n = 0; n < batch.sizes.size(); ++n) {
     Prediction prediction;
     prediction.id = batch.truth[n].id;
+    if (labels_alone) prediction.labels = restored_labels(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
+    if (prediction.labels.defined()) {
+      predictions.push_back(std::move(prediction));
+      continue;
+    }
     const auto scores = restore(outputs.logits[static_cast<std::int64_t>(n)], batch, n);
     refuse_nan(scores, prediction.id);
     if (wanted.labels) prediction.labels = wanted.overlapping ? scores > 0 : scores.argmax(0);

@@ -11,6 +11,7 @@
 
 #include "batch.h"
 #include "layout.h"
+#include "restored_labels.h"
 
 namespace sectile {
 namespace {
@@ -31,6 +32,12 @@ std::optional<std::vector<std::int64_t>> mirrored_axes(const cv::Matx44d& change
 
 }  // namespace
 
+std::optional<std::vector<std::int64_t>> restoring_flips(const Batch& batch, std::size_t index) {
+  const auto& geometry = batch.truth[index].geometry;
+  if (!geometry.invertible || batch.sizes[index] != geometry.original) return std::nullopt;
+  return mirrored_axes(geometry.to_original, geometry.original);
+}
+
 at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t index) {
   const auto& geometry = batch.truth[index].geometry;
   if (!geometry.invertible)
@@ -39,9 +46,7 @@ at::Tensor restore(const at::Tensor& scores, const Batch& batch, std::size_t ind
   const bool volume = batch.images.dim() == 5;
   const Extent now = batch.sizes[index], then = geometry.original;
   auto input = valid(interpolate(scores.unsqueeze(0), batch.images.sizes().slice(2)), now, volume, 2);
-  if (now == then)
-    if (const auto axes = mirrored_axes(geometry.to_original, now))
-      return (axes->empty() ? input : input.flip(*axes)).squeeze(0);
+  if (const auto axes = restoring_flips(batch, index)) return (axes->empty() ? input : input.flip(*axes)).squeeze(0);
   // original position → position here, both scaled to -1…1: theta of affine_grid.
   const auto back = geometry.to_original.inv();
   const double size_now[] = {double(now.width), double(now.height), double(now.depth)};
