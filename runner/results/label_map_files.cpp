@@ -18,12 +18,12 @@ namespace fs = std::filesystem;
 constexpr std::int16_t kNobody = -2;
 constexpr std::size_t kValues = 65536;
 
-using Files = std::map<std::string, fs::path>;
+using Files = std::map<std::string, std::string>;
 
 void add_maps(const fs::path& folder, const std::string& prefix, int depth, Files& files) {
   constexpr int kDeepest = 32;  // links may lead in circles
   if (depth > kDeepest) throw DataError(folder.string(), "is too deep; expected at most 32 folders inside each other");
-  for (auto& [stem, file] : files_by_stem(folder, image_suffixes())) files.emplace(prefix + stem, file);
+  for (auto& [stem, file] : files_by_stem(folder, image_suffixes())) files.emplace(prefix + stem, file.string());
   for (const auto& name : folders_in(folder)) add_maps(folder / name, prefix + name + "/", depth + 1, files);
 }
 

@@ -11,8 +11,8 @@
 namespace sectile {
 
 struct LabelMapPair {
-  std::string name;  // path in both folders, without suffix
-  std::filesystem::path truth, prediction;
+  std::string name;               // path in both folders, without suffix
+  std::string truth, prediction;  // files; text, as a filesystem::path keeps each of its parts too
 };
 
 // By name, of all subfolders too. Files beside NAME that `predict` writes with it, such as NAME_overlay.png, are no

@@ -26,6 +26,7 @@ double largest_difference(const at::Tensor& a, const at::Tensor& b) {
 }  // namespace
 
 TEST_CASE("upsampled cross entropy equals interpolation and cross entropy, gradients too") {
+  at::manual_seed(1);
   for (const auto type : {at::kDouble, at::kFloat})
     for (const auto& one : kSoftmaxCases)
       for (const double smoothing : {0.0, 0.1}) {
@@ -50,6 +51,7 @@ TEST_CASE("upsampled cross entropy equals interpolation and cross entropy, gradi
 }
 
 TEST_CASE("upsampled areas equal those of resized probabilities, gradients too") {
+  at::manual_seed(1);
   for (const auto type : {at::kDouble, at::kFloat})
     for (const auto& one : kSoftmaxCases) {
       CAPTURE(one.logits);
@@ -69,7 +71,7 @@ TEST_CASE("upsampled areas equal those of resized probabilities, gradients too")
       CHECK(largest_difference(found.overlap, overlap) < tolerance);
       CHECK(largest_difference(found.predicted, predicted) < tolerance);
       CHECK((a.grad() - b.grad()).abs().max().item<double>() <=
-            tolerance * std::max(1e-6, b.grad().abs().max().item<double>()));
+            tolerance * std::max(1e-3, b.grad().abs().max().item<double>()));  // 0 of one class alone
     }
 }
 
