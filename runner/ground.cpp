@@ -79,6 +79,11 @@ void evaluate(int count, char** words) {
   const auto files = sectile::compared_files(count, words);
   if (files.kind == sectile::FileKind::results) return sectile::evaluate_results(files);
   if (files.kind == sectile::FileKind::panoptic) return sectile::evaluate_panoptic(files);
+  // Nothing here is as large as activations: what an image needed goes back, so that memory does not grow with their
+  // number.
+  set_unless_chosen("MALLOC_MMAP_THRESHOLD_", "65536");
+  set_unless_chosen("MALLOC_TRIM_THRESHOLD_", "131072");
+  set_unless_chosen("MALLOC_TOP_PAD_", "131072");
   become_compute(words);
 }
 

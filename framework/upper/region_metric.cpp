@@ -183,15 +183,16 @@ double RegionMetric::by_rule(const Counts& counts) const {
   return rule_.absent == O::Absent::one ? 1 : rule_.absent == O::Absent::zero ? 0 : kNoValue;
 }
 
-// NaN where there is none, or where one without a value makes it so.
-double RegionMetric::over_classes(const std::vector<double>& values) const {
+// NaN where there is none, or where a class that is in neither truth nor prediction makes it so.
+double RegionMetric::over_classes(const std::vector<double>& values, const std::vector<Counts>& counts) const {
+  const bool demands_all = rule_.absent == O::Absent::nan && rule_.mean == O::Mean::all;
   double sum = 0;
   std::int64_t number = 0;
   for (std::size_t c = 0; c < values.size(); ++c) {
     if (!counts_in_mean_[c]) continue;
     if (!std::isnan(values[c]))
       sum += values[c], ++number;
-    else if (rule_.absent == O::Absent::nan)
+    else if (demands_all && counts[c].truth() + counts[c].predicted() == 0)
       return kNoValue;
   }
   return number == 0 ? kNoValue : sum / static_cast<double>(number);
@@ -218,7 +219,7 @@ void RegionMetric::update(const Prediction& prediction, const Truth& truth) {
     values.push_back(by_rule(classes[c]));
     if (!std::isnan(values.back())) of_classes_[c].add(values.back());
   }
-  const double of_image = rule_.pooled ? pooled(classes) : over_classes(values);
+  const double of_image = rule_.pooled ? pooled(classes) : over_classes(values, classes);
   if (!std::isnan(of_image)) of_images_.add(of_image);
 }
 
@@ -252,12 +253,12 @@ void RegionMetric::merge(const std::vector<at::Tensor>& state) {
   of_images_.merge(next());
 }
 
-double RegionMetric::main_value(const std::vector<double>& values) const {
+double RegionMetric::main_value(const std::vector<double>& values, const std::vector<Counts>& counts) const {
   double found = kNoValue;
   if (rule_.per_image && (rule_.pooled || rule_.first == O::First::classes))
     found = of_images_.finite_mean();
   else
-    found = rule_.pooled ? pooled(per_class()) : over_classes(values);
+    found = rule_.pooled ? pooled(counts) : over_classes(values, counts);
   if (!std::isnan(found) || rule_.nothing == O::Nothing::nan) return found;
   for (std::size_t c = 0; c < values.size(); ++c)
     if (counts_in_mean_[c] && !std::isnan(values[c])) return found;
@@ -276,7 +277,7 @@ MetricReport RegionMetric::compute() const {
     report.per_class.push_back({values.back(), ratio(of.true_positive, of.truth()),
                                 ratio(of.true_positive, of.predicted()), static_cast<double>(of.truth())});
   }
-  report.values = {{"m" + names_.value, main_value(values)}};
+  report.values = {{"m" + names_.value, main_value(values, classes)}};
   if (!overlapping()) report.tables = {table()};
   return report;
 }

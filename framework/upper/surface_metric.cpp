@@ -45,6 +45,44 @@ void each_row(const Index3& size, F use) {
     for (std::int64_t y = 0; y < size[1]; ++y, at += size[2]) use(z, y, at);
 }
 
+// Around the pixels that belong to the truth or to the prediction.
+template <class F, class G>
+Box box_of(const Index3& size, F in_truth, G in_prediction) {
+  Box box;
+  each_row(size, [&](std::int64_t z, std::int64_t y, std::int64_t start) {
+    for (std::int64_t x = 0; x < size[2]; ++x) {
+      const bool expects = in_truth(start + x), finds = in_prediction(start + x);
+      if (expects || finds) box.add(z, y, x, x + 1);
+      box.in_truth |= expects, box.in_prediction |= finds;
+    }
+  });
+  return box;
+}
+
+// The same for each class of maps of class numbers, in one pass.
+std::vector<Box> boxes_of_numbers(const Index3& size, const std::int64_t* truth, const std::int64_t* prediction,
+                                  std::size_t classes, const std::string& id) {
+  std::vector<Box> boxes(classes);
+  const auto count = static_cast<std::int64_t>(classes);
+  each_row(size, [&](std::int64_t z, std::int64_t y, std::int64_t start) {
+    const auto *const t = truth + start, *const p = prediction + start;
+    for (std::int64_t x = 0; x < size[2];) {  // runs of equal pairs
+      const auto begin = x;
+      const auto own = t[x], other = p[x];
+      do ++x;
+      while (x < size[2] && t[x] == own && p[x] == other);
+      if (own == kIgnore) continue;
+      if (own < 0 || own >= count || other < 0 || other >= count)
+        throw DataError(id, "has a class number outside 0.." + std::to_string(count - 1) + ": truth " +
+                                std::to_string(own) + ", prediction " + std::to_string(other));
+      auto &of_truth = boxes[static_cast<std::size_t>(own)], &of_prediction = boxes[static_cast<std::size_t>(other)];
+      of_truth.add(z, y, begin, x), of_prediction.add(z, y, begin, x);
+      of_truth.in_truth = of_prediction.in_prediction = true;
+    }
+  });
+  return boxes;
+}
+
 cv::Mat mask_of_size(const Index3& size, bool volume) {
   const std::array<int, 3> all = {static_cast<int>(size[0]), static_cast<int>(size[1]), static_cast<int>(size[2])};
   return volume ? cv::Mat(3, all.data(), CV_8U) : cv::Mat(2, all.data() + 1, CV_8U);
@@ -148,9 +186,8 @@ void SurfaceMetric::update(const Prediction& prediction, const Truth& truth) {
   if (!prediction.labels.defined()) throw PluginError(name_, "the prediction has no labels");
   const auto sizes = truth.labels.sizes();
   const auto axes = truth.labels.dim() - (overlapping_ ? 1 : 0);
-  const auto count = static_cast<std::int64_t>(classes());
   if (truth.labels.is_floating_point() != overlapping_ || prediction.labels.sizes() != sizes || axes < 2 || axes > 3 ||
-      (overlapping_ && sizes[0] != count))
+      (overlapping_ && sizes[0] != static_cast<std::int64_t>(classes())))
     throw DataError(prediction.id, "labels of the prediction [" + text(prediction.labels.sizes()) +
                                        "] and of the truth [" + text(sizes) +
                                        "] do not fit: expected the same size, with 2 or 3 axes");
@@ -159,8 +196,9 @@ void SurfaceMetric::update(const Prediction& prediction, const Truth& truth) {
   MaskPair masks;
   masks.image = {static_cast<int>(size[0]), static_cast<int>(size[1]), static_cast<int>(size[2])};
   masks.spacing = pixel_size(truth.sample.geometry, spacing_);
-  std::vector<Box> boxes(classes());
-  const auto add_class = [&](std::size_t number) {
+  const auto add_class = [&](std::size_t number, const Box& box, auto in_truth, auto in_prediction) {
+    if (!box.in_truth && !box.in_prediction) return;
+    cut(masks, box, size, volume, in_truth, in_prediction);
     try {
       add(masks, std::span(sums_).subspan(number * sums_of_class_, sums_of_class_));
     } catch (const DataError& error) {
@@ -177,45 +215,20 @@ void SurfaceMetric::update(const Prediction& prediction, const Truth& truth) {
       const auto* const p = found.const_data_ptr<bool>() + static_cast<std::int64_t>(c) * pixels;
       const auto in_truth = [&](std::int64_t i) { return t[i] >= 0.5f; };
       const auto in_prediction = [&](std::int64_t i) { return p[i] && t[i] >= 0; };
-      auto& box = boxes[c];
-      each_row(size, [&](std::int64_t z, std::int64_t y, std::int64_t start) {
-        for (std::int64_t x = 0; x < size[2]; ++x) {
-          const bool expects = in_truth(start + x), finds = in_prediction(start + x);
-          if (expects || finds) box.add(z, y, x, x + 1);
-          box.in_truth |= expects, box.in_prediction |= finds;
-        }
-      });
-      if (!box.in_truth && !box.in_prediction) continue;
-      cut(masks, box, size, volume, in_truth, in_prediction);
-      add_class(c);
+      add_class(c, box_of(size, in_truth, in_prediction), in_truth, in_prediction);
     }
     return;
   }
   const auto found = prediction.labels.to(at::kCPU, at::kLong).contiguous();
   const auto expected = truth.labels.to(at::kCPU, at::kLong).contiguous();
   const auto *const t = expected.const_data_ptr<std::int64_t>(), *const p = found.const_data_ptr<std::int64_t>();
-  each_row(size, [&](std::int64_t z, std::int64_t y, std::int64_t start) {
-    for (std::int64_t x = 0; x < size[2];) {  // runs of equal pairs
-      const auto begin = x;
-      const auto own = t[start + x], other = p[start + x];
-      do ++x;
-      while (x < size[2] && t[start + x] == own && p[start + x] == other);
-      if (own == kIgnore) continue;
-      if (own < 0 || own >= count || other < 0 || other >= count)
-        throw DataError(prediction.id, "has a class number outside 0.." + std::to_string(count - 1) + ": truth " +
-                                           std::to_string(own) + ", prediction " + std::to_string(other));
-      auto &of_truth = boxes[static_cast<std::size_t>(own)], &of_prediction = boxes[static_cast<std::size_t>(other)];
-      of_truth.add(z, y, begin, x), of_prediction.add(z, y, begin, x);
-      of_truth.in_truth = of_prediction.in_prediction = true;
-    }
-  });
+  const auto boxes = boxes_of_numbers(size, t, p, classes(), prediction.id);
   for (std::size_t c = 0; c < classes(); ++c) {
     const auto number = static_cast<std::int64_t>(c);
-    if (!counts_[c] || (!boxes[c].in_truth && !boxes[c].in_prediction)) continue;
-    cut(
-        masks, boxes[c], size, volume, [&](std::int64_t i) { return t[i] == number; },
-        [&](std::int64_t i) { return p[i] == number && t[i] != kIgnore; });
-    add_class(c);
+    if (counts_[c])
+      add_class(
+          c, boxes[c], [&](std::int64_t i) { return t[i] == number; },
+          [&](std::int64_t i) { return p[i] == number && t[i] != kIgnore; });
   }
 }
 

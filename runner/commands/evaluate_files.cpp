@@ -94,6 +94,9 @@ bool is_list(const fs::path& file) {
 }
 
 FileKind kind_of(const fs::path& truth, const fs::path& predictions) {
+  for (const auto& path : {truth, predictions})
+    if (!fs::exists(path))
+      throw DataError(path.string(), "does not exist; expected a folder of label maps or a JSON file");
   const bool folders[] = {is_folder(truth), is_folder(predictions)};
   if (folders[0] && folders[1]) return FileKind::label_maps;
   if (folders[0] != folders[1])

@@ -30,12 +30,16 @@ constexpr int kMostClasses = 32767;
 constexpr int kMostWorkers = 256;
 constexpr std::size_t kShown = 20;  // problems
 
+bool is_number(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
 ClassTable classes_of(const CommandLine& line) {
   if (!line.given.count("classes"))
     throw po::error(
         "--classes is missing: label maps hold numbers; give how many classes there are, or a JSON file of them");
   const auto given = line.given["classes"].as<std::string>();
-  if (given.empty() || !std::all_of(given.begin(), given.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+  if (!is_number(given)) {
     auto table = read_options<ClassTable>(given);
     if (table.classes.empty()) throw DataError(given, "has no class in \"classes\"");
     return table;
@@ -56,7 +60,7 @@ std::vector<int> ignored(const CommandLine& line, const ClassTable& table) {
     return false;
   };
   if (!line.given.count("ignore")) {
-    if (!table.ignore.empty()) return table.ignore;
+    if (!is_number(line.given["classes"].as<std::string>())) return table.ignore;  // a file says what is ignored too
     return is_class(255) ? std::vector<int>{} : std::vector<int>{255};
   }
   const auto values = line.given["ignore"].as<std::vector<int>>();
@@ -106,6 +110,8 @@ void refuse_more_than_labels(const std::vector<Ref<Metric>>& refs, const Metrics
 // What one image adds.
 struct Counted {
   std::vector<std::vector<at::Tensor>> states;  // by metric
+  std::vector<char> seen;                       // by class: in the truth where it counts, or in the prediction there
+  std::int64_t ignored = 0, pixels = 0;         // of the truth
   ImageScores::Score score;
   std::string problem;
 };
@@ -126,6 +132,7 @@ class LabelMapEvaluation {
     spec_.metrics = std::move(refs);
     context_.labels = std::make_shared<LabelMap>(table.labels());
     names_ = metric_names(spec_);
+    seen_.assign(table.classes.size(), 0);
     total_ = built(spec_.metrics, context_);
     refuse_more_than_labels(spec_.metrics, total_);
   }
@@ -144,6 +151,7 @@ class LabelMapEvaluation {
       made.problem = error.what();
       return made;
     }
+    look_at(sample.labels, predicted.labels, made);
     sample.id = pair.name;
     sample.geometry.original = extent(sample.labels);
     Prediction prediction;
@@ -170,7 +178,24 @@ class LabelMapEvaluation {
     for (std::size_t i = 0; i < total_.size(); ++i)
       call<PluginError>(place_of(total_[i]), one.score.id, [&] { total_[i]->merge(one.states[i]); });
     if (per_image_) scores_.push_back(std::move(one.score));
+    for (std::size_t c = 0; c < seen_.size(); ++c) seen_[c] |= one.seen[c];
+    ignored_ += one.ignored, pixels_ += one.pixels;
     ++images_;
+  }
+
+  // "30.0 % of the pixels are ignored"; empty if none is.
+  std::string ignored_share() const {
+    if (ignored_ == 0) return {};
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f %%", 100. * static_cast<double>(ignored_) / static_cast<double>(pixels_));
+    return std::string(text) + " of the pixels are ignored";
+  }
+  // Names of classes that are nowhere.
+  std::vector<std::string> unseen() const {
+    std::vector<std::string> names;
+    for (std::size_t c = 0; c < seen_.size(); ++c)
+      if (!seen_[c]) names.push_back(labels().classes[c].name);
+    return names;
   }
 
   Evaluation finish() const {
@@ -188,6 +213,19 @@ class LabelMapEvaluation {
   const std::vector<ImageScores::Score>& scores() const { return scores_; }
 
  private:
+  void look_at(const cv::Mat& truth, const cv::Mat& prediction, Counted& made) const {
+    made.seen.assign(seen_.size(), 0);
+    made.pixels = static_cast<std::int64_t>(truth.total());
+    for (int y = 0; y < truth.rows; ++y) {
+      const auto *const t = truth.ptr<std::int16_t>(y), *const p = prediction.ptr<std::int16_t>(y);
+      for (int x = 0; x < truth.cols; ++x)
+        if (t[x] == kIgnore)
+          ++made.ignored;
+        else
+          made.seen[static_cast<std::size_t>(t[x])] = made.seen[static_cast<std::size_t>(p[x])] = 1;
+    }
+  }
+
   PipelineSpec spec_;  // of which only the metrics are used
   BuildContext context_;
   LabelValues values_;
@@ -196,7 +234,23 @@ class LabelMapEvaluation {
   Metrics total_;
   std::vector<ImageScores::Score> scores_;
   std::size_t images_ = 0;
+  std::vector<char> seen_;
+  std::int64_t ignored_ = 0, pixels_ = 0;
 };
+
+// Masks of 0 and 255 have a class that is ignored unless it is named.
+void tell_of_ignored(const CommandLine& line, const LabelMapEvaluation& evaluation) {
+  const auto unseen = evaluation.unseen();
+  if (line.common.quiet || line.given.count("ignore") || !is_number(line.given["classes"].as<std::string>()) ||
+      unseen.empty() || evaluation.ignored_share().empty())
+    return;
+  std::cerr << "note: " << evaluation.ignored_share() << ", because the value 255 is ignored unless --ignore or a file "
+            << "for --classes says otherwise, and " << unseen.size() << " of the classes "
+            << (unseen.size() == 1 ? "is" : "are") << " in no label map (" << unseen.front()
+            << (unseen.size() > 1 ? ", …" : "")
+            << "). If 255 is a class, as in masks of 0 and 255, name its value in a "
+            << "file for --classes.\n";
+}
 
 }  // namespace
 
@@ -221,10 +275,13 @@ void evaluate_label_maps(const ComparedFiles& files) {
   progress.clear();
   if (!problems.empty()) refuse(files, problems);
   const auto result = evaluation.finish();
+  tell_of_ignored(line, evaluation);
   if (line.given.count("per-class")) {
     std::cout << sectile::table(result, evaluation.labels());
   } else {
-    std::cout << headline(result) << "  (" << result.images << " images)\n";
+    const auto share = evaluation.ignored_share();
+    std::cout << headline(result) << "  (" << result.images << " images" << (share.empty() ? "" : "; ") << share
+              << ")\n";
     if (!line.common.quiet)
       for (const auto& [metric, report] : result.reports) std::cout << metric << ": " << report.convention << "\n";
   }

@@ -42,11 +42,12 @@ std::string ImageScores::worst(std::size_t count) const {
 
 void write_report(const std::filesystem::path& file, const Evaluation& evaluation, const LabelMap& labels,
                   const std::vector<ImageScores::Score>& images) {
-  JsonLine values, per_class, tables;
+  JsonLine values, per_class, tables, conventions;
   std::vector<std::string> classes;
   for (const auto& one : labels.classes) classes.push_back(one.name);
   per_class.add("class", classes);
   for (const auto& [metric, report] : evaluation.reports) {
+    conventions.add(metric, report.convention);
     for (const auto& value : report.values) values.add(metric + "/" + value.name, value.value);
     for (std::size_t column = 0; column < (report.per_class.empty() ? 0 : report.columns.size()); ++column) {
       std::vector<double> cells;
@@ -73,6 +74,7 @@ void write_report(const std::filesystem::path& file, const Evaluation& evaluatio
                         .add("per_class", per_class)
                         .add("tables", tables)
                         .add("per_image", per_image)
+                        .add("conventions", conventions)
                         .text();
   write_report(file, text);
 }

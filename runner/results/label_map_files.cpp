@@ -1,6 +1,8 @@
 #include "label_map_files.h"
 
 #include <algorithm>
+#include <cctype>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -20,9 +22,26 @@ constexpr std::size_t kValues = 65536;
 
 using Files = std::map<std::string, std::string>;
 
+// A link to nowhere or a pipe with the name of an image is not passed over: an image would be missing in both folders.
+void refuse_special_files(const fs::path& folder) {
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    auto suffix = entry.path().extension().string();
+    for (char& c : suffix) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const auto& known = image_suffixes();
+    if (std::find(known.begin(), known.end(), suffix) == known.end()) continue;
+    std::error_code unknown;
+    const auto type = entry.status(unknown).type();
+    if (type != fs::file_type::regular && type != fs::file_type::directory)
+      throw DataError(entry.path().string(), type == fs::file_type::not_found || unknown
+                                                 ? "is a link to a file that does not exist"
+                                                 : "is not a regular file; expected a label map");
+  }
+}
+
 void add_maps(const fs::path& folder, const std::string& prefix, int depth, Files& files) {
   constexpr int kDeepest = 32;  // links may lead in circles
   if (depth > kDeepest) throw DataError(folder.string(), "is too deep; expected at most 32 folders inside each other");
+  refuse_special_files(folder);
   for (auto& [stem, file] : files_by_stem(folder, image_suffixes())) files.emplace(prefix + stem, file.string());
   for (const auto& name : folders_in(folder)) add_maps(folder / name, prefix + name + "/", depth + 1, files);
 }
@@ -74,7 +93,17 @@ void translate(const cv::Mat& from, const std::vector<std::int16_t>& by_value, c
   }
 }
 
+bool is_jpeg(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return in.get() == 0xff && in.get() == 0xd8;
+}
+
 cv::Mat values_of(const fs::path& file) {
+  if (is_jpeg(file))
+    throw DataError(file.string(),
+                    "is a JPEG, whose compression changes values; expected a lossless label map, such as a PNG");
+  if (const auto pages = read_info(file).pages; pages > 1)
+    throw DataError(file.string(), "has " + std::to_string(pages) + " pages; expected one label map in each file");
   const auto pixels = read_raw_image(file).pixels;
   if (pixels.channels() != 1)
     throw DataError(file.string(), "has " + std::to_string(pixels.channels()) +

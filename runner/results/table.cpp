@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <set>
 
+#include "../report.h"
+
 namespace sectile {
 namespace {
 
@@ -50,7 +52,7 @@ std::string headline(const Evaluation& evaluation) {
 std::string table(const Evaluation& evaluation, const LabelMap& labels) {
   std::vector<std::vector<std::string>> rows(labels.classes.size() + 1);
   rows[0].push_back("class");
-  for (std::size_t c = 0; c < labels.classes.size(); ++c) rows[c + 1].push_back(labels.classes[c].name);
+  for (std::size_t c = 0; c < labels.classes.size(); ++c) rows[c + 1].push_back(printable(labels.classes[c].name));
   std::string conventions;
   for (const auto& [metric, report] : evaluation.reports) {
     if (!report.convention.empty()) conventions += metric + ": " + report.convention + "\n";

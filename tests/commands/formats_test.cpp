@@ -140,7 +140,7 @@ TEST_CASE("results of COCO hold the pixels of every class, and evaluate perfectl
   CHECK(sectile_program(words + " --iou-type x").says("--iou-type: \"x\" is none of segm, bbox, boundary"));
   CHECK(sectile_program(words + " --size 5..6").says("expected NAME=LEAST..MOST"));
   CHECK(sectile_program("evaluate --truth " + file.string()).code == 2);
-  CHECK(sectile_program("evaluate --truth no.json --predictions no.json").says("no.json: cannot be read"));
+  CHECK(sectile_program("evaluate --truth no.json --predictions no.json").says("no.json: does not exist"));
 
   ended = predicted_as("coco", out);
   CHECK(ended.code == 2);

@@ -100,6 +100,9 @@ class Comparison {
       : counts(static_cast<std::size_t>(categories)), truth_(truth), predictions_(predictions) {}
 
   void add(std::size_t image) {
+    std::error_code unknown;
+    same_files += fs::equivalent(truth_.masks / truth_.images[image].mask,
+                                 predictions_.masks / predictions_.images[image].mask, unknown);
     const auto ids = truth_.read(image), found_ids = predictions_.read(image);
     if (ids.size() != found_ids.size())
       demand_same_size(predictions_.masks / predictions_.images[image].mask, found_ids.size(),
@@ -121,6 +124,7 @@ class Comparison {
   std::vector<PanopticCounts> counts;
   std::size_t segments = 0, crowds = 0, found_segments = 0;
   std::size_t other_areas = 0;  // true segments whose stated area is not that of their pixels
+  std::size_t same_files = 0;   // images whose PNG is the same file on both sides
 
  private:
   const Side &truth_, &predictions_;
@@ -151,7 +155,8 @@ std::vector<std::size_t> images_of(const Side& truth, const Side& predictions, c
   return compared;
 }
 
-std::vector<std::string> notes_of(const Side& truth, const Side& predictions, std::size_t other_areas) {
+std::vector<std::string> notes_of(const Side& truth, const Side& predictions, std::size_t other_areas,
+                                  std::size_t same_files) {
   std::vector<std::string> notes;
   std::size_t bare = 0, unasked = 0;
   for (std::size_t i = 0; i < truth.images.size(); ++i) {
@@ -162,6 +167,10 @@ std::vector<std::string> notes_of(const Side& truth, const Side& predictions, st
     notes.push_back(truth.json.string() + ": " + count_of(bare, "image") + " without annotation " +
                     (bare == 1 ? "does" : "do") + " not count" +
                     (unasked ? ", though predicted: " + std::to_string(unasked) : ""));
+  if (same_files)
+    notes.push_back(predictions.json.string() + ": the PNG of " + count_of(same_files, "image") +
+                    " is that of the truth, the same file in " + predictions.masks.string() +
+                    ": the truth is compared with itself unless the JSON files differ");
   if (other_areas)
     notes.push_back(truth.json.string() + ": " + count_of(other_areas, "segment") +
                     " with a stated area that is not the number of its pixels: pixels count, where panopticapi takes "
@@ -211,7 +220,7 @@ PqOfFilesResult panoptic_quality(const PanopticFiles& files) {
   for (const auto& category : truth_file.categories) things.push_back(category.thing);
   PanopticQuality quality(things);
   PqOfFilesResult made;
-  std::size_t other_areas = 0;
+  std::size_t other_areas = 0, same_files = 0;
   for (const auto& one : comparisons) {
     std::vector<std::int64_t> state;
     for (const auto& counts : one->counts)
@@ -221,12 +230,13 @@ PqOfFilesResult panoptic_quality(const PanopticFiles& files) {
     made.crowds += one->crowds;
     made.found += one->found_segments;
     other_areas += one->other_areas;
+    same_files += one->same_files;
   }
   made.report = quality.compute();
   made.categories = truth_file.categories;
   made.images = images.size();
   made.segments -= made.crowds;
-  made.notes = notes_of(truth, predictions, other_areas);
+  made.notes = notes_of(truth, predictions, other_areas, same_files);
   made.convention =
       "Panoptic quality of Kirillov et al. 2019, by the rules of panopticapi: segments of one category match above an "
       "IoU of 0.5, without what is predicted on void; mean over the categories with true or predicted segments; "

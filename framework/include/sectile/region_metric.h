@@ -68,9 +68,9 @@ class SECTILE_EXPORT RegionMetric : public ConfusionMetric {
   friend struct RegionMetricOptions;
 
   double by_rule(const Counts& counts) const;  // NaN: no value
-  double over_classes(const std::vector<double>& values) const;
+  double over_classes(const std::vector<double>& values, const std::vector<Counts>& counts) const;
   double pooled(const std::vector<Counts>& classes) const;
-  double main_value(const std::vector<double>& values) const;
+  double main_value(const std::vector<double>& values, const std::vector<Counts>& counts) const;
   std::string convention(const RegionMetricOptions& options) const;
 
   const Names names_;

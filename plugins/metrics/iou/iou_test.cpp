@@ -160,3 +160,21 @@ TEST_CASE("IoU per image keeps a state of one size and refuses that of another m
   CHECK_THROWS_AS(over_set->merge(metric->state()), PluginError);
   CHECK(metric->compute().values.front().value == 1);
 }
+
+TEST_CASE("IoU leaves out a class that is only a false alarm, where absent classes make the mean undefined") {
+  const auto truth = at::tensor({0, 0, 1, 1}, at::kLong).view({1, 4});
+  const auto labels = at::tensor({2, 0, 1, 0}, at::kLong).view({1, 4});
+  const auto value = [&](const std::string& options) {
+    const auto metric = make<Metric>(R"({"type": "iou", )" + options + "}", context(3));
+    metric->update({.labels = labels}, {.labels = truth});
+    return metric->compute().values.front().value;
+  };
+  const double both = (1. / 3 + 1. / 2) / 2;
+  CHECK(value(R"("absent": "nan", "false_alarm": "skip")") == doctest::Approx(both));
+  CHECK(value(R"("preset": "torchvision", "mean": "truth")") == doctest::Approx(both));
+  CHECK(value(R"("preset": "nnunet", "mean": "truth", "average_first": "classes")") == doctest::Approx(1. / 2));
+  CHECK(value(R"("preset": "nnunet", "false_alarm": "skip")") == doctest::Approx(1. / 2));
+  const auto absent = make<Metric>(R"({"type": "iou", "preset": "torchvision"})", context(4));
+  absent->update({.labels = labels}, {.labels = truth});
+  CHECK(std::isnan(absent->compute().values.front().value));
+}
