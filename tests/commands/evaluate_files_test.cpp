@@ -4,53 +4,20 @@
 #include <sectile/data/image_io.h>
 #include <opencv2/core.hpp>
 
+#include "commands/compared_folders.h"
 #include "commands/trained_run.h"
 #include "support/panoptic_tree.h"
 #include "support/scratch.h"
 #include "support/test.h"
 
 using namespace sectile;
+using sectile::test::ComparedFolders;
 using sectile::test::Ended;
 using sectile::test::run;
 using sectile::test::sectile_program;
 namespace fs = std::filesystem;
 
 namespace {
-
-// The folders "truth" and "found", each with the maps a, b and deep/c of the classes 0 to 2.
-struct ComparedFolders {
-  ComparedFolders() {
-    cv::RNG random(5);
-    for (const char* name : {"a", "b", "deep/c"}) {
-      cv::Mat truth(20, 30, CV_8U), found;
-      random.fill(truth, cv::RNG::UNIFORM, 0, 3);
-      truth.row(0) = 255;
-      truth.copyTo(found);
-      found.rowRange(0, 6) = 1;
-      write("truth", name, truth);
-      write("found", name, found);
-    }
-  }
-  void write(const std::string& side, const std::string& name, const cv::Mat& pixels) const {
-    const auto file = scratch.path() / side / (name + ".png");
-    fs::create_directories(file.parent_path());
-    write_png(file, pixels);
-  }
-  Ended evaluate(const std::string& more = "--classes 3") const {
-    auto ended = sectile_program("evaluate --truth " + (scratch / "truth").string() + " --predictions " +
-                                 (scratch / "found").string() + " " + more);
-    ended.text = test::replaced(ended.text, scratch.path().string(), "ROOT");
-    return ended;
-  }
-  Json report(const std::string& more = "--classes 3") const {
-    const auto file = scratch / "report.json";
-    fs::remove(file);
-    const auto ended = evaluate(more + " --report " + file.string());
-    REQUIRE_MESSAGE(ended.code == 0, ended.text);
-    return Json::parse(test::contents(file));
-  }
-  test::Scratch scratch;
-};
 
 // Truth and predictions of the images 1 and 2: 6 x 8 pixels of the segments 70000 (sky) and 11 (car), void in a corner.
 struct ComparedSegments {
@@ -379,47 +346,6 @@ TEST_CASE("predictions that coco_panoptic writes evaluate perfectly against them
   const auto ended = sectile_program("evaluate --truth " + (out / "truth.json").string() + " --predictions " + file);
   CHECK_MESSAGE(ended.says("PQ 1.0000, SQ 1.0000, RQ 1.0000  (2 images"), ended.text);
   CHECK_MESSAGE(ended.says("the PNG of 2 images is that of the truth, the same file in"), ended.text);
-}
-
-TEST_CASE("label maps whose numbers would mislead are told of or refused") {
-  ComparedFolders folders;
-  SUBCASE("masks of 0 and 255, of which 255 is ignored unless it is named") {
-    cv::Mat truth = cv::Mat::zeros(10, 10, CV_8U);
-    truth.rowRange(0, 2) = 255;
-    for (const char* name : {"a", "b", "deep/c"}) folders.write("truth", name, truth);
-    for (const char* name : {"a", "b", "deep/c"}) folders.write("found", name, cv::Mat::zeros(10, 10, CV_8U));
-    const auto ended = folders.evaluate("--classes 2");
-    CHECK(ended.says("20.0 % of the pixels are ignored"));
-    CHECK(ended.says("1 of the classes is in no label map (1). If 255 is a class"));
-    CHECK(!folders.evaluate("--classes 2 --ignore 255").says("If 255 is a class"));
-    const auto table = folders.scratch.write(
-        "classes.json", R"({"classes": [{"name": "ground", "value": 0}, {"name": "object", "value": 255}]})");
-    CHECK(folders.evaluate("--classes " + table.string()).says("mIoU 0.4000"));
-  }
-  SUBCASE("a file of classes that ignores nothing") {
-    const auto table = folders.scratch.write(
-        "classes.json", R"({"classes": [{"name": "a"}, {"name": "b"}, {"name": "c"}], "ignore": []})");
-    CHECK(folders.evaluate("--classes " + table.string()).says("values that no class has: 255"));
-  }
-  SUBCASE("a link to nowhere in both folders") {
-    for (const char* side : {"truth", "found"}) fs::create_symlink("nowhere", folders.scratch.path() / side / "d.png");
-    CHECK(folders.evaluate().says("d.png: is a link to a file that does not exist"));
-  }
-  SUBCASE("a JPEG") {
-    const auto file = folders.scratch.path() / "found" / "a.png";
-    std::ofstream(file, std::ios::binary) << "\xff\xd8\xff";
-    CHECK(folders.evaluate().says("is a JPEG, whose compression changes values"));
-  }
-  SUBCASE("no folder") {
-    fs::remove_all(folders.scratch.path() / "truth");
-    CHECK(folders.evaluate().says("ROOT/truth: does not exist; expected a folder of label maps or a JSON file"));
-  }
-  SUBCASE("two metrics of one type: the report says whose rules each follows") {
-    const auto report =
-        folders.report(R"(--classes 3 --metric iou --metric '{"type": "iou", "preset": "torchvision"}')");
-    CHECK(report["conventions"]["iou"].get<std::string>().find("mmsegmentation") != std::string::npos);
-    CHECK(report["conventions"]["iou_2"].get<std::string>().find("torchvision") != std::string::npos);
-  }
 }
 
 TEST_CASE("options of other kinds of files than those given are refused") {

@@ -167,7 +167,8 @@ std::vector<std::string> notes_of(const Side& truth, const Side& predictions, st
     notes.push_back(truth.json.string() + ": " + count_of(bare, "image") + " without annotation " +
                     (bare == 1 ? "does" : "do") + " not count" +
                     (unasked ? ", though predicted: " + std::to_string(unasked) : ""));
-  if (same_files)
+  std::error_code unknown;
+  if (same_files && !fs::equivalent(truth.json, predictions.json, unknown))
     notes.push_back(predictions.json.string() + ": the PNG of " + count_of(same_files, "image") +
                     " is that of the truth, the same file in " + predictions.masks.string() +
                     ": the truth is compared with itself unless the JSON files differ");
