@@ -6,6 +6,7 @@
 
 #include <sectile/data/image_io.h>
 #include <sectile/data/label_files.h>
+#include <sectile/dataset_view.h>
 #include <sectile/loss.h>
 #include <sectile/losses/class_weights.h>
 #include <opencv2/core.hpp>
@@ -207,6 +208,16 @@ TEST_CASE("counts of a dataset that changed are never used") {
   fs::remove(folder.scratch.path() / "images/c.png");
   fs::remove(masks / "c.png");
   CHECK(reads_of_a_run(folder, {2 * kWeighedPixels - 80, 80, 0}) == 2);
+}
+
+TEST_CASE("counts of some samples are not used for others of the same files") {
+  const WeighedFolder folder;
+  const auto count = [&](std::vector<std::size_t> indices) {
+    const auto view = std::make_shared<DatasetView>(folder.open(), std::move(indices));
+    return ClassCounter(view, false, {.folder = folder.cache, .identity = "a", .least_seconds = 0})();
+  };
+  CHECK(count({0, 1}) == std::vector<std::int64_t>{2 * kWeighedPixels - 50, 50, 0});
+  CHECK(count({1, 2}) == std::vector<std::int64_t>{2 * kWeighedPixels, 0, 0});
 }
 
 TEST_CASE("labels that changed just now may change again: their counts are not kept") {

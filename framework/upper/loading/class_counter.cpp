@@ -58,14 +58,15 @@ Frequencies count(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
   return sums;
 }
 
-// Of all files of labels: names, sizes and times of change. Nothing if the dataset cannot name them, or one changed
-// just now.
+// Of all samples, names, and of all files of labels: names, sizes and times of change. Nothing if the dataset cannot
+// name them, or one changed just now.
 std::optional<std::string> state_of_files(const Dataset& data) {
   const auto files = label_files_of(data);
   if (!files) return std::nullopt;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto settled = std::chrono::duration_cast<std::chrono::nanoseconds>(now).count() - kSettled;
   std::string all = std::to_string(data.size()) + " samples\n";
+  for (std::size_t i = 0; i < data.size(); ++i) all += data.id_of(i) + '\0';  // a view has some of the files' samples
   for (const auto& one : data.labels().classes) all += one.name + '\0';
   for (const auto& file : *files) {
     struct stat found {};

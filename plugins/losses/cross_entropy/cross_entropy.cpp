@@ -33,8 +33,9 @@ struct CrossEntropyOptions {
     options
         .add("average", &average,
              "What the sum over the labelled pixels is divided by. counted: the weights of these pixels, as in "
-             "PyTorch. all: the number of all pixels (times classes, where classes overlap), ignored ones included and "
-             "whatever their weights; this is mmsegmentation's default where no class weights are given. A batch with "
+             "PyTorch. all: the number of all pixels of the batch (times classes, where classes overlap), ignored ones "
+             "and the padding of images included and whatever their weights; this is mmsegmentation's default where no "
+             "class weights are given. A batch with "
              "many ignored pixels then counts less.")
         .one_of({"counted", "all"});
   }
