@@ -7,7 +7,7 @@
 #include <iostream>
 
 #include "../framework/ground/file_notes.h"
-#include "report.h"
+#include "printable.h"
 
 namespace sectile {
 namespace {

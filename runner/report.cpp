@@ -15,26 +15,12 @@
 
 #include "../framework/ground/backtrace.h"
 #include "command_line.h"
+#include "printable.h"
 
 namespace sectile {
 
 bool wants_backtraces(int count, char** words) {
   return std::any_of(words, words + count, [](const char* word) { return std::string(word) == "--verbose"; });
-}
-
-std::string printable(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((byte >= 0x20 && byte != 0x7f) || c == '\n' || c == '\t') {
-      safe += c;
-      continue;
-    }
-    char escape[5];
-    std::snprintf(escape, sizeof escape, "\\x%02x", byte);
-    safe += escape;
-  }
-  return safe;
 }
 
 namespace {

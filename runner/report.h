@@ -18,9 +18,6 @@ struct Stopped {
   std::string message;
 };
 
-// Control characters, which names in files may have, become \x1b and the like: a terminal would obey them.
-std::string printable(const std::string& text);
-
 // Runs a command and returns the exit code, 1 if standard output cannot be written; errors are printed as "error: …", a
 // SpecError as one such line per problem. Without `verbose`, messages of LibTorch are printed without backtrace.
 int report(const std::function<void()>& command, bool verbose = false);

@@ -12,8 +12,8 @@
 #include "../../framework/ground/spec/pipeline_spec.h"
 #include "../../framework/ground/spec/suggestion.h"
 #include "../command_line.h"
+#include "../printable.h"
 #include "../progress.h"
-#include "../report.h"
 #include "commands.h"
 
 namespace sectile {

@@ -5,7 +5,7 @@
 
 #include "../../framework/ground/checking/text_table.h"
 #include "../../framework/ground/json_line.h"
-#include "../report.h"
+#include "../printable.h"
 #include "../results/report_file.h"
 #include "compared_files.h"
 

@@ -17,7 +17,7 @@
 #include "../../framework/upper/weights/files/torch/torch_file.h"
 #include "../../framework/upper/weights/files/weights_file.h"
 #include "../command_line.h"
-#include "../report.h"
+#include "../printable.h"
 #include "upper_commands.h"
 
 namespace sectile {

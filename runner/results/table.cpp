@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <set>
 
-#include "../report.h"
+#include "../printable.h"
 
 namespace sectile {
 namespace {
