@@ -11,7 +11,6 @@
 #include <sectile/losses/class_weights.h>
 #include <opencv2/core.hpp>
 
-#include "ground/spec/dataset_identity.h"
 #include "ground/spec/pipeline_spec.h"
 #include "support/component.h"
 #include "support/scratch.h"
@@ -281,35 +280,6 @@ TEST_CASE("datasets inside others name their files of labels, and a file of clas
   CHECK_FALSE(files(drawn));
   CHECK_FALSE(files({{"type", "repeat"}, {"dataset", drawn}, {"times", 2}}));
   CHECK_FALSE(files({{"type", "concat"}, {"datasets", {drawn, drawn}}}));
-}
-
-TEST_CASE("counts are kept in the user's cache, by all options of the dataset and the task") {
-  const char* before = std::getenv("SECTILE_CACHE");
-  const std::string kept = before ? before : "";
-  setenv("SECTILE_CACHE", "/some/cache", 1);
-  CHECK(CountCache::of_user("x").folder == "/some/cache/class_counts");
-  before ? setenv("SECTILE_CACHE", kept.c_str(), 1) : unsetenv("SECTILE_CACHE");
-
-  const auto identity = [](const Json& dataset, Task task = Task::semantic) {
-    struct Holder {
-      Ref<Dataset> part;
-      void declare(Options& options) { options.add("part", &part, "The dataset."); }
-    } holder;
-    SpecFile file;
-    file.json["part"] = dataset;
-    SpecReader{test::plugins(), file}.read(&holder, kValueType<Holder>);
-    return identity_of(task, holder.part);
-  };
-  const WeighedFolder folder;
-  const Json inside{{"type", "subset"}, {"dataset", folder.spec()}, {"count", 1}};
-  CHECK(identity(inside) == identity(inside));
-  CHECK(identity(inside) != identity(inside, Task::panoptic));
-  auto other = inside;
-  other["dataset"]["ignore"] = {254};
-  CHECK(identity(inside) != identity(other));
-  other = inside;
-  other["dataset"]["unknown"] = "error";  // the default
-  CHECK(identity(inside) == identity(other));
 }
 
 TEST_CASE("datasets of real formats name their files of labels, and are counted once") {

@@ -10,7 +10,7 @@
 namespace sectile {
 
 // Equal only for the same type and options (with all defaults, absolute paths, and the datasets inside it), the same
-// task and the same version of Sectile.
+// task, and the same version and build of Sectile and of the plugins: another one may read labels differently.
 std::string identity_of(Task task, Ref<Dataset> dataset);
 
 }  // namespace sectile

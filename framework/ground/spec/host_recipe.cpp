@@ -13,8 +13,12 @@ class PlacedDataError final : public DataError {
 
 }  // namespace
 
-HostRecipe::HostRecipe(const Component& part, std::string where)
-    : component(part), pointer(std::move(where)), options(part.options->make()), common_options(part.common->make()) {}
+HostRecipe::HostRecipe(const Component& part, std::string where, PluginIndex::Entry from)
+    : component(part),
+      pointer(std::move(where)),
+      plugin(std::move(from)),
+      options(part.options->make()),
+      common_options(part.common->make()) {}
 
 std::shared_ptr<void> HostRecipe::build(const BuildContext& context) const {
   const auto name = std::string(component.kind) + " \"" + component.name + "\"";

@@ -6,11 +6,13 @@
 
 #include <sectile/component.h>
 
+#include "../plugins/plugin_index.h"
+
 namespace sectile {
 
 class HostRecipe final : public Recipe {
  public:
-  HostRecipe(const Component& part, std::string where);
+  HostRecipe(const Component& part, std::string where, PluginIndex::Entry from = {});
   const void* common() const override { return common_options.get(); }
 
   // Errors get the component's location in the spec: a SpecError is not changed, an OptionError becomes a SpecError at
@@ -19,6 +21,7 @@ class HostRecipe final : public Recipe {
 
   const Component& component;
   const std::string pointer;
+  const PluginIndex::Entry plugin;  // that the component comes from
   const std::shared_ptr<void> options;
   const std::shared_ptr<void> common_options;
 };

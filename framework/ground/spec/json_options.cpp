@@ -183,11 +183,12 @@ class Walk {
     const auto* found = load(kind, name, pointer);
     if (!found) return;
     ++depth_;
-    const auto recipe = std::make_shared<HostRecipe>(*found, pointer);
+    const auto plugin = reader_.index.entry(kind, name);
+    const auto recipe = std::make_shared<HostRecipe>(*found, pointer, plugin);
     object(json, {{recipe->common_options.get(), found->common}, {recipe->options.get(), found->options}}, pointer,
            {"type"});
     reference.set(name, recipe);
-    components_[pointer] = {kind, name, reader_.index.entry(kind, name).version};
+    components_[pointer] = {kind, name, plugin.version};
     --depth_;
   }
 

@@ -188,7 +188,11 @@ class Ade20kFull final : public sectile::Dataset, public sectile::Notes, public 
       auto more = ade20k_full::find_entries(root / split, left_out);
       entries.insert(entries.end(), more.begin(), more.end());
     }
-    class_files_ = sectile::files_of_entries(entries, &Entry::names);
+    for (const auto& entry : entries) {
+      if (entry.names.empty()) continue;
+      class_files_.push_back(entry.names);
+      if (ade20k_full::needs_mask(entry)) class_files_.push_back(entry.mask);
+    }
     std::vector<FullClass> table;
     for (const auto& [number, name] : ade20k_full::find_names(entries)) {
       const auto same = std::find_if(table.begin(), table.end(), [&](const auto& one) { return one.name == name; });

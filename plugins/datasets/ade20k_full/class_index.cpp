@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include <sectile/data/folders.h>
 #include <sectile/data/image_io.h>
 #include <sectile/error.h>
 
@@ -55,12 +56,14 @@ cv::Mat read_mask(const std::filesystem::path& mask) {
                                      (pixels.channels() == 1 ? ". For masks of SceneParse150, use ade20k" : ""));
 }
 
+bool needs_mask(const Entry& entry) { return sectile::lower_suffix(entry.names) == ".txt"; }
+
 std::map<int, std::string> find_names(const std::vector<Entry>& entries) {
   std::map<int, std::string> names;
   std::set<std::string> known;
   for (const auto& entry : entries) {
     if (entry.names.empty()) continue;
-    if (entry.names.extension() == ".txt" || entry.names.extension() == ".TXT") {
+    if (needs_mask(entry)) {
       add_attributes(names, known, entry);
       continue;
     }

@@ -111,11 +111,11 @@ class CocoInstances final : public sectile::Dataset,
   const sectile::LabelMap& labels() const override { return choice_.labels; }
   std::string id_of(std::size_t index) const override { return choice_.names.at(index); }
 
-  // Images too where the file does not state their sizes: labels of polygons are as large.
+  // Images too whose sizes are read: labels of polygons are as large.
   std::optional<std::vector<fs::path>> label_files() const override {
     std::vector<fs::path> files{files_.annotations};
     for (std::size_t i = 0; i < size(); ++i)
-      if (image_at(i).size.empty()) files.push_back(path_of(image_at(i)));
+      if (image_at(i).size.empty() || is_large(image_at(i).size)) files.push_back(path_of(image_at(i)));
     return files;
   }
   std::int64_t image_id_of(std::size_t index) const override { return image_at(index).id; }
@@ -147,8 +147,7 @@ class CocoInstances final : public sectile::Dataset,
     if (!file_.has_annotations() || (is_semantic_ ? !wanted.labels : !wanted.objects)) return sample;
     const auto size = sample.image.empty() ? size_at(index) : sample.image.size();
     // Labels of a size that is wrong may not fit into memory; other ones are found where image and labels meet.
-    constexpr double kLarge = 1 << 26;
-    if (is_semantic_ && !wanted.image && double(size.width) * size.height > kLarge)
+    if (is_semantic_ && !wanted.image && is_large(size))
       demand_size(image, sectile::read_size(path_of(image), reading_));
     if (is_semantic_)
       sample.labels = read_labels(index, size);
@@ -161,6 +160,7 @@ class CocoInstances final : public sectile::Dataset,
   const CocoImage& image_at(std::size_t index) const {
     return file_.images()[static_cast<std::size_t>(choice_.images.at(index))];
   }
+  static bool is_large(const cv::Size& size) { return double(size.width) * size.height > 1 << 26; }
   fs::path path_of(const CocoImage& image) const { return files_.images / image.file_name; }
   cv::Size size_at(std::size_t index) const {
     const auto& image = image_at(index);

@@ -1,5 +1,6 @@
 // Of files made here; files of others are in real_files_test.cpp.
 #include <sectile/data/image_io.h>
+#include <sectile/data/label_files.h>
 #include <sectile/data/rle.h>
 #include <sectile/dataset.h>
 #include <nlohmann/json.hpp>
@@ -49,6 +50,17 @@ TEST_CASE("ids of categories may have gaps and be 0, ids of annotations be 0, an
   CHECK(data->classes_of(0) == std::vector<int>{0, 2});
   CHECK(data->classes_of(0) == data->Dataset::classes_of(0));
   CHECK(data->extent_of(0) == Extent{1, kTreeHeight, kTreeWidth});
+}
+
+TEST_CASE("labels depend on the file, and on images whose sizes are read: unknown or too large to be believed") {
+  ObjectTree tree;
+  tree.add_image(5, "5.png");
+  tree.file["images"][1].erase("width");
+  tree.file["images"][2]["width"] = 10'000;
+  tree.file["images"][2]["height"] = 10'000;
+  CHECK(label_files_of(*tree.open(Task::semantic)) ==
+        std::vector<fs::path>{tree.path() / "annotations/instances_val.json", tree.path() / "images/val/1.png",
+                              tree.path() / "images/val/5.png"});
 }
 
 // https://github.com/cocodataset/cocoapi/issues/440
