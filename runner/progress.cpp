@@ -19,30 +19,34 @@ constexpr const char* kEraseLine = "\r\x1b[K";
 
 }  // namespace
 
-Progress::Progress(bool quiet) : quiet_(quiet), live_(isatty(STDOUT_FILENO) != 0), next_(Clock::now()) {}
+Progress::Progress(bool quiet, Stream stream)
+    : quiet_(quiet),
+      out_(stream == Stream::errors ? std::cerr : std::cout),
+      live_(isatty(stream == Stream::errors ? STDERR_FILENO : STDOUT_FILENO) != 0),
+      next_(Clock::now()) {}
 Progress::~Progress() { clear(); }
 
 void Progress::show(const std::string& line, bool last) {
   const auto now = Clock::now();
   if (quiet_ || (now < next_ && !last)) return;
   if (live_)
-    std::cout << kEraseLine << line << std::flush;
+    out_ << kEraseLine << line << std::flush;
   else
-    std::cout << line << std::endl;
+    out_ << line << std::endl;
   shown_ = live_;
   next_ = now + (live_ ? std::chrono::duration_cast<Clock::duration>(kLiveInterval)
                        : std::chrono::duration_cast<Clock::duration>(kPlainInterval));
 }
 
 void Progress::clear() {
-  if (shown_) std::cout << kEraseLine << std::flush;
+  if (shown_) out_ << kEraseLine << std::flush;
   shown_ = false;
 }
 
 void Progress::say(const std::string& line) {
   if (quiet_) return;
   clear();
-  std::cout << printable(line) << std::endl;
+  out_ << printable(line) << std::endl;
 }
 
 void Progress::tell_file_notes() {

@@ -1,15 +1,17 @@
 // Progress of a command: one line that is updated on a terminal, a line every ten seconds in a pipe, nothing with
-// --quiet.
+// --quiet. Where standard output has results, it is on the other stream, so that they can be piped.
 #pragma once
 
 #include <chrono>
+#include <iosfwd>
 #include <string>
 
 namespace sectile {
 
 class Progress {
  public:
-  explicit Progress(bool quiet);
+  enum class Stream { output, errors };
+  explicit Progress(bool quiet, Stream stream = Stream::output);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -22,6 +24,7 @@ class Progress {
 
  private:
   const bool quiet_;
+  std::ostream& out_;
   const bool live_;
   bool shown_ = false;
   std::chrono::steady_clock::time_point next_;

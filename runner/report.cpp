@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -45,6 +46,8 @@ int report(const std::function<void()>& command, bool verbose) {
     std::cerr << "error: " << printable(verbose ? message : without_backtrace(message)) << "\n";
     return code;
   };
+  // Writing beyond a limit of file sizes (ulimit -f) then fails as on a full disk, and nothing unfinished is left.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     try {
       command();

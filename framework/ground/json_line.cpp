@@ -53,7 +53,13 @@ std::string digits(Number value) {
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-std::string number(double value) { return std::isfinite(value) ? digits(value) : "null"; }
+// JSON has neither. An undefined value and an infinite one are not the same: a mean distance of missed objects is
+// infinite. As a text that float() of Python and Number() of JavaScript read.
+std::string number(double value) {
+  if (std::isnan(value)) return "null";
+  if (std::isinf(value)) return value > 0 ? "\"Infinity\"" : "\"-Infinity\"";
+  return digits(value);
+}
 
 }  // namespace
 

@@ -7,7 +7,8 @@
 
 namespace sectile {
 
-// One line, built member by member. Numbers keep all digits; NaN and Inf become null.
+// One line, built member by member. Numbers keep all digits; NaN becomes null, and what is infinite the
+// text "Infinity" or "-Infinity".
 class JsonLine {
  public:
   JsonLine& add(const std::string& name, double value);

@@ -1,6 +1,7 @@
 #include <sectile/confusion_metric.h>
 
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <utility>
 
@@ -19,6 +20,20 @@ std::string described(const at::Tensor& labels) {
       labels.is_floating_point() || labels.scalar_type() == at::kBool ? "labels per class of" : "class numbers of";
   for (const auto size : labels.sizes()) text += " " + std::to_string(size);
   return text;
+}
+
+// Each image that is being counted may have a matrix of its own, so that its size is limited before it is made.
+void refuse_too_many(const std::string& metric, std::int64_t classes) {
+  constexpr std::int64_t kMost = 4096;  // 128 MiB
+  if (classes <= kMost) return;
+  constexpr double kGigabyte = 1e9;
+  char size[32];
+  std::snprintf(size, sizeof size, "%.1f GB",
+                static_cast<double>(classes) * static_cast<double>(classes) * 8 / kGigabyte);
+  throw DataError(metric, "counts pixels in a matrix of classes x classes, and the data has " +
+                              std::to_string(classes) + " classes, for which it would take " + size +
+                              "; expected at most " + std::to_string(kMost) +
+                              ": merge classes, or choose another metric");
 }
 
 // Adjacent pixels are mostly equal: runs of equal pairs are counted and checked once.
@@ -56,6 +71,7 @@ ConfusionMetric::ConfusionMetric(std::string name, const BuildContext& context)
     : name_(std::move(name)), overlapping_(context.labels && context.labels->overlapping) {
   const std::int64_t classes = context.classes();
   for (const auto& one : context.labels->classes) classes_.push_back(one.name);
+  if (!overlapping_) refuse_too_many(name_, classes);
   counts_ = overlapping_ ? at::zeros({classes, 2, 2}, at::kLong) : at::zeros({classes, classes}, at::kLong);
 }
 

@@ -255,6 +255,26 @@ void SurfaceMetric::merge(const std::vector<at::Tensor>& state) {
   }
 }
 
+MetricReport SurfaceMetric::distances(const std::string& name) const {
+  MetricReport report;
+  report.columns = {name, name + " found", "images", "missed"};
+  std::vector<double> means, of_found;
+  double missed = 0;
+  for (std::size_t c = 0; c < classes(); ++c) {
+    const auto &all = sum(c, 0), &found = sum(c, 1);
+    means.push_back(all.mean()), of_found.push_back(found.finite_mean());
+    const auto images = static_cast<double>(all.finite() + all.infinite());
+    const auto missing = images - static_cast<double>(found.finite());
+    report.per_class.push_back({means.back(), of_found.back(), images, missing});
+    missed += missing;
+  }
+  using Better = MetricReport::Better;
+  report.values = {{name, mean(means), Better::lower},
+                   {name + " found", mean(of_found), Better::lower},
+                   {"missed", missed, Better::lower}};
+  return report;
+}
+
 double SurfaceMetric::mean(const std::vector<double>& of_classes) {
   double sum = 0;
   std::int64_t defined = 0;

@@ -46,7 +46,7 @@ void evaluate(int count, char** words) {
   ImageScores images(trained.ensemble->first());
   std::vector<EvaluationObserver*> observers;
   if (line.given.count("worst") || line.given.count("report")) observers.push_back(&images);
-  Progress progress(line.common.quiet);
+  Progress progress(line.common.quiet, Progress::Stream::errors);
   const auto evaluation = evaluate(
       *trained.ensemble, source,
       [&](std::size_t done, std::size_t all) {

@@ -17,8 +17,8 @@ namespace po = boost::program_options;
 constexpr const char* kUsage = "evaluate --truth PATH --predictions PATH [OPTION]...";
 constexpr const char* kSummary =
     "Compares predictions with a truth, without a network. What they are is found by looking:\n\n"
-    "  two folders of label maps       images of the values of classes, with the same names in both: metrics such\n"
-    "                                  as iou\n"
+    "  two folders of label maps       images of the values of classes, with the same names in both, turned as\n"
+    "                                  their EXIF orientation says: metrics such as iou\n"
     "  COCO's panoptic format          two JSON files, each with a folder of PNGs: panoptic quality (PQ), as\n"
     "                                  panopticapi computes it\n"
     "  a detector's results for COCO   --truth has images, categories and annotations; --predictions is a list of\n"
@@ -51,7 +51,8 @@ po::options_description options() {
   add("threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors");
   add("report", po::value<Text>()->value_name("FILE"), "write all results as JSON");
   add("classes", po::value<Text>()->value_name("N|FILE"),
-      "label maps: how many classes there are, whose values are 0 to N - 1; or a JSON file of them, as image_folder's "
+      "label maps: how many classes there are, whose values are 0 to N - 1; at most 32767, and 4096 for metrics of a "
+      "confusion matrix, such as iou; or a JSON file of them, as image_folder's "
       "\"classes_file\": {\"classes\": [{\"name\", \"value\"}, ...], \"ignore\": [255]}");
   add("ignore", po::value<std::vector<int>>()->value_name("VALUE"),
       "label maps: value of pixels of the truth that do not count; can be repeated. Default: those of the file of "
@@ -103,8 +104,9 @@ FileKind kind_of(const fs::path& truth, const fs::path& predictions) {
     throw DataError((folders[0] ? predictions : truth).string(),
                     "is not a folder, and " + (folders[0] ? truth : predictions).string() +
                         " is one; expected two folders of label maps, or two JSON files");
-  // What cannot be opened is refused by whoever reads it; a pipe can be read only once.
-  if (!is_file(truth) || !is_file(predictions) || is_list(predictions)) return FileKind::results;
+  for (const auto& path : {truth, predictions})  // which is read more than once, unlike a pipe
+    if (!is_file(path)) throw DataError(path.string(), "is a pipe or a device; expected a JSON file");
+  if (is_list(predictions)) return FileKind::results;
   constexpr const char* kOfSegments = "\"segments_info\"";
   return holds(predictions, kOfSegments) || holds(truth, kOfSegments) ? FileKind::panoptic : FileKind::results;
 }

@@ -13,8 +13,8 @@
 #include "../../framework/ground/json_line.h"
 #include "../../framework/ground/spec/pipeline_spec.h"
 #include "../../framework/upper/loading/batch.h"
+#include "../printable.h"
 #include "../progress.h"
-#include "../report.h"
 #include "../results/evaluation_report.h"
 #include "../results/label_map_files.h"
 #include "../results/report_file.h"
@@ -28,7 +28,8 @@ namespace po = boost::program_options;
 
 constexpr int kMostClasses = 32767;
 constexpr int kMostWorkers = 256;
-constexpr std::size_t kShown = 20;  // problems
+constexpr std::size_t kMemory = std::size_t{1} << 30;  // of what images have added that is not merged yet
+constexpr std::size_t kShown = 20;                     // problems
 
 bool is_number(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -112,6 +113,7 @@ struct Counted {
   std::vector<std::vector<at::Tensor>> states;  // by metric
   std::vector<char> seen;                       // by class: in the truth where it counts, or in the prediction there
   std::int64_t ignored = 0, pixels = 0;         // of the truth
+  std::vector<std::string> turned;              // files, by their EXIF orientation
   ImageScores::Score score;
   std::string problem;
 };
@@ -142,24 +144,28 @@ class LabelMapEvaluation {
   Counted count(const LabelMapPair& pair) const {
     const c10::InferenceMode here;
     Counted made;
-    Sample sample, predicted;
+    Prediction prediction;
+    prediction.id = pair.name;
+    Truth truth;
+    Sample sample, predicted;  // whose pixels the tensors may share
     try {
-      const auto maps = values_.read(pair);
+      auto maps = values_.read(pair);
+      made.turned = std::move(maps.turned);
+      look_at(maps.truth, maps.prediction, made);
+      sample.id = pair.name;
       sample.labels = maps.truth;
+      sample.geometry.original = extent(sample.labels);
       predicted.labels = maps.prediction;
+      prediction.labels = labels_tensor(predicted);
+      truth.labels = labels_tensor(sample);
+      truth.sample = std::move(sample);
     } catch (const DataError& error) {
       made.problem = error.what();
       return made;
+    } catch (...) {
+      made.problem = pair.prediction + ": cannot be compared with " + pair.truth + ": " + reason_of_exception();
+      return made;
     }
-    look_at(sample.labels, predicted.labels, made);
-    sample.id = pair.name;
-    sample.geometry.original = extent(sample.labels);
-    Prediction prediction;
-    prediction.id = pair.name;
-    prediction.labels = labels_tensor(predicted);
-    Truth truth;
-    truth.labels = labels_tensor(sample);
-    truth.sample = std::move(sample);
     made.score.id = pair.name;
     const auto metrics = built(spec_.metrics, context_);
     for (std::size_t i = 0; i < metrics.size(); ++i) {
@@ -180,6 +186,8 @@ class LabelMapEvaluation {
     if (per_image_) scores_.push_back(std::move(one.score));
     for (std::size_t c = 0; c < seen_.size(); ++c) seen_[c] |= one.seen[c];
     ignored_ += one.ignored, pixels_ += one.pixels;
+    if (turned_ == 0 && !one.turned.empty()) first_turned_ = one.turned.front();
+    turned_ += one.turned.size();
     ++images_;
   }
 
@@ -190,12 +198,28 @@ class LabelMapEvaluation {
     std::snprintf(text, sizeof text, "%.1f %%", 100. * static_cast<double>(ignored_) / static_cast<double>(pixels_));
     return std::string(text) + " of the pixels are ignored";
   }
+  // "2 label maps have an EXIF orientation …"; empty if none has.
+  std::string turned() const {
+    if (turned_ == 0) return {};
+    return std::to_string(turned_) + (turned_ == 1 ? " label map has" : " label maps have") +
+           " an EXIF orientation and " + (turned_ == 1 ? "is" : "are") +
+           " turned as it says, as datasets do: " + first_turned_ + (turned_ > 1 ? ", …" : "");
+  }
   // Names of classes that are nowhere.
   std::vector<std::string> unseen() const {
     std::vector<std::string> names;
     for (std::size_t c = 0; c < seen_.size(); ++c)
       if (!seen_[c]) names.push_back(labels().classes[c].name);
     return names;
+  }
+
+  // Of what one image adds: with thousands of classes, a confusion matrix is large.
+  std::size_t state_bytes() const {
+    std::size_t bytes = 1;
+    for (const auto& metric : total_)
+      for (const auto& state : call<PluginError>(place_of(metric), "", [&] { return metric->state(); }))
+        bytes += state.nbytes();
+    return bytes;
   }
 
   Evaluation finish() const {
@@ -236,6 +260,8 @@ class LabelMapEvaluation {
   std::size_t images_ = 0;
   std::vector<char> seen_;
   std::int64_t ignored_ = 0, pixels_ = 0;
+  std::size_t turned_ = 0;
+  std::string first_turned_;
 };
 
 // Masks of 0 and 255 have a class that is ignored unless it is named.
@@ -259,23 +285,32 @@ void evaluate_label_maps(const ComparedFiles& files) {
   const auto table = classes_of(line);
   const auto ignore = ignored(line, table);
   LabelMapEvaluation evaluation(metrics_of(line), table, ignore, !files.report.empty());
-  std::vector<std::string> problems;
-  const auto pairs = label_map_pairs(files.truth, files.predictions, problems);
+  std::vector<std::string> problems, notes;
+  const auto pairs = label_map_pairs(files.truth, files.predictions, problems, notes);
+  const auto tell = [&](const std::string& note) {
+    if (!line.common.quiet) std::cerr << "note: " << printable(note) << "\n";
+  };
+  for (const auto& note : notes) tell(note);
   at::set_num_threads(1);  // threads are those of the files
-  Progress progress(line.common.quiet);
+  Progress progress(line.common.quiet, Progress::Stream::errors);
+  const auto fit = kMemory / evaluation.state_bytes();
+  const auto workers =
+      std::clamp<std::size_t>(fit / 3, 1, static_cast<std::size_t>(std::min(files.threads, kMostWorkers)));
   in_order(
-      pairs.size(), std::min(files.threads, kMostWorkers), [&](std::size_t i) { return evaluation.count(pairs[i]); },
+      pairs.size(), static_cast<int>(workers), [&](std::size_t i) { return evaluation.count(pairs[i]); },
       [&](std::size_t i, Counted one) {
         if (one.problem.empty())
           evaluation.take(std::move(one));
         else
           problems.push_back(std::move(one.problem));
         progress.show("evaluating " + std::to_string(i + 1) + "/" + std::to_string(pairs.size()));
-      });
+      },
+      std::clamp<std::size_t>(fit / workers, 1, 16));
   progress.clear();
   if (!problems.empty()) refuse(files, problems);
   const auto result = evaluation.finish();
   tell_of_ignored(line, evaluation);
+  if (const auto turned = evaluation.turned(); !turned.empty()) tell(turned);
   if (line.given.count("per-class")) {
     std::cout << sectile::table(result, evaluation.labels());
   } else {

@@ -1,10 +1,8 @@
 // Panoptic quality of files.
-#include <iostream>
 
 #include <sectile/data/panoptic_quality.h>
 
 #include "../../framework/ground/checking/text_table.h"
-#include "../../framework/ground/json_line.h"
 #include "../printable.h"
 #include "../results/report_file.h"
 #include "compared_files.h"
@@ -40,7 +38,7 @@ std::string tables(const PqOfFilesResult& result, bool per_class) {
          std::to_string(result.found) + " predicted segments)\n";
 }
 
-std::string json(const PqOfFilesResult& result) {
+FilesReport report_of(const PqOfFilesResult& result) {
   const auto& report = result.report;
   JsonLine values, per_class;
   const auto name = [](const std::string& value) { return std::string(kMetric) + "/" + value; };
@@ -64,14 +62,7 @@ std::string json(const PqOfFilesResult& result) {
   column("TP", [](const auto& one) { return one.true_positive; });
   column("FP", [](const auto& one) { return one.false_positive; });
   column("FN", [](const auto& one) { return one.false_negative; });
-  return JsonLine()
-      .add("images", static_cast<std::int64_t>(result.images))
-      .add("skipped", std::vector<std::string>{})
-      .add("values", values)
-      .add("per_class", per_class)
-      .add("notes", result.notes)
-      .add("convention", result.convention)
-      .text();
+  return {result.images, values, per_class, result.notes, result.convention};
 }
 
 }  // namespace
@@ -82,11 +73,7 @@ void evaluate_panoptic(const ComparedFiles& files) {
   if (given.count("truth-masks")) compared.truth_masks = given["truth-masks"].as<std::string>();
   if (given.count("predictions-masks")) compared.predictions_masks = given["predictions-masks"].as<std::string>();
   const auto result = panoptic_quality(compared);
-  if (!files.line.common.quiet)
-    for (const auto& note : result.notes) std::cerr << "note: " << printable(note) << "\n";
-  std::cout << tables(result, given.count("per-class") > 0);
-  if (!files.line.common.quiet) std::cout << result.convention << "\n";
-  if (!files.report.empty()) write_report(files.report, json(result));
+  tell_report(files.line, files.report, tables(result, given.count("per-class") > 0), report_of(result));
 }
 
 }  // namespace sectile

@@ -1,12 +1,10 @@
 // Average precision of a detector's results.
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 
 #include <sectile/data/average_precision.h>
 
 #include "../../framework/ground/checking/text_table.h"
-#include "../../framework/ground/json_line.h"
 #include "../printable.h"
 #include "../results/report_file.h"
 #include "compared_files.h"
@@ -72,7 +70,7 @@ std::string tables(const ApOfFilesResult& result, const std::string& name, bool 
          " detections)\n";
 }
 
-std::string json(const ApOfFilesResult& result, const std::string& name) {
+FilesReport report_of(const ApOfFilesResult& result, const std::string& name) {
   const auto& report = result.report;
   JsonLine values;
   values.add(name + "/AP", report.ap).add(name + "/AP50", report.ap50).add(name + "/AP75", report.ap75);
@@ -100,14 +98,7 @@ std::string json(const ApOfFilesResult& result, const std::string& name) {
     column("AP_" + line.size, [&](const auto& one) { return one.ap_by_size[size]; });
     ++size;
   }
-  return JsonLine()
-      .add("images", static_cast<std::int64_t>(result.images))
-      .add("skipped", std::vector<std::string>{})
-      .add("values", values)
-      .add("per_class", per_class)
-      .add("notes", result.notes)
-      .add("convention", result.convention)
-      .text();
+  return {result.images, values, per_class, result.notes, result.convention};
 }
 
 }  // namespace
@@ -140,11 +131,7 @@ void evaluate_results(const ComparedFiles& files) {
   const std::string name = std::find_if(std::begin(kIouTypes), std::end(kIouTypes), [&](const auto& one) {
                              return one.kind == result.kind;
                            })->name;
-  if (!line.common.quiet)
-    for (const auto& note : result.notes) std::cerr << "note: " << printable(note) << "\n";
-  std::cout << tables(result, name, line.given.count("per-class") > 0);
-  if (!line.common.quiet) std::cout << result.convention << "\n";
-  if (!files.report.empty()) write_report(files.report, json(result, name));
+  tell_report(line, files.report, tables(result, name, line.given.count("per-class") > 0), report_of(result, name));
 }
 
 }  // namespace sectile

@@ -98,8 +98,9 @@ void tell_result(const TrainResult& result, const fs::path& folder, const LabelM
   else
     std::cout << "trained; weights in " << (folder / "last.pth").string() << "\n";
   if (!result.best && result.last)
-    std::cout << "no best.pth: the metric that it is chosen by was not defined on the validation data: does it have "
-                 "labels that count?\n";
+    std::cout
+        << "no best.pth: the metric that it is chosen by was not defined, or infinite, on the validation data: does it "
+           "have labels that count?\n";
   std::fflush(stdout);
   std::cout << skipped(result.bad_samples);
 }

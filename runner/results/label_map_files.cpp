@@ -1,7 +1,6 @@
 #include "label_map_files.h"
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <map>
 #include <set>
@@ -11,6 +10,8 @@
 #include <sectile/data/image_size.h>
 #include <sectile/error.h>
 #include <sectile/sample.h>
+
+#include "../../framework/ground/images/image_format.h"
 
 namespace sectile {
 namespace {
@@ -22,13 +23,29 @@ constexpr std::size_t kValues = 65536;
 
 using Files = std::map<std::string, std::string>;
 
+struct FolderOfMaps {
+  Files maps{};                                 // by name
+  std::map<std::string, std::size_t> others{};  // how many files, by suffix
+
+  // "2 of \".gif\", 1 of \".npy\""
+  std::string counted_others() const {
+    std::string all;
+    for (const auto& [suffix, count] : others)
+      all += (all.empty() ? "" : ", ") + std::to_string(count) +
+             (suffix.empty() ? " without suffix" : " of \"" + suffix + "\"");
+    return all;
+  }
+};
+
+bool is_image_name(const fs::path& file) {
+  const auto& known = image_suffixes();
+  return std::find(known.begin(), known.end(), lower_suffix(file)) != known.end();
+}
+
 // A link to nowhere or a pipe with the name of an image is not passed over: an image would be missing in both folders.
 void refuse_special_files(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
-    auto suffix = entry.path().extension().string();
-    for (char& c : suffix) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    const auto& known = image_suffixes();
-    if (std::find(known.begin(), known.end(), suffix) == known.end()) continue;
+    if (!is_image_name(entry.path())) continue;
     std::error_code unknown;
     const auto type = entry.status(unknown).type();
     if (type != fs::file_type::regular && type != fs::file_type::directory)
@@ -38,19 +55,25 @@ void refuse_special_files(const fs::path& folder) {
   }
 }
 
-void add_maps(const fs::path& folder, const std::string& prefix, int depth, Files& files) {
+void add_maps(const fs::path& folder, const std::string& prefix, int depth, FolderOfMaps& found) {
   constexpr int kDeepest = 32;  // links may lead in circles
   if (depth > kDeepest) throw DataError(folder.string(), "is too deep; expected at most 32 folders inside each other");
   refuse_special_files(folder);
-  for (auto& [stem, file] : files_by_stem(folder, image_suffixes())) files.emplace(prefix + stem, file.string());
-  for (const auto& name : folders_in(folder)) add_maps(folder / name, prefix + name + "/", depth + 1, files);
+  for (auto& [stem, file] : files_by_stem(folder, image_suffixes())) found.maps.emplace(prefix + stem, file.string());
+  for (const auto& name : files_in(folder))
+    if (!is_image_name(name)) ++found.others[lower_suffix(name)];
+  for (const auto& name : folders_in(folder)) add_maps(folder / name, prefix + name + "/", depth + 1, found);
 }
 
-Files maps_in(const fs::path& folder) {
-  Files files;
-  add_maps(folder, "", 0, files);
-  if (files.empty()) throw DataError(folder.string(), "has no image; expected a folder of label maps");
-  return files;
+FolderOfMaps maps_in(const fs::path& folder) {
+  FolderOfMaps found;
+  add_maps(folder, "", 0, found);
+  if (found.maps.empty())
+    throw DataError(folder.string(), "has no image; expected a folder of label maps" +
+                                         (found.others.empty() ? std::string("; there is not a file at all")
+                                                               : "; there are files of formats that are not read: " +
+                                                                     found.counted_others()));
+  return found;
 }
 
 // "3 files of it: a, b, c"
@@ -117,8 +140,13 @@ cv::Mat values_of(const fs::path& file) {
 }  // namespace
 
 std::vector<LabelMapPair> label_map_pairs(const fs::path& truth, const fs::path& predictions,
-                                          std::vector<std::string>& problems) {
-  const auto truths = maps_in(truth), found = maps_in(predictions);
+                                          std::vector<std::string>& problems, std::vector<std::string>& notes) {
+  const auto of_truth = maps_in(truth), of_predictions = maps_in(predictions);
+  for (const auto& [folder, content] : {std::pair(&truth, &of_truth), std::pair(&predictions, &of_predictions)})
+    if (!content->others.empty())
+      notes.push_back(folder->string() +
+                      ": files of formats that are not read are passed over: " + content->counted_others());
+  const auto &truths = of_truth.maps, &found = of_predictions.maps;
   std::vector<LabelMapPair> pairs;
   std::vector<std::string> missing, extra;
   for (const auto& [name, file] : truths)
@@ -190,6 +218,8 @@ void LabelValues::refuse_unknown(const fs::path& file, const cv::Mat& numbers, b
 
 LabelValues::Maps LabelValues::read(const LabelMapPair& pair) const {
   Maps maps{numbers(pair.truth), numbers(pair.prediction)};
+  for (const auto& file : {pair.truth, pair.prediction})
+    if (stated_orientation(file) != 1) maps.turned.push_back(file);
   if (maps.truth.size() != maps.prediction.size())
     demand_same_size(pair.prediction, maps.prediction.size(), pair.truth, maps.truth.size());
   bool truth_is_known = true, prediction_is_known = true;

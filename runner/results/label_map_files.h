@@ -16,9 +16,10 @@ struct LabelMapPair {
 };
 
 // By name, of all subfolders too. Files beside NAME that `predict` writes with it, such as NAME_overlay.png, are no
-// predictions. problems: gets what is missing in a folder. Throws DataError for a folder without images.
+// predictions. problems: gets what is missing in a folder; notes: which files are passed over, as no images. Throws
+// DataError for a folder without images.
 std::vector<LabelMapPair> label_map_pairs(const std::filesystem::path& truth, const std::filesystem::path& predictions,
-                                          std::vector<std::string>& problems);
+                                          std::vector<std::string>& problems, std::vector<std::string>& notes);
 
 // What the values of label maps mean.
 class LabelValues {
@@ -27,7 +28,8 @@ class LabelValues {
   LabelValues(const ClassTable& table, const std::vector<int>& ignore);
 
   struct Maps {
-    cv::Mat truth, prediction;  // 16S: class numbers, and kIgnore in both where the truth does not count
+    cv::Mat truth, prediction;          // 16S: class numbers, and kIgnore in both where the truth does not count
+    std::vector<std::string> turned{};  // files that state an orientation, and are upright here
   };
   // Throws DataError for files that cannot be read, have colors, differ in size, or have values of no class.
   Maps read(const LabelMapPair& pair) const;

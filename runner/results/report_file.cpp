@@ -1,9 +1,11 @@
 #include "report_file.h"
 
 #include <fstream>
+#include <iostream>
 #include <string_view>
 
 #include "../../framework/ground/images/image_file.h"
+#include "../printable.h"
 
 namespace sectile {
 namespace {
@@ -39,9 +41,25 @@ fs::path report_file(const CommandLine& line) {
 
 void write_report(const fs::path& file, const std::string& text) {
   ReplacedFile out(file);
-  std::fwrite(text.data(), 1, text.size(), out.stream());
-  std::fputc('\n', out.stream());
+  out.write(text.data(), text.size());
+  out.write("\n", 1);
   out.commit();
+}
+
+void tell_report(const CommandLine& line, const fs::path& file, const std::string& tables, const FilesReport& report) {
+  if (!line.common.quiet)
+    for (const auto& note : report.notes) std::cerr << "note: " << printable(note) << "\n";
+  std::cout << tables;
+  if (!line.common.quiet) std::cout << report.convention << "\n";
+  if (file.empty()) return;
+  write_report(file, JsonLine()
+                         .add("images", static_cast<std::int64_t>(report.images))
+                         .add("skipped", std::vector<std::string>{})
+                         .add("values", report.values)
+                         .add("per_class", report.per_class)
+                         .add("notes", report.notes)
+                         .add("convention", report.convention)
+                         .text());
 }
 
 }  // namespace sectile

@@ -21,7 +21,8 @@ std::string number(double value) {
 std::vector<std::string> numbers(const std::vector<double>& column) {
   const auto is_whole = [](double value) { return std::isnan(value) || value == std::floor(value); };
   const bool counts = std::all_of(column.begin(), column.end(), is_whole) &&
-                      std::any_of(column.begin(), column.end(), [](double value) { return std::abs(value) > 1; });
+                      std::any_of(column.begin(), column.end(),
+                                  [](double value) { return std::isfinite(value) && std::abs(value) > 1; });
   std::vector<std::string> texts;
   for (const double value : column)
     texts.push_back(counts && std::abs(value) <= 1 ? std::to_string(static_cast<int>(value)) : number(value));

@@ -1,4 +1,6 @@
 // `evaluate --truth --predictions` of label maps and of panoptic segments, which need no network.
+#include <sys/stat.h>
+
 #include <fstream>
 
 #include <sectile/data/image_io.h>
@@ -6,6 +8,7 @@
 
 #include "commands/compared_folders.h"
 #include "commands/trained_run.h"
+#include "support/oriented_png.h"
 #include "support/panoptic_tree.h"
 #include "support/scratch.h"
 #include "support/test.h"
@@ -325,6 +328,33 @@ TEST_CASE("files of panoptic segments: folders of PNGs are found, or named") {
                       (pair.scratch / "right").string())
             .says("PQ 0.75"));
   CHECK(pair.evaluate("--truth-masks nowhere").says("nowhere: is not a folder"));
+}
+
+TEST_CASE("files of panoptic segments: a PNG that two images have, one with an EXIF orientation, a pipe") {
+  for (const bool of_truth : {true, false}) {
+    ComparedSegments pair;
+    auto& side = of_truth ? pair.truth : pair.predictions;
+    side["annotations"][1]["file_name"] = "./1.png";
+    const auto ended = pair.evaluate();
+    CHECK(ended.code == 2);
+    CHECK_MESSAGE(ended.says(std::string("ROOT/").append(of_truth ? "truth" : "found") +
+                             ".json: annotations[1] (image 2): has the file_name \"./1.png\", and so has "
+                             "annotations[0]; expected a PNG of its own for each image"),
+                  ended.text);
+  }
+  const ComparedSegments pair;
+  test::state_orientation(pair.scratch.path() / "found/1.png", 3);
+  auto ended = pair.evaluate();
+  CHECK(ended.code == 0);
+  CHECK_MESSAGE(
+      ended.says("note: 1 PNG with an EXIF orientation is turned as it says, as datasets do; panopticapi takes "
+                 "pixels as stored"),
+      ended.text);
+  REQUIRE(mkfifo((pair.scratch / "pipe").c_str(), 0600) == 0);
+  ended = sectile_program("evaluate --truth " + (pair.scratch / "truth.json").string() + " --predictions " +
+                          (pair.scratch / "pipe").string());
+  CHECK(ended.code == 2);
+  CHECK_MESSAGE(ended.says("pipe: is a pipe or a device; expected a JSON file"), ended.text);
 }
 
 TEST_CASE("predictions that coco_panoptic writes evaluate perfectly against themselves") {

@@ -207,6 +207,7 @@ TEST_CASE("objects are counted by class and by the stated area, or that of the m
   CHECK(all[0].objects.median == 2);
   CHECK(all[0].objects.mean == doctest::Approx(7. / 3));
   CHECK(class_weights(WeightRule::inverse_frequency, all[0].frequencies()).empty());  // no labels
+  CHECK(stats_text(all).find("inverse_frequency") == std::string::npos);
   const auto json = Json::parse(stats_json(all));
   CHECK(json["splits"][0]["class_weights"]["enet"].is_null());
   CHECK(json["splits"][0]["classes"][2]["medium"] == 2);
@@ -234,7 +235,9 @@ TEST_CASE("overlapping classes are counted each for itself") {
   sample.labels = cv::Mat(1, 4, CV_32FC3, cv::Scalar::all(0));
   sample.labels.at<cv::Vec3f>(0, 0) = {1, 0.5f, 0.49f};
   sample.labels.at<cv::Vec3f>(0, 1) = {1, -1, 0};
-  const auto stats = stats_of(prepared({sample}))[0];
+  const auto all = stats_of(prepared({sample}));
+  CHECK(stats_text(all).find("\"inverse\" of a loss is inverse_frequency, divided by its mean") != std::string::npos);
+  const auto& stats = all[0];
   CHECK(stats.classes[0].frequency.pixels == 2);
   CHECK(stats.classes[0].frequency.counted == 4);
   CHECK(stats.classes[1].frequency.pixels == 1);

@@ -11,16 +11,16 @@ namespace {
 using Names = std::vector<std::string>;
 }
 
-TEST_CASE("files and folders are listed by name, without hidden ones") {
+TEST_CASE("files and folders are listed by name, without hidden ones, and a link to nowhere is a file") {
   const test::Scratch scratch;
   for (const char* name : {"b.PNG", "a.jpg", ".hidden.jpg", "c.txt", "sub/x.png", ".git/y.png"})
     scratch.write(name, "");
   std::filesystem::create_symlink("nowhere", scratch / "broken.png");
-  CHECK(files_in(scratch.path()) == Names{"a.jpg", "b.PNG", "c.txt"});
+  CHECK(files_in(scratch.path()) == Names{"a.jpg", "b.PNG", "broken.png", "c.txt"});
   CHECK(folders_in(scratch.path()) == Names{"sub"});
   CHECK(files_in(scratch / "none").empty());
   CHECK(files_in(scratch / "a.jpg").empty());
-  CHECK(joined(files_in(scratch.path())) == "a.jpg, b.PNG, c.txt");
+  CHECK(joined(files_in(scratch.path())) == "a.jpg, b.PNG, broken.png, c.txt");
   CHECK(joined({}) == "none");
   CHECK(is_file(scratch / "a.jpg"));
   CHECK_FALSE(is_file(scratch / "sub"));

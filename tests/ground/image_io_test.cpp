@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
+#include "ground/images/image_file.h"
 #include "support/memory_limit.h"
 #include "support/scratch.h"
 #include "support/test.h"
@@ -293,4 +294,27 @@ TEST_CASE("an image that does not fit into memory is refused with its size") {
   CHECK(message_of(folder / "large.png") ==
         (folder / "large.png").string() +
             ": is 16384 x 16384 pixels of 1 channels, for which there is not enough memory");
+}
+
+TEST_CASE("a temporary name that another process has is passed over") {
+  const Scratch folder;
+  const auto name_of_temporary = [&] {
+    const auto entry = *std::filesystem::directory_iterator(folder.path());
+    return entry.path().filename().string();
+  };
+  std::string name;
+  {
+    const sectile::ReplacedFile first(folder / "a");
+    name = name_of_temporary();  // a.tmp123-7
+  }
+  const auto dash = name.rfind('-');
+  const auto next = std::stol(name.substr(dash + 1)) + 1;
+  for (const auto number : {next, next + 1})
+    folder.write(name.substr(0, dash + 1) + std::to_string(number), "another's");
+  sectile::ReplacedFile second(folder / "a");
+  second.write("b", 1);
+  second.commit();
+  CHECK(contents(folder / "a") == "b");
+  CHECK(contents(folder / (name.substr(0, dash + 1) + std::to_string(next))) == "another's");
+  CHECK(files_in(folder) == 3);
 }

@@ -308,20 +308,20 @@ TEST_CASE("panoptic quality of files notes stated areas that are others, and ima
 }
 
 TEST_CASE("panoptic quality: void, crowds, an IoU of a half and ids above 65535 in one file") {  // a known pitfall
-  // 20 x 20 pixels. Truth: 70000 and 70001 of 80 pixels each, the crowd 300, the stuff 5; the rest is void.
   cv::Mat truth(20, 20, CV_32S, cv::Scalar(0)), found = truth.clone();
-  truth.rowRange(0, 4) = 70000;
-  truth.rowRange(4, 8) = 70001;
-  truth.rowRange(8, 11) = 300;
-  truth.rowRange(11, 15) = 5;
-  found.rowRange(0, 4) = 1;
-  found(cv::Rect(0, 0, 8, 1)) = 0;   // 72 of 80: 0.9
-  found.rowRange(4, 6) = 2;          // 40 of 80: exactly a half
-  found(cv::Rect(0, 8, 20, 2)) = 3;  // on the crowd: dropped
-  found.rowRange(11, 16) = 9;        // one row of five on void: 1 without it
-  found.rowRange(17, 18) = 4;        // on void: dropped
+  truth(cv::Rect(0, 0, 10, 8)) = 70000;
+  truth(cv::Rect(10, 0, 10, 8)) = 70001;
+  truth(cv::Rect(0, 8, 10, 6)) = 300;
+  truth(cv::Rect(0, 14, 14, 6)) = 5;
+  found(cv::Rect(0, 0, 9, 8)) = 1;    // 72 of 80: 0.9
+  found(cv::Rect(10, 0, 10, 4)) = 2;  // 40 of 80: exactly a half
+  found(cv::Rect(1, 9, 8, 5)) = 3;    // on the crowd: dropped, as are 4 and 11 on void
+  found(cv::Rect(11, 8, 9, 5)) = 4;
+  found(cv::Rect(12, 13, 8, 1)) = 11;
+  found(cv::Rect(0, 14, 16, 6)) = 9;  // 12 of 96 on void: 1 without them
   const std::vector<Segment> truths{{70000, 0, false}, {70001, 0, false}, {300, 0, true}, {5, 1, false}};
-  const std::vector<Segment> all{{1, 0, false}, {2, 0, false}, {3, 0, false}, {9, 1, false}, {4, 2, false}};
+  const std::vector<Segment> all{{1, 0, false}, {2, 0, false}, {3, 0, false},
+                                 {4, 0, false}, {9, 1, false}, {11, 2, false}};
   PanopticQuality quality({true, false, false, true});
   quality.add(truth, truths, found, all);
   const auto report = quality.compute();
@@ -331,6 +331,7 @@ TEST_CASE("panoptic quality: void, crowds, an IoU of a half and ids above 65535 
   CHECK(report.all.categories == 2);
   CHECK(report.things.pq == doctest::Approx(0.45));
   CHECK(report.stuff.pq == doctest::Approx(1));
+  CHECK(report.per_category[0].true_positive == 1);
   CHECK(report.per_category[0].false_positive == 1);
   CHECK(report.per_category[0].false_negative == 1);
   CHECK(report.per_category[2].false_positive == 0);

@@ -77,7 +77,12 @@ std::string weights_text(const SplitStats& split) {
     for (const auto& column : columns) row.push_back(number(column[c]));
     table.add(row);
   }
-  return "\n" + table.text();
+  auto text = "\n" + table.text();
+  if (head[1] == name_of(WeightRule::inverse_frequency))  // not of objects without labels
+    text +=
+        "\"class_balance\": \"inverse\" of a loss is inverse_frequency, divided by its mean over the classes that "
+        "occur\n";
+  return text;
 }
 
 std::string images_text(const SplitStats& split) {

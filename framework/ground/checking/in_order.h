@@ -17,11 +17,12 @@ namespace sectile {
 
 // Calls take(i, make(i)) for i from 0 to count - 1, in this order and never twice at once; make is called by several
 // threads. So what `take` collects does not depend on the number of workers. Threads that cannot be started are done
-// without. An exception ends the work and is thrown again.
+// without. An exception ends the work and is thrown again. most_each: how many results per worker may wait for an
+// earlier one, where they are large fewer.
 template <class Make, class Take>
-void in_order(std::size_t count, int workers, const Make& make, const Take& take) {
+void in_order(std::size_t count, int workers, const Make& make, const Take& take, std::size_t most_each = 16) {
   using Made = std::invoke_result_t<const Make&, std::size_t>;
-  const auto ahead = static_cast<std::size_t>(workers) * 16;  // results that may wait for an earlier one
+  const auto ahead = static_cast<std::size_t>(workers) * most_each;
   std::mutex mutex;
   std::condition_variable room;
   std::map<std::size_t, Made> waiting;

@@ -19,6 +19,7 @@ constexpr std::string_view kSpaces = " \t\r\n";
 simdjson::padded_string read_whole(const std::filesystem::path& file) {
   const auto bytes = JsonFile::checked_size(file);
   simdjson::padded_string text(bytes);
+  if (!text.data()) JsonFile::refuse_memory(file);
   std::ifstream in(file, std::ios::binary);
   if (!in.read(text.data(), static_cast<std::streamsize>(bytes)))
     throw DataError(file.string(), std::string("cannot be read: ") + std::strerror(errno));
@@ -43,6 +44,12 @@ std::size_t JsonFile::checked_size(const std::filesystem::path& file) {
   if (bytes >= simdjson::SIMDJSON_MAXSIZE_BYTES)
     throw DataError(file.string(), "is larger than 4 GB; split it into files of fewer images");
   return bytes;
+}
+
+void JsonFile::refuse_memory(const std::filesystem::path& file) {
+  std::error_code unknown;
+  throw DataError(file.string(), "has " + std::to_string(std::filesystem::file_size(file, unknown)) +
+                                     " bytes, for which there is not enough memory");
 }
 
 void JsonFile::fail_at(const char* at, const std::string& message) const {

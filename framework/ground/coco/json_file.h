@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,6 +25,7 @@ class JsonFile {
   // Throws DataError for a file that cannot be read, is empty, or is larger than 4 GB.
   explicit JsonFile(std::filesystem::path file);
   static std::size_t checked_size(const std::filesystem::path& file);  // in bytes; throws as above
+  [[noreturn]] static void refuse_memory(const std::filesystem::path& file);
 
   // Calls read(document) once. What is not JSON, or of another type than `read` asks for, becomes a DataError with its
   // line and column.
@@ -37,7 +39,10 @@ class JsonFile {
       opened = true;
       read(document);
       if (!document.current_location().error()) fail_at(document.current_location(), "has text after its end");
+    } catch (const std::bad_alloc&) {
+      refuse_memory(file_);
     } catch (const simdjson::simdjson_error& error) {
+      if (error.error() == simdjson::MEMALLOC) refuse_memory(file_);
       const char* at = nullptr;
       if (!opened || document.current_location().get(at)) at = nullptr;
       fail_at(at, why(error));

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_map>
 
@@ -189,6 +190,7 @@ void add_annotations(std::vector<Annotation>& annotations, const fs::path& file,
                      std::vector<std::int64_t>* unlisted = nullptr) {
   const auto categories = positions(made.categories, file, "categories");
   const auto images = positions(made.images, file, "images");
+  std::map<fs::path, std::string> places;  // of the annotations, by the PNGs that they name
   for (auto& one : annotations) {
     const auto found = images.find(one.image);
     if (found == images.end() && unlisted) {
@@ -203,6 +205,10 @@ void add_annotations(std::vector<Annotation>& annotations, const fs::path& file,
       its.fault = "is of an image that " + one.place + " is of too";
       continue;
     }
+    if (one.fault.empty())
+      if (const auto [earlier, is_new] = places.emplace(fs::path(one.mask).lexically_normal(), one.place); !is_new)
+        one.fault = "has the file_name \"" + one.mask + "\", and so has " + earlier->second +
+                    "; expected a PNG of its own for each image";
     its.place = std::move(one.place);
     its.mask = std::move(one.mask);
     its.fault = std::move(one.fault);

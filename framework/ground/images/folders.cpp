@@ -41,7 +41,10 @@ std::string lower_suffix(const fs::path& file) {
   return suffix;
 }
 
-std::vector<std::string> files_in(const fs::path& folder) { return names_in(folder, is_file); }
+// Also a link to nowhere: whoever reads it says so, and no sample is silently missing.
+std::vector<std::string> files_in(const fs::path& folder) {
+  return names_in(folder, [](const fs::path& path) { return !is_folder(path); });
+}
 std::vector<std::string> folders_in(const fs::path& folder) { return names_in(folder, is_folder); }
 
 std::map<std::string, fs::path> files_by_stem(const fs::path& folder, const std::vector<std::string>& suffixes) {

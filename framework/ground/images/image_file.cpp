@@ -78,12 +78,18 @@ ReplacedFile::ReplacedFile(const fs::path& path) : path_(followed(path)), beside
   std::error_code unknown;
   if (fs::is_directory(path_, unknown)) fail(EISDIR);
   if (fs::is_symlink(path_, unknown)) fail(ELOOP);
-  const auto suffix = ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
   const auto name = path_.filename().string();
-  if (name.size() <= NAME_MAX)  // a longer one is refused when the temporary file is opened
-    beside_.replace_filename(name.substr(0, NAME_MAX - suffix.size()));
-  beside_ += suffix;
-  stream_ = std::fopen(beside_.c_str(), "w+bx");
+  // On a shared disk, a process of another machine or container may have the same number.
+  constexpr int kMostTries = 100;
+  for (int i = 0; i < kMostTries && !stream_; ++i) {
+    const auto suffix = ".tmp" + std::to_string(getpid()) + "-" + std::to_string(counter++);
+    beside_ = path_;
+    if (name.size() <= NAME_MAX)  // a longer one is refused when the temporary file is opened
+      beside_.replace_filename(name.substr(0, NAME_MAX - suffix.size()));
+    beside_ += suffix;
+    stream_ = std::fopen(beside_.c_str(), "w+bx");
+    if (!stream_ && errno != EEXIST) break;
+  }
   if (!stream_) fail(errno);
   struct stat before {};
   if (stat(path_.c_str(), &before) == 0 && fchmod(fileno(stream_), before.st_mode & 07777) != 0) {

@@ -32,6 +32,9 @@ struct ImageFormat {
 
 extern const ImageFormat kPngFormat, kJpegFormat, kTiffFormat, kWebpFormat, kBmpFormat, kPnmFormat;
 
+// The orientation that a file states; 1 if it states none, or no known one. Throws DataError.
+int stated_orientation(const std::filesystem::path& file);
+
 // Throws DataError unless width and height are from 1 to the maximum, and plausible for the file size: `bytes` is the
 // unpacked size of the image, `ratio` the maximum compression ratio of the format.
 void check_size(const ImageFile& file, std::uint64_t width, std::uint64_t height, std::uint64_t bytes,

@@ -198,6 +198,12 @@ ImageInfo read_info(const fs::path& path, const ReadOptions& options) {
   return header.info;
 }
 
+int stated_orientation(const fs::path& path) {
+  const ImageFile file(path);
+  const int orientation = format_of(file).header(file, 0).orientation;
+  return orientation >= 1 && orientation <= 8 ? orientation : 1;
+}
+
 cv::Size read_size(const fs::path& file, const ReadOptions& options) { return read_info(file, options).size; }
 
 const std::vector<std::string>& image_suffixes() {

@@ -11,6 +11,8 @@
 #include <sectile/data/panoptic_quality.h>
 #include <sectile/error.h>
 
+#include "../component_call.h"
+#include "../images/image_format.h"
 #include "segment_matcher.h"
 
 namespace sectile {
@@ -76,21 +78,22 @@ struct Side {
     const auto& one = images[image];
     return json.string() + ": " + one.place + " (image " + std::to_string(one.id) + ")";
   }
+  fs::path png(std::size_t image) const { return masks / images[image].mask; }
   // The map of an image. Throws DataError.
   cv::Mat read(std::size_t image) const {
     const auto& one = images[image];
     if (!one.fault.empty()) throw DataError(place(image), one.fault);
-    return read_panoptic_png(masks / one.mask);
+    return read_panoptic_png(png(image));
   }
+  bool is_turned(std::size_t image) const { return images[image].fault.empty() && stated_orientation(png(image)) != 1; }
   void demand_same_segments(std::size_t image, const SegmentList& list) const {
-    const auto png = masks / images[image].mask;
     if (!list.unlisted.empty())
-      throw DataError(png.string(), "has segments that segments_info does not list, with the ids " +
-                                        listed_ids(list.unlisted) + "; see " + place(image) +
-                                        ", and whether this is the folder of the panoptic PNGs");
+      throw DataError(png(image).string(), "has segments that segments_info does not list, with the ids " +
+                                               listed_ids(list.unlisted) + "; see " + place(image) +
+                                               ", and whether this is the folder of the panoptic PNGs");
     if (const auto bare = list.without_pixels(); !bare.empty())
-      throw DataError(png.string(), "has no pixel of the segments " + listed_ids(bare) +
-                                        ", which segments_info lists; see " + place(image));
+      throw DataError(png(image).string(), "has no pixel of the segments " + listed_ids(bare) +
+                                               ", which segments_info lists; see " + place(image));
   }
 };
 
@@ -101,12 +104,11 @@ class Comparison {
 
   void add(std::size_t image) {
     std::error_code unknown;
-    same_files += fs::equivalent(truth_.masks / truth_.images[image].mask,
-                                 predictions_.masks / predictions_.images[image].mask, unknown);
+    same_files += fs::equivalent(truth_.png(image), predictions_.png(image), unknown);
+    turned += truth_.is_turned(image) + predictions_.is_turned(image);
     const auto ids = truth_.read(image), found_ids = predictions_.read(image);
     if (ids.size() != found_ids.size())
-      demand_same_size(predictions_.masks / predictions_.images[image].mask, found_ids.size(),
-                       truth_.masks / truth_.images[image].mask, ids.size());
+      demand_same_size(predictions_.png(image), found_ids.size(), truth_.png(image), ids.size());
     const auto truths = segments_of(truth_.images[image]), found = segments_of(predictions_.images[image]);
     matcher_.compare(ids, truths, found_ids, found, static_cast<int>(counts.size()));
     truth_.demand_same_segments(image, matcher_.truths());
@@ -125,6 +127,7 @@ class Comparison {
   std::size_t segments = 0, crowds = 0, found_segments = 0;
   std::size_t other_areas = 0;  // true segments whose stated area is not that of their pixels
   std::size_t same_files = 0;   // images whose PNG is the same file on both sides
+  std::size_t turned = 0;       // PNGs that state an orientation
 
  private:
   const Side &truth_, &predictions_;
@@ -156,7 +159,7 @@ std::vector<std::size_t> images_of(const Side& truth, const Side& predictions, c
 }
 
 std::vector<std::string> notes_of(const Side& truth, const Side& predictions, std::size_t other_areas,
-                                  std::size_t same_files) {
+                                  std::size_t same_files, std::size_t turned) {
   std::vector<std::string> notes;
   std::size_t bare = 0, unasked = 0;
   for (std::size_t i = 0; i < truth.images.size(); ++i) {
@@ -172,6 +175,9 @@ std::vector<std::string> notes_of(const Side& truth, const Side& predictions, st
     notes.push_back(predictions.json.string() + ": the PNG of " + count_of(same_files, "image") +
                     " is that of the truth, the same file in " + predictions.masks.string() +
                     ": the truth is compared with itself unless the JSON files differ");
+  if (turned)
+    notes.push_back(count_of(turned, "PNG") + " with an EXIF orientation " + (turned == 1 ? "is" : "are") +
+                    " turned as it says, as datasets do; panopticapi takes pixels as stored");
   if (other_areas)
     notes.push_back(truth.json.string() + ": " + count_of(other_areas, "segment") +
                     " with a stated area that is not the number of its pixels: pixels count, where panopticapi takes "
@@ -202,8 +208,11 @@ PqOfFilesResult panoptic_quality(const PanopticFiles& files) {
   const auto work = [&](Comparison& comparison) {
     for (auto i = next++; i < images.size(); i = next++) try {
         comparison.add(images[i]);
-      } catch (const std::exception& error) {
+      } catch (const DataError& error) {
         faults.add(images[i] + 1, error.what());
+      } catch (...) {
+        faults.add(images[i] + 1, predictions.png(images[i]).string() + ": cannot be compared with " +
+                                      truth.png(images[i]).string() + ": " + reason_of_exception());
       }
   };
   {
@@ -221,7 +230,7 @@ PqOfFilesResult panoptic_quality(const PanopticFiles& files) {
   for (const auto& category : truth_file.categories) things.push_back(category.thing);
   PanopticQuality quality(things);
   PqOfFilesResult made;
-  std::size_t other_areas = 0, same_files = 0;
+  std::size_t other_areas = 0, same_files = 0, turned = 0;
   for (const auto& one : comparisons) {
     std::vector<std::int64_t> state;
     for (const auto& counts : one->counts)
@@ -232,12 +241,13 @@ PqOfFilesResult panoptic_quality(const PanopticFiles& files) {
     made.found += one->found_segments;
     other_areas += one->other_areas;
     same_files += one->same_files;
+    turned += one->turned;
   }
   made.report = quality.compute();
   made.categories = truth_file.categories;
   made.images = images.size();
   made.segments -= made.crowds;
-  made.notes = notes_of(truth, predictions, other_areas, same_files);
+  made.notes = notes_of(truth, predictions, other_areas, same_files, turned);
   made.convention =
       "Panoptic quality of Kirillov et al. 2019, by the rules of panopticapi: segments of one category match above an "
       "IoU of 0.5, without what is predicted on void; mean over the categories with true or predicted segments; "

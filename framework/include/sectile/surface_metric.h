@@ -60,6 +60,9 @@ class SECTILE_EXPORT SurfaceMetric : public Metric {
   std::size_t classes() const { return counts_.size(); }
   bool counts(std::size_t number) const { return counts_[number]; }
   const ExactSum& sum(std::size_t number, std::size_t which) const { return sums_[number * sums_of_class_ + which]; }
+  // For metrics with two sums of distances: 0 of all, infinite or a penalty where a class was missed, and 1 of those
+  // that were found. Values and columns per class `name`, "`name` found", "images" and "missed", without convention.
+  MetricReport distances(const std::string& name) const;
   // Of those that are not NaN; NaN if there are none.
   static double mean(const std::vector<double>& of_classes);
 

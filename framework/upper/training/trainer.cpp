@@ -348,7 +348,10 @@ class Run {
         return false;
       }
       value = state_.best_by.value(evaluation);
-      if (!std::isfinite(*value))
+      if (std::isinf(*value))
+        tell("the evaluation gives an infinite value for " + state_.best_by.name() +
+             ", which is no best one: was a class missed in an image, and has the metric an option \"penalty\"?");
+      else if (std::isnan(*value))
         tell("the evaluation gives no value for " + state_.best_by.name() +
              ": does the validation data have labels that count?");
       best = state_.best_by.better(*value, state_.record.best);

@@ -26,8 +26,9 @@ bool natural_less(const std::string& a, const std::string& b);
 // Throws OptionError where an option names a folder that is none.
 void check_folder(const std::filesystem::path& folder, const char* option);
 
-// Names of all files below a folder, with "/", without those of the folder `except`, those whose name or folder begins
-// with a dot, and links that lead back to a folder above. Throws DataError.
+// Names of all files below a folder, with "/", also of those that cannot be read, such as links to nowhere; without
+// those of the folder `except`, those whose name or folder begins with a dot, and links that lead back to a folder
+// above. Throws DataError.
 std::vector<std::string> files_below(const std::filesystem::path& folder, const std::filesystem::path& except = {});
 
 // Files by their names without suffix.

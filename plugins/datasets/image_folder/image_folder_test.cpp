@@ -180,7 +180,7 @@ TEST_CASE("a list of pairs names both files below root") {
   CHECK(labels(open(spec)->read(0)) == std::vector<int>{0, 1, 1, 0});
 }
 
-TEST_CASE("names that begin with a dot, and links that lead back or nowhere, do not count") {
+TEST_CASE("names that begin with a dot, and links that lead back, do not count") {
   const Folder folder;
   for (const char* name : {"a", "town/b"}) folder.pair(name, mask({0, 1, 1, 0}));
   folder.pair(".checkpoints/a", mask({0, 1, 1, 0}));
@@ -188,11 +188,32 @@ TEST_CASE("names that begin with a dot, and links that lead back or nowhere, do 
   folder.text("masks/._a.png", "no image");
   fs::create_directory_symlink("..", folder.path() / "images/town/up");
   fs::create_directory_symlink("town", folder.path() / "images/again");
-  fs::create_symlink("circle.png", folder.path() / "images/circle.png");
-  fs::create_symlink("nowhere.png", folder.path() / "images/gone.png");
   folder.image("masks/again/b.png", mask({0, 1, 1, 0}));
   CHECK(ids(folder.spec()) == Names{"a", "again/b", "town/b"});
   CHECK(ids(folder.spec({{"images", "images/**/*"}, {"masks", "masks/**/*"}})) == Names{"a", "again/b", "town/b"});
+}
+
+TEST_CASE("links that lead nowhere are samples that cannot be read") {
+  const Folder folder;
+  for (const char* name : {"a", "circle", "gone", "no_mask"}) folder.pair(name, mask({0, 1, 1, 0}));
+  const auto link = [&](const char* to, const char* name) {
+    fs::remove(folder.path() / name);
+    fs::create_symlink(to, folder.path() / name);
+  };
+  link("circle.png", "images/circle.png");
+  link("nowhere.png", "images/gone.png");
+  link("nowhere.png", "masks/no_mask.png");
+  for (const auto& more :
+       {json::object(), json{{"mask_suffix", ".png"}}, json{{"images", "images/*.png"}, {"masks", "masks/*.png"}}}) {
+    CAPTURE(more.dump());
+    const auto dataset = open(folder.spec(more));
+    REQUIRE(dataset->size() == 4);
+    CHECK(labels(dataset->read(0)) == std::vector<int>{0, 1, 1, 0});
+    CHECK_THROWS_WITH_AS(dataset->read(1), doctest::Contains("circle.png: cannot be opened: Too many levels"),
+                         DataError);
+    CHECK_THROWS_WITH_AS(dataset->read(2), doctest::Contains("gone.png: cannot be opened: No such file"), DataError);
+    CHECK_THROWS_WITH_AS(dataset->read(3), doctest::Contains("no_mask.png: cannot be opened: No such file"), DataError);
+  }
 }
 
 TEST_CASE("folders that link to each other in too many ways are refused") {

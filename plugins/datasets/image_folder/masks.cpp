@@ -24,8 +24,7 @@ fs::path Masks::find(const std::string& name) {
   ++asked_;
   auto mask = suffix_ ? folder_ / (name + *suffix_) : stems_.find(name);
   if (suffix_ && !is_file(mask)) mask = with_suffix_in_any_case(name);
-  const bool found = !mask.empty() && is_file(mask);
-  if (!found && missing_++ < kShown) shown_ += (shown_.empty() ? "" : ", ") + name + suffix_.value_or(".*");
+  if (mask.empty() && missing_++ < kShown) shown_ += (shown_.empty() ? "" : ", ") + name + suffix_.value_or(".*");
   return mask;
 }
 

@@ -42,22 +42,7 @@ class Assd final : public sectile::SurfaceMetric {
       : SurfaceMetric("assd", kSums, options, options.spacing, context), of_(options) {}
 
   MetricReport compute() const override {
-    MetricReport report;
-    report.columns = {"ASSD", "ASSD found", "images", "missed"};
-    std::vector<double> means, of_found;
-    double missed = 0;
-    for (std::size_t c = 0; c < classes(); ++c) {
-      const auto &all = sum(c, kAll), &found = sum(c, kFound);
-      means.push_back(all.mean()), of_found.push_back(found.finite_mean());
-      const auto images = static_cast<double>(all.finite() + all.infinite());
-      const auto missing = images - static_cast<double>(found.finite());
-      report.per_class.push_back({means.back(), of_found.back(), images, missing});
-      missed += missing;
-    }
-    using Better = MetricReport::Better;
-    report.values = {{"ASSD", mean(means), Better::lower},
-                     {"ASSD found", mean(of_found), Better::lower},
-                     {"missed", missed, Better::lower}};
+    auto report = distances("ASSD");
     report.convention =
         std::string(of_.convention == MeanOf::pooled ? "The mean of both directions' distances together (MONAI)"
                                                      : "The mean of the two directions' mean distances (medpy)")
@@ -74,7 +59,7 @@ class Assd final : public sectile::SurfaceMetric {
   }
 
  private:
-  enum Sum { kAll, kFound, kSums };
+  enum Sum { kAll, kFound, kSums };  // as distances() has them
 
   void add(const sectile::MaskPair& masks, std::span<sectile::ExactSum> sums) const override {
     if (!masks.in_truth || !masks.in_prediction) {

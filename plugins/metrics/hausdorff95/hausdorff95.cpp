@@ -55,23 +55,7 @@ class Hausdorff95 final : public sectile::SurfaceMetric {
       : SurfaceMetric("hausdorff95", kSums, options, options.spacing, context), of_(options) {}
 
   MetricReport compute() const override {
-    MetricReport report;
-    const auto name = "HD" + (of_.percentile == 100 ? "" : short_text(of_.percentile));
-    report.columns = {name, name + " found", "images", "missed"};
-    std::vector<double> means, of_found;
-    double missed = 0;
-    for (std::size_t c = 0; c < classes(); ++c) {
-      const auto &all = sum(c, kAll), &found = sum(c, kFound);
-      means.push_back(all.mean()), of_found.push_back(found.finite_mean());
-      const auto images = static_cast<double>(all.finite() + all.infinite());
-      const auto missing = images - static_cast<double>(found.finite());
-      report.per_class.push_back({means.back(), of_found.back(), images, missing});
-      missed += missing;
-    }
-    using Better = MetricReport::Better;
-    report.values = {{name, mean(means), Better::lower},
-                     {name + " found", mean(of_found), Better::lower},
-                     {"missed", missed, Better::lower}};
+    auto report = distances("HD" + (of_.percentile == 100 ? "" : short_text(of_.percentile)));
     report.convention =
         std::string(of_.convention == PercentileOf::larger
                         ? "The larger one of the two directed percentiles (MONAI)"
@@ -88,7 +72,7 @@ class Hausdorff95 final : public sectile::SurfaceMetric {
   }
 
  private:
-  enum Sum { kAll, kFound, kSums };
+  enum Sum { kAll, kFound, kSums };  // as distances() has them
 
   static std::string short_text(double value) {
     auto text = std::to_string(value);

@@ -139,6 +139,7 @@ TEST_CASE("IoU refuses options that have no effect or contradict each other") {
   refused(R"("mean": "truth", "false_alarm": "skip")", "is for classes without truth");
   refused(R"("preset": "pascal")", "mmseg");
   refused(R"("exclude": ["sky"])", "sky");
+  refused(R"("exclude": ["1", "1"])", "/part/exclude/1: names the class \"1\" again, as exclude/0 does");
   refused(R"("exclude": ["0", "1"])", "leaves no class for the mean");
   refused(R"("preset": "nnunet")", "leaves no class for the mean", 1);
   refused(R"("include_background": false)", "the classes overlap", 2, true);

@@ -216,6 +216,8 @@ inline void check_surface_metric(const std::string& name) {
     CHECK(!std::isnan(rows[2][0]));
   }
   CHECK_THROWS_AS(make<Metric>(spec(", \"include\": [\"9\"]"), context(3)), SpecError);
+  CHECK_THROWS_WITH_AS(make<Metric>(spec(", \"include\": [\"2\", \"2\"]"), context(3)),
+                       doctest::Contains("/part/include/1: names the class \"2\" again, as include/0 does"), SpecError);
   CHECK_THROWS_AS(make<Metric>(spec(", \"include_background\": false"), context(1)), SpecError);
   CHECK_THROWS_AS(make<Metric>(spec(", \"include_background\": false"), context(3, 3, true)), SpecError);
   CHECK_THROWS_AS(make<Metric>(spec(", \"include_background\": false, \"include\": [\"1\"]"), context(3)), SpecError);

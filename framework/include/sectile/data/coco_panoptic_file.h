@@ -49,7 +49,8 @@ struct PanopticFile {
 // Throws DataError for a file that is not JSON, for categories that are not as expected, for images without an id or
 // with that of another, and for annotations of images that it does not list. What is wrong with one image is its fault,
 // so that the others can be used: a file_name that is no text, a size that is no number of pixels, segments with an id
-// outside 1 to 16777215, one that another has, or a category that is not listed.
+// outside 1 to 16777215, one that another has, or a category that is not listed, or a PNG that another annotation
+// names.
 SECTILE_EXPORT PanopticFile read_coco_panoptic(const std::filesystem::path& file);
 
 // What was predicted for the images of a truth, by the ids of its images and categories.
