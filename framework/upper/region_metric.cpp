@@ -12,6 +12,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 
+#include <sectile/data/class_selection.h>
 #include <sectile/error.h>
 
 namespace sectile {
@@ -134,7 +135,8 @@ void RegionMetricOptions::declare(Options& options) {
   options.add("include_background", &include_background,
               "false: the first class (number 0) is left out of the mean. Not for overlapping classes.");
   options.add("exclude", &exclude,
-              "Names of classes that are left out of the mean. Their pixels still count, as mistakes of others too.");
+              "Names of classes that are left out of the mean, each once. Their pixels still count, as mistakes of "
+              "others too.");
 }
 
 void RegionMetricOptions::check(Problems& problems) const {
@@ -164,9 +166,8 @@ RegionMetric::RegionMetric(Names names, const O& options, const BuildContext& co
     throw OptionError("include_background",
                       "is false, and the classes overlap, so that none is the background: name classes in exclude");
   if (!options.include_background.value_or(overlapping() || preset_of(options).background)) counts_in_mean_[0] = 0;
-  for (std::size_t i = 0; i < options.exclude.size(); ++i)
-    counts_in_mean_[static_cast<std::size_t>(
-        context.class_number(options.exclude[i], "exclude/" + std::to_string(i)))] = 0;
+  for (const auto number : class_numbers(options.exclude, "exclude", context))
+    counts_in_mean_[static_cast<std::size_t>(number)] = 0;
   bool any = false;
   for (const char counts : counts_in_mean_) any = any || counts != 0;
   if (!any)

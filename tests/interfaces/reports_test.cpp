@@ -2,6 +2,7 @@
 #include "../../runner/results/table.h"
 #include "toys.h"
 #include "upper/inference/evaluation.h"
+#include "upper/reporting/numbered_names.h"
 #include "upper/training/best_by.h"
 #include "upper/training/trainer.h"
 
@@ -135,6 +136,31 @@ TEST_CASE("names that occur twice in a report are refused, and a metric that a s
   CHECK(metric_names(toy.pipeline.spec) == std::vector<std::string>{"iou", "toy_edge_error", "iou_2", "iou_3"});
   CHECK(BestBy(toy.pipeline).name() == "iou_3/mIoU");
   CHECK(evaluate(toy.pipeline, toy.pipeline.source("val")).reports.at(3).first == "iou_3");
+}
+
+TEST_CASE("losses of one type are numbered in the log, as metrics are, with each output and auxiliary head") {
+  auto json = dense();
+  json["loss"] =
+      Json::parse(R"([{"type": "cross_entropy"}, {"type": "dice"}, {"type": "cross_entropy", "label_smoothing": 0.5},
+                                 {"type": "cross_entropy", "label_smoothing": 1, "auxiliary": 0}])");
+  Toy toy(json);
+  std::map<std::string, double> log;
+  const auto batch = toy.batch({0, 1});
+  const double total = toy.loss(batch, &log).item<double>();
+  std::vector<std::string> names;
+  for (const auto& [name, unused] : log) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"auxiliary0/cross_entropy", "auxiliary0/cross_entropy_2", "auxiliary0/dice",
+                                          "cross_entropy", "cross_entropy_2", "cross_entropy_3", "dice"});
+  CHECK(log["cross_entropy_2"] ==
+        doctest::Approx((log["cross_entropy"] + log["cross_entropy_3"]) / 2));  // linear in the smoothing
+  const double main = log["cross_entropy"] + log["cross_entropy_2"] + log["cross_entropy_3"] + log["dice"];
+  CHECK(total > main);
+  CHECK(numbered_names({"dice", "edges/dice", "dice_2", "edges/dice", "dice"}) ==
+        std::vector<std::string>{"dice", "edges/dice", "dice_2", "edges/dice_2", "dice_3"});
+  json["loss"] = Json::parse(R"([{"type": "toy_sum", "terms": [{"type": "dice"}, {"type": "dice"}]}])");
+  Toy twice(json);
+  CHECK_THROWS_WITH_AS(twice.loss(batch), doctest::Contains("loss \"toy_sum\" returned its term \"dice\" twice"),
+                       PluginError);
 }
 
 TEST_CASE("columns of two metrics with one name are both shown, unless they say the same") {

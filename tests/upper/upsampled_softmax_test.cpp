@@ -1,7 +1,9 @@
 // Logits compared at the labels' size without being resized, against resizing them.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/autograd.h>
 
+#include <sectile/error.h>
 #include <sectile/losses/upsampled_softmax.h>
 #include <sectile/sample.h>
 
@@ -104,4 +106,21 @@ TEST_CASE("a class number that the upsampled logits do not have is an error, and
   CHECK(std::isnan(upsampled_cross_entropy(logits, labels, {}, 0).sum.item<double>()));
   labels[0][7][7] = 3;
   CHECK_THROWS_WITH(upsampled_areas(logits, labels), doctest::Contains("class number 3, and the logits 3 classes"));
+}
+
+TEST_CASE("a second derivative of upsampled softmax is an error, instead of one that lacks a part") {
+  at::manual_seed(1);
+  const auto logits = at::randn({1, 3, 4, 4}).requires_grad_();
+  const auto labels = at::randint(0, 3, {1, 8, 8}, at::kLong);
+  const auto differentiated = [&](const at::Tensor& sum, bool again) {
+    return torch::autograd::grad({sum}, {logits}, {}, /*retain_graph=*/true, again).front();
+  };
+  const auto areas = upsampled_areas(logits, labels);
+  for (const auto& sum :
+       {upsampled_cross_entropy(logits, labels, {}, 0).sum, areas.overlap.sum(), areas.predicted.square().sum()}) {
+    CHECK_THROWS_WITH_AS(differentiated(sum, true),
+                         doctest::Contains("has no second derivative where the logits are smaller than the labels"),
+                         PluginError);
+    CHECK_FALSE(differentiated(sum, false).requires_grad());
+  }
 }

@@ -10,6 +10,7 @@
 #include "../loading/cut_annotation.h"
 #include "../loading/loader.h"
 #include "../loading/sample_check.h"
+#include "../reporting/numbered_names.h"
 #include "predictor.h"
 
 namespace sectile {
@@ -118,14 +119,9 @@ void check_report(const std::string& metric, const MetricReport& report, std::si
 }
 
 std::vector<std::string> metric_names(const PipelineSpec& spec) {
-  std::vector<std::string> names;
-  for (const auto& metric : spec.metrics) {
-    auto name = metric.type();
-    for (int number = 2; std::find(names.begin(), names.end(), name) != names.end(); ++number)
-      name = metric.type() + "_" + std::to_string(number);
-    names.push_back(name);
-  }
-  return names;
+  std::vector<std::string> types;
+  for (const auto& metric : spec.metrics) types.push_back(metric.type());
+  return numbered_names(types);
 }
 
 void refuse_objects_without_masks(const Network& network, const SampleSource& source) {

@@ -49,8 +49,9 @@ void ClassWeightOptions::declare(Options& options, const char* class_weights_hel
            "without reading images. median_frequency: median(f) / f, where f is the class's share of the labelled "
            "pixels of the images in which it occurs (Eigen and Fergus 2015). inverse: 1 / share of all labelled "
            "pixels. effective_number: (1 - beta) / (1 - beta^n), where n is the number of images in which it occurs "
-           "(Cui et al. 2019). The last two are scaled so that the mean over the classes that occur is 1. A class that "
-           "never occurs has weight 0. none: all 1.")
+           "(Cui et al. 2019). The last two are scaled so that the mean over the classes that occur is 1; `sectile "
+           "data stats` prints inverse_frequency on another scale, by which the mean over the pixels is 1. A class "
+           "that never occurs has weight 0. none: all 1.")
       .one_of({"none", "median_frequency", "inverse", "effective_number"});
   options
       .add("beta", &beta,
@@ -65,6 +66,9 @@ void ClassWeightOptions::check(Problems& problems) const {
   if (balances && !class_weights.empty())
     problems.add("class_balance",
                  "computes the weights of classes, and \"class_weights\" gives them: remove one of both");
+  if (!class_weights.empty() &&
+      std::all_of(class_weights.begin(), class_weights.end(), [](double weight) { return weight == 0; }))
+    problems.add("class_weights", "are all 0, so that nothing would be learned; expected at least one above 0");
   if (beta && class_balance != ClassBalance::effective_number)
     problems.add("beta", "is only used with class_balance \"effective_number\": select it, or remove beta");
   if (beta && *beta >= 1) problems.add("beta", "is 1; expected at least 0 and below 1");
@@ -73,10 +77,16 @@ void ClassWeightOptions::check(Problems& problems) const {
 at::Tensor ClassWeightOptions::weights(const BuildContext& context) const {
   if (class_balance == ClassBalance::none) {
     if (class_weights.empty()) return {};
-    if (class_weights.size() != static_cast<std::size_t>(context.classes()))
-      throw OptionError("class_weights", "has " + std::to_string(class_weights.size()) +
-                                             " values, and the dataset has " + std::to_string(context.classes()) +
-                                             " classes: give one value per class, or remove it");
+    const auto values = class_weights.size(), classes = static_cast<std::size_t>(context.classes());
+    if (values != classes)
+      throw OptionError("class_weights", std::string("has ")
+                                             .append(std::to_string(values))
+                                             .append(values == 1 ? " value" : " values")
+                                             .append(", and the dataset has ")
+                                             .append(std::to_string(classes))
+                                             .append(classes == 1 ? " class" : " classes")
+                                             .append(": give one value per class, or remove it")
+                                             .append(values == 1 ? "; \"weight\" scales the whole loss" : ""));
     return at::tensor(class_weights, at::kDouble);
   }
   auto balanced =

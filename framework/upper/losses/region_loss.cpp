@@ -9,6 +9,7 @@
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 
+#include <sectile/data/class_selection.h>
 #include <sectile/losses/upsampled_softmax.h>
 
 namespace sectile {
@@ -19,25 +20,23 @@ void RegionLossOptions::declare(Options& options) {
       "How logits become probabilities: softmax over classes, or sigmoid per class. auto: sigmoid if classes "
       "overlap, else softmax.");
   options
-      .add("over", &over,
-           "What areas are summed over before they are compared: the whole batch (of all ranks), or each sample, whose "
-           "losses are then averaged.")
+      .add(
+          "over", &over,
+          "What areas are summed over before they are compared: the whole batch (of all ranks; of accumulated batches, "
+          "each by itself), or each sample, whose losses are then averaged.")
       .one_of({"batch", "sample"});
   options
       .add("absent", &absent,
            "A class that is absent from the labels (of the batch or sample): count its loss, so that false positives "
            "increase it; skip it, and average over the others; or zero: its loss is 0, and it counts in the average.")
       .one_of({"count", "skip", "zero"});
-  options.add("include", &include, "Names of the classes to average over. Empty: all.");
+  options.add("include", &include, "Names of the classes to average over, each once. Empty: all.");
 }
 
 RegionLoss::RegionLoss(const RegionLossOptions& options, const BuildContext& context, bool squared)
     : options_(options), squared_(squared), sigmoid_(uses_sigmoid(options.activation, context)) {
   if (options.include.empty()) return;
-  std::vector<std::int64_t> numbers;
-  for (std::size_t i = 0; i < options.include.size(); ++i)
-    numbers.push_back(context.class_number(options.include[i], "include/" + std::to_string(i)));
-  included_ = at::tensor(numbers, at::kLong);
+  included_ = at::tensor(class_numbers(options.include, "include", context), at::kLong);
 }
 
 void RegionLoss::use(std::shared_ptr<const Ranks> ranks) { ranks_ = std::move(ranks); }

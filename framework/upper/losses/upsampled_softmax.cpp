@@ -178,6 +178,15 @@ std::vector<Number> padded(const at::Tensor& values, std::int64_t size) {
   return all;
 }
 
+// The gradients are computed outside of autograd. With create_graph, they would be constants to a second derivative,
+// which would lack what the logits add to it.
+void refuse_second_derivative() {
+  if (at::GradMode::is_enabled())
+    throw PluginError("loss",
+                      "has no second derivative where the logits are smaller than the labels: call backward without "
+                      "create_graph, or resize the logits before the loss");
+}
+
 struct CrossEntropyOf {
   double sum = 0, total = 0;
   at::Tensor gradient;
@@ -211,6 +220,7 @@ struct CrossEntropySum : torch::autograd::Function<CrossEntropySum> {
     return {sum, total};
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     return {context->saved_data["gradient"].toTensor() * gradients[0], {}, {}, {}, {}};
   }
 };
@@ -263,6 +273,7 @@ struct Areas : torch::autograd::Function<Areas> {
     return {overlap, predicted};
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    refuse_second_derivative();
     const auto saved = context->get_saved_variables();
     const auto of = saved[0].scalar_type() == at::kDouble ? gradient_of_areas<double> : gradient_of_areas<float>;
     return {of(saved[0], saved[1], gradients[0], gradients[1]), {}};

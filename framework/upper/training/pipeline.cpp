@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <set>
 
 #include <ATen/Context.h>
 #include <ATen/Functions.h>
@@ -14,6 +15,7 @@
 #include "../../ground/spec/dataset_identity.h"
 #include "../loading/class_counter.h"
 #include "../loading/sample_check.h"
+#include "../reporting/numbered_names.h"
 
 namespace sectile {
 namespace {
@@ -139,14 +141,17 @@ void Pipeline::build_losses(const PluginIndex& index, AllProblems& all) {
                                      spec.model.type() + "\" has none of its own");
       recipes = loss_by_name(index, own);
     });
+  std::vector<std::string> names;
+  for (const auto& recipe : recipes) {
+    const auto& output = recipe.common().output;
+    names.push_back((output.empty() ? "" : output + "/") + recipe.type());
+  }
+  names = numbered_names(names);
   for (std::size_t i = 0; i < recipes.size(); ++i) {
     const auto pointer = "/loss/" + std::to_string(i);
-    const auto& common = recipes[i].common();
     all.try_to(pointer, [&] {
-      losses_.push_back({.loss = recipes[i].build(context),
-                         .common = common,
-                         .name = (common.output.empty() ? "" : common.output + "/") + recipes[i].type(),
-                         .pointer = pointer});
+      losses_.push_back(
+          {.loss = recipes[i].build(context), .common = recipes[i].common(), .name = names[i], .pointer = pointer});
     });
   }
 }
@@ -177,8 +182,10 @@ void Pipeline::check_terms(const WeighedLoss& one, const LossTerms& terms, bool 
     throw PluginError(one.pointer, "loss \"" + one.name + "\" " + reason);
   };
   if (terms.empty()) fail("returned no term");
+  std::set<std::string> names;
   for (const auto& [name, value] : terms) {
     const auto term = name.empty() ? std::string("its value") : "its term \"" + name + "\"";
+    if (!names.insert(name).second) fail("returned " + term + " twice: give each term its own name");
     if (!value.defined()) fail("returned an undefined tensor as " + term);
     if (value.dim() != 0 || !value.is_floating_point())
       fail("returned a tensor of " + std::to_string(value.dim()) + " dimensions as " + term +

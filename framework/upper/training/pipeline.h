@@ -35,7 +35,7 @@ class Pipeline : public Network {
   Prepared prepare(const Occasion& when) const;
 
   struct NamedTerm {
-    std::string name;  // "dice", "auxiliary0/dice", "edges/dice" of another output
+    std::string name;  // "dice", "dice_2" of the second one, "auxiliary0/dice", "edges/dice" of another output
     at::Tensor value;  // unweighted
     double share = 1;  // of this batch in the step
   };

@@ -16,8 +16,8 @@ struct BceOptions {
 
   void declare(sectile::Options& options) {
     weights.declare(options,
-                    "Weight per class, in class order; the loss is the weighted mean over all labelled pixels and all "
-                    "classes. Empty: all 1.");
+                    "One weight per class of the dataset, in class order, 0 or more and not all 0; the loss is the "
+                    "weighted mean over all labelled pixels and all classes. Empty: all 1.");
     options
         .add("pos_weight", &pos_weight,
              "Weight of pixels of the class against pixels of other classes, one value for all classes or one per "

@@ -36,6 +36,7 @@ TEST_CASE("binary cross entropy refuses wrong options and says what it expected"
   };
   refuses(R"({"type": "bce", "pos_weight": [1, 2]})", "pos_weight: has 2 values, and the dataset has 3 classes");
   refuses(R"({"type": "bce", "pos_weight": [-1]})", "pos_weight");
-  refuses(R"({"type": "bce", "class_weights": [1]})", "class_weights: has 1 values, and the dataset has 3 classes");
+  refuses(R"({"type": "bce", "class_weights": [1]})", "class_weights: has 1 value, and the dataset has 3 classes");
+  refuses(R"({"type": "bce", "class_weights": [0, 0, 0]})", "/part/class_weights: are all 0");
   refuses(R"({"type": "bce", "label_smoothing": 1.5})", "label_smoothing");
 }

@@ -22,7 +22,7 @@ struct BoundaryOptions : sectile::ClassSelection {
         "How logits become probabilities: softmax over classes, or sigmoid per class. auto: sigmoid if classes "
         "overlap, else softmax. The loss is the mean, over all labelled pixels and the classes that count, of the "
         "probability times the distance in pixels to the true border of the class: positive outside, negative or 0 "
-        "inside, which soft labels are above 0.5. A class that an image lacks, or that covers it, adds 0. The loss may "
+        "inside, where labels are above 0.5. A class that an image lacks, or that covers it, adds 0. The loss may "
         "be negative, and is meant to be added to one over areas, such as generalized_dice, with a small weight "
         "(0.01).");
     ClassSelection::declare(options);

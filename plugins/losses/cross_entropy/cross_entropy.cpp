@@ -22,8 +22,8 @@ struct CrossEntropyOptions {
 
   void declare(sectile::Options& options) {
     weights.declare(options,
-                    "Weight per class, in class order; the loss is the weighted mean over all labelled pixels (and "
-                    "classes, where classes overlap). Empty: all 1.");
+                    "One weight per class of the dataset, in class order, 0 or more and not all 0; the loss is the "
+                    "weighted mean over all labelled pixels (and classes, where classes overlap). Empty: all 1.");
     options
         .add("label_smoothing", &label_smoothing,
              "Label smoothing: this fraction of the target is spread evenly over all classes (over yes and no where "

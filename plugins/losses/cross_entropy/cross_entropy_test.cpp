@@ -2,6 +2,7 @@
 
 #include "parity/loss_cases.h"
 #include "parity/losses/random_cases.h"
+#include "parity/losses/small_batch.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -14,21 +15,10 @@ TEST_CASE("cross entropy equals PyTorch's, and mmsegmentation's over all pixels,
   compare_with_random_cases("cross_entropy");
 }
 
-// Logits [2, 3, 3, 4] in hundredths, labels [2, 3, 4] of which 6 of 24 are ignored. Divided by other numbers, the
-// losses of two frameworks differ by a factor, and learning rates do not carry over. The values are PyTorch's mean and
-// sum.
+// Divided by other numbers, the losses of two frameworks differ by a factor, and learning rates do not carry over. The
+// values are PyTorch's mean and sum.
 TEST_CASE("cross entropy divides by what is counted, or by all pixels as mmsegmentation does by default") {
-  const auto logits =
-      at::tensor({176, 40,  98,   224, 187,  -98,  95,   -15,  -10, 41,   14,   145, 76,   12,  44,  33,   149, -21,
-                  31,  -85, -255, 65,  86,   -74,  227,  -145, 5,   -19,  153,  147, 15,   38,  -89, -198, -35, 16,
-                  123, 120, -39,  -30, -105, -142, -171, 195,  -51, -44,  -125, 78,  -161, -21, -90, 39,   -51, -118,
-                  -3,  43,  7,    30,  -63,  -36,  -67,  -36,  -81, -173, 18,   -40, -163, 46,  -91, 5,    73,  13},
-                 at::kDouble)
-          .view({2, 3, 3, 4}) /
-      100;
-  const int x = kIgnore;
-  const auto labels =
-      at::tensor({x, x, x, x, 2, 0, 2, 2, 2, 0, 0, 0, 1, 2, 0, 1, 2, 2, 2, 1, 0, x, x, 0}, at::kLong).view({2, 3, 4});
+  const auto logits = small_batch_logits(), labels = small_batch_labels();
   const auto value = [&](const char* options) {
     const auto loss = make<Loss>(std::string(R"({"type": "cross_entropy")").append(options).append("}"), context(3));
     return doctest::Approx(evaluate(*loss, logits, labels).value).epsilon(1e-12);
@@ -77,6 +67,8 @@ TEST_CASE("cross entropy refuses wrong weights and averages and says what it exp
   refuses(R"("beta": 0.9, "class_balance": "inverse")", "only used with class_balance");
   refuses(R"("beta": 1, "class_balance": "effective_number")", "beta: is 1; expected at least 0 and below 1");
   refuses(R"("class_balance": "inverse")", "class_balance: needs training data");
+  refuses(R"("class_weights": [0, 0, 0])", "/part/class_weights: are all 0, so that nothing would be learned");
+  refuses(R"("class_weights": [2])", "has 1 value, and the dataset has 3 classes: give one value per class");
 }
 
 TEST_CASE("cross entropy of extreme logits is finite and so is its gradient") {
@@ -134,7 +126,9 @@ TEST_CASE("a batch of ignored pixels has a loss of exactly 0, with a gradient of
         R"({"type": "cross_entropy", "class_weights": [1, 0, 2]})", R"({"type": "bce"})",
         R"({"type": "bce", "class_weights": [1, 0, 2]})", R"({"type": "focal"})", R"({"type": "ohem_cross_entropy"})",
         R"({"type": "topk_cross_entropy"})", R"({"type": "lovasz"})", R"({"type": "lovasz", "per_image": true})",
-        R"({"type": "dice"})", R"({"type": "jaccard"})", R"({"type": "tversky"})"})
+        R"({"type": "dice"})", R"({"type": "jaccard"})", R"({"type": "tversky"})", R"({"type": "mcc"})",
+        R"({"type": "generalized_dice"})", R"({"type": "cldice"})", R"({"type": "hausdorff"})",
+        R"({"type": "boundary"})"})
     for (const bool overlapping : {false, true}) {
       const std::string text = json;
       // Of class numbers only.

@@ -7,6 +7,8 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/tensor.h>
 
+#include <sectile/data/class_selection.h>
+#include <sectile/losses/class_weights.h>
 #include <sectile/losses/region_loss.h>
 
 namespace {
@@ -48,15 +50,15 @@ struct DiceOptions {
         .one_of({"auto", "softmax", "sigmoid"});
     options
         .add("over", &over,
-             "What areas are summed over before they are compared: the whole batch (of all ranks), or each sample, "
-             "whose losses are then averaged.")
+             "What areas are summed over before they are compared: the whole batch (of all ranks; of accumulated "
+             "batches, each by itself), or each sample, whose losses are then averaged.")
         .one_of({"batch", "sample"});
     options
         .add("absent", &absent,
              "A class that is absent from the labels (of the batch or sample): count its loss, so that false positives "
              "increase it; skip it, and average over the others; or zero: its loss is 0, and it counts in the average.")
         .one_of({"count", "skip", "zero"});
-    options.add("include", &include, "Names of the classes to average over. Empty: all.");
+    options.add("include", &include, "Names of the classes to average over, each once. Empty: all.");
     options.add("include_background", &include_background, "false: the first class is left out of the average.");
     options
         .add(
@@ -73,16 +75,18 @@ struct DiceOptions {
     options.add("log", &log, "The loss is -log(Dice) of each class, as segmentation_models_pytorch's log_loss.");
     options
         .add("class_weights", &class_weights,
-             "What each class's loss is multiplied by, in the order of the classes. The mean over classes is not "
-             "divided "
-             "by their sum, except in the preset smp. Empty: all 1.")
+             "What each class's loss is multiplied by: one value per class of the dataset, in class order, 0 or more, "
+             "and not all 0. The mean over classes is not divided by their sum, except in the preset smp. Empty: all "
+             "1.")
         .at_least(0);
   }
 
   void check(sectile::Problems& problems) const {
+    given_weights().check(problems);
     if (include_background == false && !include.empty())
       problems.add("include_background", "is false, and include names the classes: leave one of both out");
   }
+  sectile::ClassWeightOptions given_weights() const { return {.class_weights = class_weights}; }
 };
 
 // The options with what the preset says where nothing is given.
@@ -141,15 +145,15 @@ class Dice final : public RegionLoss {
         weights_(weights_of(options, rule, context)) {}
 
   static at::Tensor weights_of(const DiceOptions& options, const Rule& rule, const BuildContext& context) {
-    auto weights = sectile::values_per_class("class_weights", options.class_weights, context);
+    auto weights = options.given_weights().weights(context);
     if (!weights.defined()) return {};
-    std::vector<std::int64_t> numbers;
-    for (const auto& name : rule.region.include) numbers.push_back(context.class_number(name, "include"));
+    const auto numbers = sectile::class_numbers(rule.region.include, "include", context);
     if (!numbers.empty()) weights = weights.index_select(0, at::tensor(numbers, at::kLong));
-    if (options.preset != DiceOptions::Preset::smp) return weights;
     if (weights.sum().item<double>() == 0)
-      throw OptionError("class_weights", "are 0 for all classes that count: at least one has to be above 0");
-    return weights / weights.mean();
+      throw OptionError("class_weights",
+                        "are 0 for all classes that are averaged over, so that nothing would be learned; expected at "
+                        "least one above 0");
+    return options.preset == DiceOptions::Preset::smp ? weights / weights.mean() : weights;
   }
 
   const Rule rule_;

@@ -1,5 +1,7 @@
 // Focal loss (Lin et al. 2017, "Focal Loss for Dense Object Detection"): cross entropy with a low weight for pixels
 // that are already correct.
+#include <algorithm>
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/tensor.h>
@@ -31,7 +33,7 @@ struct FocalOptions {
     options
         .add("alpha", &alpha,
              "Class balance: one value for all classes, or one per class. Pixels of the class are weighted by alpha; "
-             "with sigmoid, other pixels by 1 - alpha. Empty: no balancing.")
+             "with sigmoid, other pixels by 1 - alpha. With softmax, not all may be 0. Empty: no balancing.")
         .at_least(0)
         .at_most(1);
   }
@@ -55,6 +57,10 @@ class Focal final : public sectile::DenseLoss, public sectile::MeanLoss {
     auto alpha = options.alpha;
     if (alpha.empty()) return;
     const auto classes = static_cast<std::size_t>(context.classes());
+    if (!sigmoid_ && std::all_of(alpha.begin(), alpha.end(), [](double of_class) { return of_class == 0; }))
+      throw sectile::OptionError("alpha",
+                                 "is 0 for all classes, so that nothing would be learned; expected at least one value "
+                                 "above 0");
     if (alpha.size() == 1) alpha.assign(classes, alpha.front());
     if (alpha.size() != classes)
       throw sectile::OptionError("alpha", "has " + std::to_string(alpha.size()) + " values, and the dataset has " +

@@ -26,3 +26,15 @@ TEST_CASE("focal loss refuses an alpha of another number than the classes with b
   CHECK_THROWS_WITH_AS(make<Loss>(R"({"type": "focal", "alpha": [0.1, 0.2]})", context(3)),
                        doctest::Contains("/part/alpha: has 2 values, and the dataset has 3 classes"), SpecError);
 }
+
+TEST_CASE("focal loss over softmax refuses an alpha of 0 for all classes; with sigmoid, other pixels still count") {
+  const auto made = [](const char* alpha, bool overlapping) {
+    return make<Loss>(std::string(R"({"type": "focal", "alpha": )").append(alpha).append("}"),
+                      context(3, 3, overlapping));
+  };
+  for (const char* alpha : {"[0]", "[0, 0, 0]"}) {
+    CAPTURE(alpha);
+    CHECK_THROWS_WITH_AS(made(alpha, false), doctest::Contains("/part/alpha: is 0 for all classes"), SpecError);
+    CHECK_NOTHROW(made(alpha, true));
+  }
+}

@@ -27,7 +27,7 @@ struct GeneralizedDiceOptions : sectile::ClassSelection {
     options
         .add("over", &over,
              "What areas are summed over before they are compared: each sample, whose losses are then averaged, or the "
-             "whole batch (of all ranks).")
+             "whole batch (of all ranks; of accumulated batches, each by itself).")
         .one_of({"batch", "sample"});
     options
         .add("weight_type", &weight_type,

@@ -1,4 +1,5 @@
 #include "parity/losses/random_cases.h"
+#include "parity/losses/small_batch.h"
 
 using namespace sectile;
 using namespace sectile::test;
@@ -7,20 +8,10 @@ TEST_CASE("Lovász-Softmax and the Lovász hinge equal the paper's definition, i
   compare_with_random_cases("lovasz");
 }
 
-// Logits [2, 3, 3, 4] in hundredths and labels [2, 3, 4]. The values are segmentation_models_pytorch 0.6.0's, the
-// formula's over sorted errors, and those of summing the Jaccard loss over level sets.
+// The values are segmentation_models_pytorch 0.6.0's, the formula's over sorted errors, and those of summing the
+// Jaccard loss over level sets.
 TEST_CASE("by default, Lovász-Softmax averages over the classes in the labels: absent ones pull predictions down") {
-  const auto logits =
-      at::tensor({176, 40,  98,   224, 187,  -98,  95,   -15,  -10, 41,   14,   145, 76,   12,  44,  33,   149, -21,
-                  31,  -85, -255, 65,  86,   -74,  227,  -145, 5,   -19,  153,  147, 15,   38,  -89, -198, -35, 16,
-                  123, 120, -39,  -30, -105, -142, -171, 195,  -51, -44,  -125, 78,  -161, -21, -90, 39,   -51, -118,
-                  -3,  43,  7,    30,  -63,  -36,  -67,  -36,  -81, -173, 18,   -40, -163, 46,  -91, 5,    73,  13},
-                 at::kDouble)
-          .view({2, 3, 3, 4}) /
-      100;
-  const int x = kIgnore;
-  const auto labels =
-      at::tensor({x, x, x, x, 2, 0, 2, 2, 2, 0, 0, 0, 1, 2, 0, 1, 2, 2, 2, 1, 0, x, x, 0}, at::kLong).view({2, 3, 4});
+  const auto logits = small_batch_logits(), labels = small_batch_labels();
   const auto value = [&](const char* json, const at::Tensor& of) {
     return evaluate(*make<Loss>(json, context(3)), logits, of).value;
   };

@@ -21,7 +21,12 @@ struct MaskRcnnLossOptions {
     add("rpn_box_weight", &rpn_box_weight, "Weight of the boxes that are proposed.");
     add("classifier_weight", &classifier_weight, "Weight of the objects' classes.");
     add("box_weight", &box_weight, "Weight of the objects' boxes.");
-    add("mask_weight", &mask_weight, "Weight of the objects' masks.");
+    add("mask_weight", &mask_weight, "Weight of the objects' masks. Not all of the weights are 0.");
+  }
+  void check(sectile::Problems& problems) const {
+    if (objectness_weight + rpn_box_weight + classifier_weight + box_weight + mask_weight == 0)
+      problems.add("mask_weight",
+                   "is 0, as all other weights are: nothing would be learned; expected at least one weight above 0");
   }
 };
 

@@ -61,6 +61,13 @@ TEST_CASE("the terms of Mask R-CNN have weights, and a network without masks has
   CHECK_THROWS_WITH(terms_of("", outputs), doctest::Contains("the model has no output \"box/logits\""));
 }
 
+TEST_CASE("the losses of Mask R-CNN refuse weights of which all are 0") {
+  CHECK_THROWS_WITH_AS(terms_of(R"(, "objectness_weight": 0, "rpn_box_weight": 0, "classifier_weight": 0,
+                                   "box_weight": 0, "mask_weight": 0)",
+                                counted_proposals()),
+                       doctest::Contains("nothing would be learned"), SpecError);
+}
+
 TEST_CASE("the losses of Mask R-CNN without an object are 0 with a gradient") {
   Outputs outputs;
   const auto leaf = [&](at::IntArrayRef size) { return at::zeros(size).requires_grad_(true); };

@@ -31,11 +31,14 @@ struct OhemCrossEntropyOptions {
     options
         .add("min_kept", &min_kept,
              "At least so many pixels of the batch count, or all if there are fewer: those with the lowest "
-             "probability of their class, even above the threshold.")
+             "probability of their class, even above the threshold. Hard pixels are chosen and averaged in each batch "
+             "by itself, also of batches that are accumulated (and of the images of each rank): more, smaller batches "
+             "per step are another loss than one large batch.")
         .at_least(1);
     weights.declare(options,
-                    "Weight per class, in class order, which multiplies the cross entropy of its pixels. The mean is "
-                    "divided by the number of pixels that count, not by their weights. Empty: all 1.");
+                    "One weight per class of the dataset, in class order, 0 or more and not all 0; it multiplies the "
+                    "cross entropy of the class's pixels. The mean is divided by the number of pixels that count, "
+                    "not by their weights. Empty: all 1.");
   }
   void check(sectile::Problems& problems) const { weights.check(problems); }
 };

@@ -16,7 +16,7 @@ TEST_CASE("a single pixel that is certainly right counts as a hard one: mmsegmen
 
 TEST_CASE("cross entropy of hard pixels is finite for extreme logits and for weights of 0") {
   for (const char* json : {R"({"type": "ohem_cross_entropy", "min_kept": 1})",
-                           R"({"type": "ohem_cross_entropy", "class_weights": [0, 0, 0]})"}) {
+                           R"({"type": "ohem_cross_entropy", "class_weights": [0, 0, 1]})"}) {
     CAPTURE(json);
     const auto loss = make<Loss>(json, context(3));
     const auto logits = at::tensor({1e4, -1e4, 0., -1e4, 1e4, 1e4}, at::kFloat).view({1, 3, 1, 2});
@@ -28,7 +28,7 @@ TEST_CASE("cross entropy of hard pixels is finite for extreme logits and for wei
 
 TEST_CASE("cross entropy of hard pixels refuses wrong options") {
   for (const char* option : {R"("threshold": 1.5)", R"("threshold": -1)", R"("min_kept": 0)", R"("class_weights": [1])",
-                             R"("class_weights": [1, -1])"}) {
+                             R"("class_weights": [1, -1])", R"("class_weights": [0, 0])"}) {
     CAPTURE(option);
     CHECK_THROWS_AS(
         make<Loss>(std::string(R"({"type": "ohem_cross_entropy", )").append(option).append("}"), context(2)),

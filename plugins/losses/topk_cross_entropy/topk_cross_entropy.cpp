@@ -24,12 +24,15 @@ struct TopkCrossEntropyOptions {
     options
         .add("k", &k,
              "Percentage of the labelled pixels of the batch that count: those of the largest cross entropy, rounded "
-             "down, and at least one. Above 0; 100: the mean over all.")
+             "down, and at least one. Above 0; 100: the mean over all. Pixels are chosen and averaged in each batch by "
+             "itself, also of batches that are accumulated (and of the images of each rank): more, smaller batches per "
+             "step are another loss than one large batch.")
         .at_least(0)
         .at_most(100);
     weights.declare(options,
-                    "Weight per class, in class order, which multiplies the cross entropy of its pixels before the "
-                    "largest are chosen. The mean is divided by the number of pixels. Empty: all 1.");
+                    "One weight per class of the dataset, in class order, 0 or more and not all 0; it multiplies the "
+                    "cross entropy of the class's pixels before the largest are chosen. The mean is divided by the "
+                    "number of pixels. Empty: all 1.");
     options
         .add("label_smoothing", &label_smoothing,
              "Label smoothing: this fraction of the target is spread evenly over all classes. If all pixels are "

@@ -24,5 +24,6 @@ TEST_CASE("k of the largest pixels is above 0, up to 100") {
   refuses(R"({"type": "topk_cross_entropy", "k": 101})", "/part/k");
   refuses(R"({"type": "topk_cross_entropy", "k": -1})", "/part/k");
   refuses(R"({"type": "topk_cross_entropy", "label_smoothing": 2})", "/part/label_smoothing");
-  refuses(R"({"type": "topk_cross_entropy", "class_weights": [1]})", "has 1 values, and the dataset has 3 classes");
+  refuses(R"({"type": "topk_cross_entropy", "class_weights": [1]})", "has 1 value, and the dataset has 3 classes");
+  refuses(R"({"type": "topk_cross_entropy", "class_weights": [0, 0, 0]})", "/part/class_weights: are all 0");
 }

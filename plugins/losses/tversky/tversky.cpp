@@ -11,11 +11,19 @@ struct TverskyOptions : sectile::RegionLossOptions {
 
   void declare(sectile::Options& options) {
     RegionLossOptions::declare(options);
-    options.add("alpha", &alpha, "Weight of false positives. With beta, 0.5 each is Dice, 1 each is Jaccard.")
+    options
+        .add("alpha", &alpha,
+             "Weight of false positives. With beta, 0.5 each is Dice, 1 each is Jaccard. Not both are 0.")
         .at_least(0);
     options.add("beta", &beta, "Weight of false negatives; larger values favor finding small classes.").at_least(0);
     options.add("smooth", &smooth, "Added to the overlap and to the weighted areas, in pixels.").at_least(0);
     options.add("eps", &eps, "The weighted areas are at least this, in pixels.").at_least(1e-12);
+  }
+  void check(sectile::Problems& problems) const {
+    if (alpha == 0 && beta == 0)
+      problems.add("alpha",
+                   "is 0, and so is beta: no mistake would count, and nothing would be learned; expected at least "
+                   "one of them above 0");
   }
 };
 
@@ -25,7 +33,10 @@ struct FocalTverskyOptions : TverskyOptions {
 
   void declare(sectile::Options& options) {
     TverskyOptions::declare(options);
-    options.add("gamma", &gamma, "A class's loss is raised to the power 1 / gamma: above 1, hard classes weigh more.")
+    options
+        .add("gamma", &gamma,
+             "A class's loss, 0 to 1, is raised to the power 1 / gamma; the default, 4 / 3, is the paper's. Above 1, "
+             "the gradients of classes whose loss is small grow; below 1, classes whose loss is large weigh more.")
         .at_least(0.1);
   }
 };
@@ -65,4 +76,4 @@ class FocalTversky final : public Tversky {
 SECTILE_PLUGIN("1.0.0",
                sectile::loss<Tversky, TverskyOptions>("tversky", "Dice with weights of false positives and negatives."),
                sectile::loss<FocalTversky, FocalTverskyOptions>("focal_tversky",
-                                                                "Tversky loss in which hard classes weigh more."))
+                                                                "Tversky loss of each class, raised to a power."))

@@ -10,15 +10,31 @@
 
 namespace sectile {
 
+// The classes that an option lists by name, in its order. Throws OptionError for a name that the data does not have,
+// and for one that comes twice: it would count twice where numbers are summed.
+inline std::vector<std::int64_t> class_numbers(const std::vector<std::string>& names, const std::string& option,
+                                               const BuildContext& context) {
+  std::vector<std::int64_t> made;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto place = option + "/" + std::to_string(i);
+    made.push_back(context.class_number(names[i], place));
+    for (std::size_t before = 0; before < i; ++before)
+      if (made[before] == made[i])
+        throw OptionError(place, "names the class \"" + names[i] + "\" again, as " + option + "/" +
+                                     std::to_string(before) + " does; expected each class once: remove one of them");
+  }
+  return made;
+}
+
 struct ClassSelection {
   std::vector<std::string> include{};
   bool include_background = true;
 
   void declare(Options& options) {
-    options.add("include", &include, "Names of the classes that count. Empty: all.");
+    options.add("include", &include, "Names of the classes that count, each once. Empty: all.");
     options.add("include_background", &include_background,
-                "false: leave out the first class (number 0), the background of many medical datasets, as MONAI does "
-                "by default. Cannot be combined with include.");
+                "false: leave out the first class (number 0), the background of many medical datasets, as MONAI's "
+                "losses and metrics of distances do by default. Cannot be combined with include.");
   }
   void check(Problems& problems) const {
     if (!include_background && !include.empty())
@@ -36,8 +52,8 @@ struct ClassSelection {
       throw OptionError("include_background", "is false, and the dataset has one class: expected at least two");
     std::vector<bool> chosen(static_cast<std::size_t>(classes), include.empty());
     if (!include_background) chosen[0] = false;
-    for (std::size_t i = 0; i < include.size(); ++i)
-      chosen[static_cast<std::size_t>(context.class_number(include[i], "include/" + std::to_string(i)))] = true;
+    for (const auto number : class_numbers(include, "include", context))
+      chosen[static_cast<std::size_t>(number)] = true;
     std::vector<std::int64_t> made;
     for (std::int64_t c = 0; c < classes; ++c)
       if (chosen[static_cast<std::size_t>(c)]) made.push_back(c);
