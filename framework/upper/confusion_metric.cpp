@@ -24,7 +24,7 @@ std::string described(const at::Tensor& labels) {
 
 // Each image that is being counted may have a matrix of its own, so that its size is limited before it is made.
 void refuse_too_many(const std::string& metric, std::int64_t classes) {
-  constexpr std::int64_t kMost = 4096;  // 128 MiB
+  constexpr std::int64_t kMost = 8192;  // 512 MiB
   if (classes <= kMost) return;
   constexpr double kGigabyte = 1e9;
   char size[32];

@@ -51,7 +51,7 @@ po::options_description options() {
   add("threads", po::value<int>()->value_name("N"), "threads; does not change results. Default: all processors");
   add("report", po::value<Text>()->value_name("FILE"), "write all results as JSON");
   add("classes", po::value<Text>()->value_name("N|FILE"),
-      "label maps: how many classes there are, whose values are 0 to N - 1; at most 32767, and 4096 for metrics of a "
+      "label maps: how many classes there are, whose values are 0 to N - 1; at most 32767, and 8192 for metrics of a "
       "confusion matrix, such as iou; or a JSON file of them, as image_folder's "
       "\"classes_file\": {\"classes\": [{\"name\", \"value\"}, ...], \"ignore\": [255]}");
   add("ignore", po::value<std::vector<int>>()->value_name("VALUE"),

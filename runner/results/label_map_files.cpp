@@ -45,7 +45,7 @@ bool is_image_name(const fs::path& file) {
 // A link to nowhere or a pipe with the name of an image is not passed over: an image would be missing in both folders.
 void refuse_special_files(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
-    if (!is_image_name(entry.path())) continue;
+    if (!is_image_name(entry.path()) || entry.path().filename().string().starts_with('.')) continue;
     std::error_code unknown;
     const auto type = entry.status(unknown).type();
     if (type != fs::file_type::regular && type != fs::file_type::directory)
