@@ -23,6 +23,11 @@ class SECTILE_EXPORT Draw {
   // Throws DataError if there is no dataset (prediction).
   Sample another();
 
+  // The draws of a transform that this one holds and applies. Each call gives other random numbers; those of the batch
+  // depend on `position`, the held transform's place, alone. before: what is applied to other samples as well, in front
+  // of the held transform; called only while its draws exist.
+  Draw child(std::uint64_t position, std::function<void(Sample&, Draw&)> before = nullptr);
+
  private:
   std::function<Sample(Random&)> others_;
 };
@@ -45,10 +50,19 @@ class SECTILE_EXPORT Transform {
 //            which the image grows; every other warp (growing, slanted, of a volume, with a displacement) is linear.
 enum class Interpolation { nearest, linear, cubic, area };
 
+// A position, moved by a matrix of homogeneous positions (x, y, z, 1): x and y are divided by the fourth component of
+// the product, which is 1 unless the matrix has a perspective. Perspectives are for images, and leave z alone.
+inline cv::Vec3d moved_position(const cv::Matx44d& matrix, const cv::Vec3d& position) {
+  const cv::Vec4d at = matrix * cv::Vec4d(position[0], position[1], position[2], 1);
+  return {at[0] / at[3], at[1] / at[3], at[2]};
+}
+
 // A change of geometry, as a map from positions of the result to positions of the sample.
 struct SECTILE_EXPORT Warp {
-  Extent size{};                              // of the result
-  cv::Matx44d to_input = cv::Matx44d::eye();  // (x, y, z, 1), continuous: pixel i covers [i, i + 1)
+  Extent size{};  // of the result
+  // Of homogeneous positions (x, y, z, 1), continuous: pixel i covers [i, i + 1). The last row is (0, 0, 0, 1), or that
+  // of a perspective: see moved_position(). Positions whose fourth component is not above 0 are outside.
+  cv::Matx44d to_input = cv::Matx44d::eye();
   cv::Mat displacement{};                     // 32FC3 of the result's size, added after the matrix; empty: none
   std::vector<double> image_fill{0};          // outside the sample: one value for all channels, or one per channel
   std::int16_t label_fill = kIgnore;  // class number there; of labels per class, 1 in that class and 0 in others

@@ -64,14 +64,16 @@ void check(const Warp& warp, const Sample& sample) {
   same_size(sample.labels, "labels");
   same_size(sample.segment_ids, "segment ids");
   for (const auto& [name, map] : sample.targets) same_size(map, "targets \"" + name + "\"");
+  if (has_perspective(warp.to_input) && (sample.image.dims == 3 || sample.labels.dims == 3))
+    throw DataError(sample.id, "is a volume; a perspective is for images");
   if (sample.image.empty()) return;
   demand_fill(warp.image_fill, sample.image, sample.id);
   for (const auto& stage : warp.stages) demand_fill(stage.image_fill, sample.image, sample.id);
 }
 
 bool moves_whole_pixels(const Warp& warp) {
-  if (!warp.displacement.empty()) return false;
   const cv::Matx44d& m = warp.to_input;
+  if (!warp.displacement.empty() || has_perspective(m)) return false;
   for (int i = 0; i < 3; ++i) {
     int ones = 0;
     for (int j = 0; j < 3; ++j) {
@@ -94,11 +96,16 @@ cv::Mat joined_displacement(const cv::Matx44d& matrix, const cv::Mat& displaceme
     joined = warped(displacement, alone, Interpolation::linear);
   }
   if (by.displacement.empty()) return joined;
-  const cv::Matx33d turn = matrix.get_minor<3, 3>(0, 0);
   const cv::Mat shifts = by.displacement.isContinuous() ? by.displacement : by.displacement.clone();
   const auto* shift = shifts.ptr<cv::Vec3f>();
   auto* sum = joined.ptr<cv::Vec3f>();
-  for (std::size_t i = 0; i < joined.total(); ++i) sum[i] += cv::Vec3f(turn * cv::Vec3d(shift[i]));
+  const bool perspective = has_perspective(matrix);
+  const cv::Matx33d turn = matrix.get_minor<3, 3>(0, 0);
+  each_position(by.size, by.to_input, {}, [&](int, int, int, const cv::Vec3d& at) {
+    const cv::Vec3d by_shift(*shift++);
+    *sum++ +=
+        cv::Vec3f(perspective ? moved_position(matrix, at + by_shift) - moved_position(matrix, at) : turn * by_shift);
+  });
   return joined;
 }
 
@@ -109,19 +116,22 @@ bool shows(const Warp::Stage& stage, const Extent& size) {
     const cv::Vec4d at =
         stage.from_result * cv::Vec4d(corner & 1 ? size.width - 0.5 : 0.5, corner & 2 ? size.height - 0.5 : 0.5,
                                       corner & 4 ? size.depth - 0.5 : 0.5, 1);
-    if (!within({at[0], at[1], at[2]}, stage.size)) return true;
+    if (!(at[3] > 0) || !within({at[0] / at[3], at[1] / at[3], at[2]}, stage.size)) return true;
   }
   return false;
 }
 
 // The axis-aligned bounding box of a transformed box.
 cv::Rect2f moved_box(const cv::Rect2f& box, const cv::Matx44d& matrix) {
+  constexpr float kFar = 1e6f;
   float x0 = 1e30f, y0 = 1e30f, x1 = -1e30f, y1 = -1e30f;
   for (const auto& corner :
        {cv::Point2f(box.tl()), cv::Point2f(box.br()), cv::Point2f(box.x, box.br().y), cv::Point2f(box.br().x, box.y)}) {
     const auto at = matrix * cv::Vec4d(corner.x, corner.y, 0.5, 1);
-    x0 = std::min(x0, float(at[0])), x1 = std::max(x1, float(at[0]));
-    y0 = std::min(y0, float(at[1])), y1 = std::max(y1, float(at[1]));
+    if (!(at[3] > 0)) return {-kFar, -kFar, 2 * kFar, 2 * kFar};  // it reaches behind the viewer
+    const auto x = float(at[0] / at[3]), y = float(at[1] / at[3]);
+    x0 = std::min(x0, x), x1 = std::max(x1, x);
+    y0 = std::min(y0, y), y1 = std::max(y1, y);
   }
   return {x0, y0, x1 - x0, y1 - y0};
 }

@@ -1,6 +1,7 @@
 // Resampling the pixels of a map by a warp.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include <opencv2/core.hpp>
@@ -8,8 +9,11 @@
 #include <sectile/transform.h>
 
 #include "separable_warp.h"
+#include "slanted_warp.h"
 
 namespace sectile {
+
+const cv::Vec3d kOutside(-1, -1, -1);  // for positions behind the viewer
 
 // Calls use(x, y, z, position) for every pixel of the result. position: of its center in the source.
 template <class Use>
@@ -21,7 +25,7 @@ void each_position(const Extent& size, const cv::Matx44d& matrix, const cv::Mat&
                                                         : displacement.ptr<cv::Vec3f>(y);
       for (int x = 0; x < size.width; ++x) {
         const cv::Vec4d at = matrix * cv::Vec4d(x + 0.5, y + 0.5, z + 0.5, 1);
-        cv::Vec3d position(at[0], at[1], at[2]);
+        cv::Vec3d position = at[3] > 0 ? cv::Vec3d(at[0] / at[3], at[1] / at[3], at[2]) : kOutside;
         if (shift) position += cv::Vec3d(shift[x]);
         use(x, y, z, position);
       }
@@ -42,6 +46,11 @@ struct Move {
   Move(const Warp& its_warp, bool volume);
   const Warp& warp;
   std::vector<cv::Mat> outside;
+
+  const SlantedWarp* slanted(const cv::Mat& from) const;  // null where the plain sampler is needed
+
+ private:
+  mutable std::optional<SlantedWarp> slanted_{};  // positions of the maps of one size
 };
 
 // fills: of the warp and of each stage; one value for all channels, or one per channel.

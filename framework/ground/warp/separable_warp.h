@@ -49,6 +49,8 @@ inline std::array<double, 4> cubic_weights(double part) {
   return {far(part + 1), near(part), near(1 - part), far(2 - part)};
 }
 
+inline bool has_perspective(const cv::Matx44d& matrix) { return matrix.row(3) != cv::Matx14d(0, 0, 0, 1); }
+
 std::optional<Separable> separate(const Warp& warp, const Extent& from);  // nullopt for any other warp
 
 // Writes the pixels from inside `from`, whose columns and rows are already swapped; the rest of `to` is unchanged.

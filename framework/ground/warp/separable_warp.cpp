@@ -243,7 +243,7 @@ void mix(const cv::Mat& from, cv::Mat& to, const Separable& warp, const Sums& co
 
 std::optional<Separable> separate(const Warp& warp, const Extent& from) {
   const cv::Matx44d& m = warp.to_input;
-  if (!warp.displacement.empty() || from.depth != 1 || warp.size.depth != 1) return {};
+  if (!warp.displacement.empty() || from.depth != 1 || warp.size.depth != 1 || has_perspective(m)) return {};
   const bool plane = m(0, 2) == 0 && m(1, 2) == 0 && m(2, 0) == 0 && m(2, 1) == 0 && m(2, 2) * 0.5 + m(2, 3) == 0.5;
   if (!plane) return {};
   const bool straight = m(0, 1) == 0 && m(1, 0) == 0;

@@ -99,13 +99,24 @@ int of_opencv(Interpolation how) {
 }
 
 template <class T>
-void warp_image(const cv::Mat& from, cv::Mat& to, const Warp& warp, Interpolation how, const std::vector<T>& fill) {
+void warp_slanted(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolation how, const std::vector<T>& fill) {
+  const auto* fast = how == Interpolation::cubic ? nullptr : move.slanted(from);
+  if (fast && how == Interpolation::nearest) return fast->nearest(from, to, fill.data());
+  if constexpr (!std::is_same_v<T, std::int32_t>)
+    if (fast) return fast->linear<T>(from, to, fill.data());
+  sample<T>(from, to, move.warp, how, fill);
+}
+
+template <class T>
+void warp_image(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolation how, const std::vector<T>& fill) {
+  const auto& warp = move.warp;
   const auto separable = from.dims == 2 ? separate(warp, extent(from)) : std::nullopt;
   const bool grows = !separable || std::abs(separable->columns.scale) < 1 || std::abs(separable->rows.scale) < 1;
   if (how == Interpolation::area && grows) how = Interpolation::linear;
   const bool whole = separable && separable->columns.whole && separable->rows.whole;
   const bool moved = how == Interpolation::nearest || whole;
-  if (!separable || (!moved && std::is_same_v<T, std::int32_t>)) return sample<T>(from, to, warp, how, fill);
+  if (!separable) return warp_slanted<T>(from, to, move, how, fill);
+  if (!moved && std::is_same_v<T, std::int32_t>) return sample<T>(from, to, warp, how, fill);
   if (!moved && is_resize(warp, extent(from)) && opencv_knows(how, from.channels()))
     return cv::resize(from, to, to.size(), 0, 0, of_opencv(how));
   fill_all(to, fill);
@@ -129,7 +140,7 @@ void move(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolation how,
       fill.push_back(cv::saturate_cast<T>(given[given.size() == 1 ? 0 : c]));
     return fill;
   };
-  warp_image<T>(from, to, move.warp, how, each_channel(fills[0]));
+  warp_image<T>(from, to, move, how, each_channel(fills[0]));
   for (std::size_t i = 0; i < move.outside.size(); ++i) {
     const auto fill = each_channel(fills[i + 1]);
     const auto* outside = move.outside[i].ptr<std::uint8_t>();
@@ -147,6 +158,12 @@ cv::Mat make(const Extent& size, bool volume, int type) {
 
 Move::Move(const Warp& its_warp, bool volume) : warp(its_warp) {
   for (const auto& stage : warp.stages) outside.push_back(outside_of(stage, warp.size, volume));
+}
+
+const SlantedWarp* Move::slanted(const cv::Mat& from) const {
+  if (!SlantedWarp::fits(warp, from)) return nullptr;
+  if (!slanted_ || slanted_->from() != extent(from)) slanted_.emplace(warp, extent(from));
+  return &*slanted_;
 }
 
 cv::Mat moved(const cv::Mat& from, const Move& how_moved, Interpolation how, const Fills& fills) {
