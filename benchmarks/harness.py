@@ -60,7 +60,8 @@ def run(command, watch_memory=True, env=None):
 
 
 def compare(figures, unit, larger_is_better):
-    """figures: {name: (ours, peer)}, each a function that runs once and returns (value, peak MiB). All take turns."""
+    """figures: {name: (ours, peer)}, each a function that runs once and returns (value, peak MiB). All take turns.
+    Returns {name: ratio}."""
     programs = {id(f): f for pair in figures.values() for f in pair}
     values, peaks = {key: [] for key in programs}, {key: [] for key in programs}
     for _ in range(ROUNDS):
@@ -68,6 +69,7 @@ def compare(figures, unit, larger_is_better):
             value, peak = program()
             values[key].append(value)
             peaks[key].append(peak)
+    ratios = {}
     for name, pair in figures.items():
         ours, peer = (statistics.median(values[id(f)]) for f in pair)
         memory = [round(statistics.median(peaks[id(f)])) for f in pair]
@@ -77,3 +79,5 @@ def compare(figures, unit, larger_is_better):
                 "range": [round(min(values[id(pair[0])]), 3), round(max(values[id(pair[0])]), 3)],
                 "peer_range": [round(min(values[id(pair[1])]), 3), round(max(values[id(pair[1])]), 3)]}
         print(json.dumps(line), flush=True)
+        ratios[name] = line["ratio"]
+    return ratios

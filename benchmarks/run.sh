@@ -8,13 +8,13 @@
 #
 #   benchmarks/run.sh NAME          one of benchmarks/*.py: startup, train_unet, train_encoder, train_transformer,
 #                                   train_instances, inference, inference_instances, loss_upsampled, load_weights, coco_eval,
-#                                   coco_open, metrics
+#                                   coco_open, metrics, transforms
 #   SECTILE_DATA=DIR                where camvid/ lies, for startup, train_unet, train_encoder, train_transformer and metrics
 #   SECTILE_PYTHON=FILE             a Python that has the peers; otherwise one is installed into .deps/peers (5 GB)
 #   BENCH_ROUNDS=N                  how often each program runs; the median counts (5)
 #   BENCH_THREADS=N                 OpenMP threads of each (2)
 #   BENCH_PRECISION="fp32 bf16"     of training: which; BENCH_WARM_UP=2, BENCH_STEPS=5: its steps, untimed and timed
-#   BENCH_PARTS="predict nms"       of inference_instances and metrics: which; of them and the others, see the top of benchmarks/NAME.py
+#   BENCH_PARTS="predict nms"       of inference_instances, metrics and transforms: which; of them and the others, see the top of benchmarks/NAME.py
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source scripts/common.sh

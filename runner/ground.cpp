@@ -23,6 +23,7 @@ namespace {
 
 void evaluate(int count, char** words);
 void weights(int count, char** words);
+void data(int count, char** words);
 
 struct Command {
   const char* name;
@@ -34,7 +35,7 @@ constexpr Command kCommands[] = {
     {"evaluate", "evaluate a trained model on labelled images, or compare files", evaluate},
     {"predict", "segment images with a trained model", nullptr},
     {"check", "check a spec and report all errors, or print it with all defaults", nullptr},
-    {"data", "find faults in the datasets of a spec, and print their statistics", sectile::data},
+    {"data", "find faults in the datasets of a spec, print their statistics, and write samples to look at", data},
     {"list", "list the available components", sectile::list},
     {"describe", "describe a component and its options", sectile::describe},
     {"schema", "print the JSON Schema of specs, for editors", sectile::schema},
@@ -87,11 +88,22 @@ void evaluate(int count, char** words) {
   become_compute(words);
 }
 
+// The first word that is no option: what is to be done.
+std::string action_of(int count, char** words) {
+  const auto action = std::find_if(words + 2, words + count, [](const char* word) { return *word != '-'; });
+  return action == words + count ? "" : *action;
+}
+
+// Transforms of samples are applied by the upper floor.
+void data(int count, char** words) {
+  if (action_of(count, words) == "preview") become_compute(words);
+  sectile::data(count, words);
+}
+
 // The catalogue needs no network; files of weights do.
 void weights(int count, char** words) {
-  const auto action = std::find_if(words + 2, words + count, [](const char* word) { return *word != '-'; });
-  if (action != words + count && (std::strcmp(*action, "list") == 0 || std::strcmp(*action, "get") == 0))
-    return sectile::weights_catalogue(count, words);
+  const auto action = action_of(count, words);
+  if (action == "list" || action == "get") return sectile::weights_catalogue(count, words);
   become_compute(words);
 }
 

@@ -18,7 +18,8 @@ struct Command {
 };
 constexpr Command kCommands[] = {{"train", sectile::train},     {"evaluate", sectile::evaluate},
                                  {"predict", sectile::predict}, {"check", sectile::check},
-                                 {"weights", sectile::weights}, {"doctor", sectile::doctor}};
+                                 {"weights", sectile::weights}, {"doctor", sectile::doctor},
+                                 {"data", sectile::preview}};  // its other actions need no LibTorch
 
 void run(int count, char** words) {
   cv::setNumThreads(0);  // threads are managed here: loaders and the network's

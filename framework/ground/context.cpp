@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include <sectile/dataset.h>
 #include <sectile/error.h>
+#include <sectile/sampler.h>
 
 #include "spec/suggestion.h"
 
@@ -51,6 +53,15 @@ int BuildContext::classes() const {
 int BuildContext::class_number(const std::string& name, const std::string& option) const {
   if (!labels) throw PluginError("BuildContext", "a class was asked for before the dataset was built");
   return labels->number_of(name, option);
+}
+
+std::vector<std::vector<int>> classes_of_samples(const BuildContext& context) {
+  if (context.list_classes) return context.list_classes();
+  if (!context.data)
+    throw OptionError("type", "needs training data, whose classes it looks at, and there is none here");
+  std::vector<std::vector<int>> classes;
+  for (std::size_t i = 0; i < context.data->size(); ++i) classes.push_back(context.data->classes_of(i));
+  return classes;
 }
 
 std::size_t FeatureRequest::index(int level, std::size_t count) {

@@ -33,5 +33,17 @@ Sample Draw::another() {
   if (!others_) throw DataError("transform", "needs another sample, which is not available in prediction");
   return others_(random);
 }
+Draw Draw::child(std::uint64_t position, std::function<void(Sample&, Draw&)> before) {
+  Random shared = batch;  // a copy: which children a sample has must not change the numbers of the batch
+  const Random of_child{shared.bits(), position};
+  if (!others_ || !before) return Draw(Random{random.bits()}, others_, of_child);
+  const auto prepared = [others = others_, before = std::move(before), all = batch](Random& numbers) {
+    Sample sample = others(numbers);
+    Draw draw(Random{numbers.bits()}, others, all);
+    before(sample, draw);
+    return sample;
+  };
+  return Draw(Random{random.bits()}, prepared, of_child);
+}
 
 }  // namespace sectile

@@ -22,13 +22,17 @@ namespace {
 namespace po = boost::program_options;
 
 constexpr const char* kSummary =
-    "Looks at the datasets of a spec. Only \"data\" and \"task\" of the spec are read: its model and transforms\n"
-    "may be missing, and are not applied.\n\n"
+    "Looks at the datasets of a spec. For check and stats, only \"data\" and \"task\" of the spec are read: its model "
+    "and\n"
+    "transforms may be missing, and are not applied.\n\n"
     "  check SPEC  read every sample, and report everything that is wrong (faults) or odd (notes) with files,\n"
     "              labels, objects, ids and classes, and images that come twice, also in two splits;\n"
     "              the exit code is 2 if there are faults\n"
     "  stats SPEC  print how often classes occur, class weights, image sizes, mean and deviation of pixels for\n"
-    "              normalize, and numbers and sizes of objects";
+    "              normalize, and numbers and sizes of objects\n"
+    "  preview SPEC\n"
+    "              write samples with their labels as a network gets them, after the transforms, to look at;\n"
+    "              more: sectile data preview --help";
 constexpr int kMostWorkers = 256;
 constexpr std::size_t kMostListed = 20;  // findings, without --all
 
@@ -77,8 +81,10 @@ void data(int count, char** words) {
   const auto line =
       parse({words, words + count}, "data check|stats SPEC [--split NAME] [--json] [--all]", kSummary, own, 2, 2);
   const auto& action = line.operands[0];
+  if (action == "preview") throw po::error("preview comes before its options: sectile data preview SPEC [OPTION]...");
   if (action != "check" && action != "stats")
-    throw po::error("\"sectile data\" has no action \"" + action + "\"" + suggestion(action, {"check", "stats"}));
+    throw po::error("\"sectile data\" has no action \"" + action + "\"" +
+                    suggestion(action, {"check", "stats", "preview"}));
   if (action == "stats" && line.given.count("all")) throw po::error("data stats takes no --all");
   const int workers = workers_of(line);
   const auto only = split_of(line);

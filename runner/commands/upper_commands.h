@@ -9,5 +9,6 @@ void predict(int count, char** words);
 void check(int count, char** words);
 void doctor(int count, char** words);
 void weights(int count, char** words);
+void preview(int count, char** words);  // data preview
 
 }  // namespace sectile

@@ -101,9 +101,10 @@ std::shared_ptr<void> read_options(const Subject& subject, const Json& json) {
   return options;
 }
 
-std::shared_ptr<void> build(const Subject& subject, const BuildContext& context) {
-  const auto json = required_options(subject);
+std::shared_ptr<void> build(const Subject& subject, const BuildContext& context, const Json& given) {
+  auto json = required_options(subject);
   if (!json) return nullptr;
+  json->update(given);
   const auto options = read_options(subject, *json);
   std::shared_ptr<void> made;
   try {

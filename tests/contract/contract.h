@@ -11,6 +11,7 @@
 #include <opencv2/core/mat.hpp>
 
 #include <sectile/component.h>
+#include <sectile/kind.h>
 
 #include "ground/plugins/plugin_index.h"
 #include "ground/spec/json_options.h"
@@ -43,12 +44,13 @@ std::optional<Json> required_options(const Subject& subject);
 // The component's own options, read from JSON as a spec's are. Throws SpecError.
 std::shared_ptr<void> read_options(const Subject& subject, const Json& json);
 
-// Null when a required option cannot be made up.
-std::shared_ptr<void> build(const Subject& subject, const BuildContext& context);
+// Null when a required option cannot be made up. given: options, beside those.
+std::shared_ptr<void> build(const Subject& subject, const BuildContext& context, const Json& given = Json::object());
 
 template <class Interface>
-std::shared_ptr<Interface> build(const Subject& subject, const BuildContext& context) {
-  return std::static_pointer_cast<Interface>(build(subject, context));
+std::shared_ptr<Interface> build(const Subject& subject, const BuildContext& context,
+                                 const Json& given = Json::object()) {
+  return std::static_pointer_cast<Interface>(build(subject, context, given));
 }
 
 bool same_pixels(const cv::Mat& a, const cv::Mat& b);  // bit for bit
@@ -61,6 +63,7 @@ BuildContext context(int classes, bool overlapping = false, int dimensions = 2);
 Findings documentation_contract(const Subject& subject);  // and options; of every kind
 Findings dataset_contract(const Subject& subject);
 Findings transform_contract(const Subject& subject);
+Findings geometric_contract(const Transform& transform);  // nothing of a transform that is not geometric
 Findings sampler_contract(const Subject& subject);
 Findings schedule_contract(const Subject& subject);
 Findings model_contract(const Subject& subject);

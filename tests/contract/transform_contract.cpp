@@ -1,4 +1,10 @@
-// Transforms: the same again from the same key, and annotation that keeps fitting its image.
+// Transforms: the same again from the same key, in any thread, and annotation that keeps fitting its image.
+#include <algorithm>
+#include <exception>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <opencv2/core.hpp>
 
@@ -9,44 +15,56 @@
 namespace sectile::contract {
 namespace {
 
-Sample sample(int seed, int height, int width, int type, bool annotated) {
+const std::vector<int> kImage{37, 53}, kVolume{5, 21, 18};  // sizes: [height, width] or [depth, height, width]
+
+cv::Mat random_pixels(cv::RNG& random, const std::vector<int>& sizes, int type, double least, double most) {
+  cv::Mat pixels(static_cast<int>(sizes.size()), sizes.data(), type);
+  random.fill(pixels, cv::RNG::UNIFORM, least, most);
+  return pixels;
+}
+
+Sample sample(int seed, const std::vector<int>& sizes, int type, bool annotated) {
   Sample made;
   made.id = "sample " + std::to_string(seed);
   cv::RNG random(static_cast<std::uint64_t>(seed) + 1);
-  made.image = cv::Mat(height, width, type);
-  random.fill(made.image, cv::RNG::UNIFORM, 0, 200);
+  made.image = random_pixels(random, sizes, type, 0, CV_MAT_DEPTH(type) == CV_32F ? 1 : 200);
   made.geometry.original = extent(made.image);
   if (!annotated) return made;
-  made.labels = cv::Mat(height, width, CV_16S);
-  random.fill(made.labels, cv::RNG::UNIFORM, -1, kClasses);
+  made.labels = random_pixels(random, sizes, CV_16S, -1, kClasses);
+  made.targets["distance"] = cv::Mat(static_cast<int>(sizes.size()), sizes.data(), CV_32F, cv::Scalar(0.5));
+  if (std::any_of(sizes.begin(), sizes.end(), [](int size) { return size < 2; })) return made;
+  std::vector<cv::Range> middle;
+  for (const int size : sizes) middle.emplace_back(size / 4, size / 4 + size / 2);
+  cv::Mat mask = cv::Mat::zeros(static_cast<int>(sizes.size()), sizes.data(), CV_8U);
+  mask(middle) = cv::Scalar(1);
   Instance instance;
   instance.category = 1;
-  cv::Mat mask = cv::Mat::zeros(height, width, CV_8U);
-  mask(cv::Rect(width / 4, height / 4, width / 2, height / 2)) = cv::Scalar(1);
   instance.mask = Mask(mask);
   instance.box = instance.mask.box();
   made.instances.push_back(instance);
-  made.targets["distance"] = cv::Mat(height, width, CV_32F, cv::Scalar(0.5));
   return made;
 }
 
+// The result shares its pixels with the input, as samples in a cache and those that others draw do.
 Sample applied(const Transform& transform, const Sample& input, std::uint64_t key) {
   Sample result = input;
-  for (auto* pixels : {&result.image, &result.labels}) *pixels = pixels->clone();
-  for (auto& [name, target] : result.targets) target = target.clone();
   const bool annotated = !input.labels.empty();
+  std::vector<int> sizes(input.image.size.p, input.image.size.p + input.image.dims);
   Draw draw(Random{key}, [&](Random& random) {
-    return sample(static_cast<int>(random.below(10)), input.image.rows, input.image.cols, input.image.type(),
-                  annotated);
+    return sample(static_cast<int>(random.below(10)), sizes, input.image.type(), annotated);
   });
   transform.apply(result, draw);
   return result;
 }
 
 bool same(const Sample& a, const Sample& b) {
-  if (!same_pixels(a.image, b.image) || !same_pixels(a.labels, b.labels) || a.instances.size() != b.instances.size())
+  if (!same_pixels(a.image, b.image) || !same_pixels(a.labels, b.labels) ||
+      !same_pixels(a.segment_ids, b.segment_ids) || a.instances.size() != b.instances.size() ||
+      a.targets.size() != b.targets.size())
     return false;
   if (a.mean != b.mean || a.deviation != b.deviation || a.geometry.to_original != b.geometry.to_original) return false;
+  for (const auto& [name, target] : a.targets)
+    if (!b.targets.count(name) || !same_pixels(target, b.targets.at(name))) return false;
   for (std::size_t i = 0; i < a.instances.size(); ++i)
     if (a.instances[i].box != b.instances[i].box ||
         !same_pixels(a.instances[i].mask.bitmap(), b.instances[i].mask.bitmap()))
@@ -58,6 +76,8 @@ void check_fit(Findings& findings, const Sample& result, const std::string& what
   const auto size = extent(result.image);
   findings.expect(!result.image.empty(), what + ": the image is gone");
   findings.expect(result.labels.empty() || extent(result.labels) == size, what + ": image and labels differ in size");
+  findings.expect(result.segment_ids.empty() || extent(result.segment_ids) == size,
+                  what + ": image and segment ids differ in size");
   for (const auto& [name, target] : result.targets)
     findings.expect(extent(target) == size, what + ": image and target \"" + name + "\" differ in size");
   for (const auto& instance : result.instances)
@@ -65,41 +85,112 @@ void check_fit(Findings& findings, const Sample& result, const std::string& what
                     what + ": image and an instance's mask differ in size");
   if (result.labels.type() != CV_16SC1 || result.labels.empty()) return;
   double low = 0, high = 0;
-  cv::minMaxLoc(result.labels, &low, &high);
+  cv::minMaxIdx(result.labels, &low, &high);
   findings.expect(low >= kIgnore && high < kClasses, what + ": labels are not class numbers any more");
+}
+
+bool has_option(const Subject& subject, const std::string& name) {
+  const auto values = subject.component.options->make();
+  Options options;
+  subject.component.options->declare(values.get(), options);
+  return std::any_of(options.all().begin(), options.all().end(),
+                     [&](const auto& option) { return option->name == name; });
+}
+
+// A transform that is not applied changes nothing and costs nothing.
+void check_never(Findings& findings, const Subject& subject) {
+  const auto never = build<Transform>(subject, context(kClasses), {{"probability", 0}});
+  const auto input = sample(1, kImage, CV_8UC3, true);
+  for (std::uint64_t key = 1; key <= 8; ++key) {
+    const auto result = applied(*never, input, key);
+    findings.expect(same(result, input), "a sample is changed with probability 0");
+    findings.expect(result.image.data == input.image.data && result.labels.data == input.labels.data,
+                    "pixels are copied with probability 0");
+  }
+}
+
+// Each of several threads makes of a sample what one thread makes of it.
+void check_threads(Findings& findings, const Transform& transform) {
+  constexpr std::size_t kSamples = 8;
+  const auto make = [&](std::size_t i) {
+    return applied(transform, sample(static_cast<int>(i), kImage, CV_8UC3, true), i + 1);
+  };
+  std::vector<Sample> alone;
+  for (std::size_t i = 0; i < kSamples; ++i) alone.push_back(make(i));
+  for (const std::size_t threads : {1, 2, 4}) {
+    std::vector<Sample> made(kSamples);
+    std::vector<std::string> errors(threads);
+    {
+      std::vector<std::jthread> workers;
+      for (std::size_t t = 0; t < threads; ++t)
+        workers.emplace_back([&, t] {
+          try {
+            for (std::size_t i = t; i < kSamples; i += threads) made[i] = make(i);
+          } catch (const std::exception& error) {
+            errors[t] = error.what();
+          }
+        });
+    }
+    for (const auto& error : errors) findings.expect(error.empty(), "in a thread, it throws " + error);
+    for (std::size_t i = 0; i < kSamples; ++i)
+      findings.expect(same(made[i], alone[i]), std::to_string(threads) + " threads give another result than one");
+  }
 }
 
 }  // namespace
 
 Findings transform_contract(const Subject& subject) {
   Findings findings;
-  const auto transform = build<Transform>(subject, context(kClasses));
+  const bool by_chance = has_option(subject, "probability");
+  const auto transform =
+      build<Transform>(subject, context(kClasses), by_chance ? Json{{"probability", 1}} : Json::object());
   if (!transform) return findings;
   for (std::uint64_t key = 1; key <= 8; ++key)
     findings.attempt("an annotated image", [&] {
-      const auto input = sample(1, 37, 53, CV_8UC3, true), untouched = sample(1, 37, 53, CV_8UC3, true);
+      const auto input = sample(1, kImage, CV_8UC3, true), untouched = sample(1, kImage, CV_8UC3, true);
       const auto result = applied(*transform, input, key);
       check_fit(findings, result, "an annotated image");
+      findings.expect(same(input, untouched), "pixels that the sample shares with others are changed");
       findings.expect(same(result, applied(*transform, input, key)), "the same key gives another result");
       findings.expect(result.id == input.id, "the sample's name is changed");
-      findings.expect(same(input, untouched), "pixels that the sample shares with others are changed");
     });
+  if (by_chance) findings.attempt("probability 0", [&] { check_never(findings, subject); });
+  findings.attempt("several threads", [&] { check_threads(findings, *transform); });
   findings.attempt("an image without annotation", [&] {
-    const auto result = applied(*transform, sample(1, 37, 53, CV_8UC3, false), 1);
+    const auto result = applied(*transform, sample(1, kImage, CV_8UC3, false), 1);
     check_fit(findings, result, "an image without annotation");
     findings.expect(result.labels.empty() && result.instances.empty(), "annotation appears where there was none");
   });
+  findings.attempt_or_refuse("an image with segments and a target of class numbers", [&] {
+    auto input = sample(1, kImage, CV_8UC3, true);
+    input.labels.convertTo(input.segment_ids, CV_32S, 1, 1);
+    input.targets["border"] = input.labels.clone();
+    for (int category = 0; category < kClasses; ++category) input.segments.push_back({category + 1, category, false});
+    const auto untouched = input.segment_ids.clone();
+    check_fit(findings, applied(*transform, input, 2), "an image with segments");
+    findings.expect(same_pixels(input.segment_ids, untouched), "segment ids that the sample shares are changed");
+  });
   findings.attempt("every pixel ignored", [&] {
-    auto input = sample(1, 37, 53, CV_8UC3, true);
+    auto input = sample(1, kImage, CV_8UC3, true);
     input.labels.setTo(cv::Scalar(kIgnore));
     input.instances.clear();
     check_fit(findings, applied(*transform, input, 2), "every pixel ignored");
   });
-  for (const int type : {CV_8UC1, CV_16UC1, CV_32FC3, CV_8UC(5)})
-    findings.attempt_or_refuse("an image of another type", [&] {
-      const auto result = applied(*transform, sample(1, 37, 53, type, true), 3);
-      check_fit(findings, result, "an image of another type");
-    });
+  for (const int type : {CV_8UC1, CV_8UC4, CV_8UC(7), CV_16UC1, CV_16UC3, CV_16SC1, CV_32FC1, CV_32FC3, CV_32FC(7)}) {
+    const auto name = std::string("an image of ").append(cv::typeToString(type));
+    findings.attempt_or_refuse(
+        name, [&] { check_fit(findings, applied(*transform, sample(1, kImage, type, true), 3), name); });
+  }
+  for (const auto& [name, sizes] : {std::pair<const char*, std::vector<int>>("an image of one pixel", {1, 1}),
+                                    {"an image of one row", {1, 30}},
+                                    {"a volume", kVolume},
+                                    {"a volume of one slice", {1, 20, 30}}})
+    for (const int type : {CV_8UC3, CV_32FC1})
+      findings.attempt_or_refuse(name, [&, what = std::string(name), &size = sizes] {
+        check_fit(findings, applied(*transform, sample(1, size, type, true), 4), what);
+      });
+  const auto of_warps = geometric_contract(*transform);
+  for (const auto& broken : of_warps.broken()) findings.expect(false, broken);
   return findings;
 }
 

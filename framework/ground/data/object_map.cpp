@@ -189,8 +189,7 @@ ObjectMap object_map(const Sample& sample, ObjectSource source, const std::vecto
   demand_size(sample.segment_ids, sample, "segment ids");
   const auto counts = flags(classes);
   const bool masks = has_masks(sample), instances = masks || !sample.segment_ids.empty();
-  const bool takes_labels =
-      source == ObjectSource::components || (source == ObjectSource::automatic && !instances);
+  const bool takes_labels = source == ObjectSource::components || (source == ObjectSource::automatic && !instances);
   ObjectMap made;
   if (takes_labels ? sample.labels.empty() : !instances) return made;
   const auto of_labels = sample.labels.empty() ? cv::Mat() : counted_classes(sample.labels, counts);

@@ -1,5 +1,7 @@
 #include "pipeline_spec.h"
 
+#include <algorithm>
+
 #include "host_recipe.h"
 #include "json_options.h"
 #include "json_writer.h"
@@ -183,18 +185,40 @@ void DataSpec::declare(Options& options) {
   options.add("data", &data, "Datasets.").required();
 }
 
-DataSpec read_data_spec(const PluginIndex& index, const SpecFile& file) {
+namespace {
+
+// Reads these parts of a spec, and leaves out the others with everything that is wrong with them.
+template <class Part>
+Part read_part(const PluginIndex& index, const SpecFile& file, const std::vector<std::string>& keys) {
   SpecFile part = file;
   part.json = Json::object();
-  for (const char* key : {"task", "data"})
+  for (const auto& key : keys)
     if (file.json.contains(key)) part.json[key] = file.json[key];
   std::erase_if(part.problems, [&](const Problem& problem) {
     const auto key = problem.pointer.substr(0, problem.pointer.find('/', 1));
-    return key != "/task" && key != "/data" && !key.empty() && file.json.contains(key.substr(1));
+    return !key.empty() && std::find(keys.begin(), keys.end(), key.substr(1)) == keys.end() &&
+           file.json.contains(key.substr(1));
   });
-  DataSpec spec;
-  SpecReader{index, part}.read(&spec, kValueType<DataSpec>);
+  Part spec;
+  SpecReader{index, part}.read(&spec, kValueType<Part>);
   return spec;
+}
+
+}  // namespace
+
+DataSpec read_data_spec(const PluginIndex& index, const SpecFile& file) {
+  return read_part<DataSpec>(index, file, {"task", "data"});
+}
+
+void SampleSpec::declare(Options& options) {
+  options.add("task", &task, "What to predict.").one_of({"semantic", "instance", "panoptic"});
+  options.add("data", &data, "Datasets.").required();
+  options.add("transforms", &transforms, "Preprocessing and augmentation.");
+  options.add("train", &train, "Training settings.");
+}
+
+SampleSpec read_sample_spec(const PluginIndex& index, const SpecFile& file) {
+  return read_part<SampleSpec>(index, file, {"task", "data", "transforms", "train"});
 }
 
 const std::vector<std::string>& network_parts() {

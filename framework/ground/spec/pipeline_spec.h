@@ -101,6 +101,17 @@ struct DataSpec {
 // Throws SpecError with all problems of these parts.
 DataSpec read_data_spec(const PluginIndex& index, const SpecFile& file);
 
+// The data of a spec with its transforms and the settings of training, of which loading samples needs the seed,
+// likewise: what comes before a network.
+struct SampleSpec {
+  Task task = Task::semantic;
+  PipelineSpec::Data data;
+  PipelineSpec::Transforms transforms;
+  PipelineSpec::Train train;
+  void declare(Options& options);
+};
+SampleSpec read_sample_spec(const PluginIndex& index, const SpecFile& file);  // throws SpecError as read_data_spec
+
 // What a trained network is made of, in the spec: evaluation also needs a dataset and the metrics.
 const std::vector<std::string>& network_parts();
 std::vector<PluginVersion> network_plugins(const PipelineSpec& spec);  // of those parts, each once

@@ -78,6 +78,8 @@ struct SECTILE_EXPORT BuildContext {
   FeatureRequest features;                 // for backbones only
   std::function<std::vector<std::int64_t>()>
       count_pixels;  // per class over the training data; counted at the first call
+  std::function<std::vector<std::vector<int>>()>
+      list_classes;  // of each training sample, as Dataset::classes_of says; found at the first call
 
   // For the host: called for each component right after it is built, including nested ones. `made` is an Interface*,
   // `common` its Kind<Interface>::Common.

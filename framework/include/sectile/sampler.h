@@ -29,6 +29,11 @@ class SECTILE_EXPORT Sampler {
   virtual std::vector<std::size_t> draw(const EpochRequest& wanted, Random random) const = 0;
 };
 
+// The classes of each training sample, ascending, without decoding images: BuildContext::list_classes, which the host
+// keeps from run to run where finding them takes long, or Dataset::classes_of. Throws OptionError if there is no
+// training data.
+SECTILE_EXPORT std::vector<std::vector<int>> classes_of_samples(const BuildContext& context);
+
 template <class T, class OwnOptions = NoOptions>
 constexpr Component sampler(const char* name, const char* summary) {
   return component<Sampler, T, OwnOptions>(name, summary);

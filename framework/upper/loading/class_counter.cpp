@@ -22,7 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using Frequencies = std::vector<ClassFrequency>;
 
-constexpr const char* kFormat = "sectile class counts 1";
 constexpr std::int64_t kSecond = 1'000'000'000;
 // A file that changed just now may change again without another time, on file systems whose times are of 1 or 2 s.
 constexpr std::int64_t kSettled = 2 * kSecond;
@@ -58,6 +57,22 @@ Frequencies count(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
   return sums;
 }
 
+ClassesOfSamples list(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
+  const auto most = static_cast<int>(data->labels().classes.size());
+  ClassesOfSamples samples(data->size());
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    reason_to_skip(skip_bad, [&] {
+      const auto sample = "sample " + std::to_string(i);
+      auto classes = call<DataError>(place_of(data), sample, [&] { return data->classes_of(i); });
+      for (const int number : classes)
+        if (number < 0 || number >= most)
+          throw DataError(sample, "has the class number " + std::to_string(number) + ", and there are " +
+                                      std::to_string(most) + " classes: expected 0 to " + std::to_string(most - 1));
+      samples[i] = std::move(classes);
+    });
+  return samples;
+}
+
 // Of all samples, names, and of all files of labels: names, sizes and times of change. Nothing if the dataset cannot
 // name them, or one changed just now.
 std::optional<std::string> state_of_files(const Dataset& data) {
@@ -85,26 +100,77 @@ std::optional<std::string> state_of_files(const Dataset& data) {
   return hash_of(all);
 }
 
-std::string text_of(const std::string& files, const Frequencies& counts) {
-  std::string text = std::string(kFormat).append("\n").append(files).append("\n");
+// What was found, as a text after the two lines of format and state; each kind knows how to read its own.
+template <class Found>
+struct KeptKind {
+  const char* format;
+  const char* identity;  // added to that of the dataset
+  std::string (*text)(const Found& found);
+  // Nothing if it is not such a text.
+  std::optional<Found> (*parse)(std::istream& text, const Dataset& data);
+};
+
+std::string text_of_counts(const Frequencies& counts) {
+  std::string text;
   for (const auto& one : counts) {
     for (const auto number : {one.pixels, one.counted, one.counted_with}) text += std::to_string(number) + " ";
     text += std::to_string(one.images) + "\n";
   }
+  return text;
+}
+
+std::optional<Frequencies> parsed_counts(std::istream& text, const Dataset& data) {
+  Frequencies counts(data.labels().classes.size());
+  for (auto& one : counts)
+    if (!(text >> one.pixels >> one.counted >> one.counted_with >> one.images)) return std::nullopt;
+  return counts;
+}
+
+// A line per sample: how many classes it has, and these.
+std::string text_of_classes(const ClassesOfSamples& samples) {
+  std::string text;
+  for (const auto& classes : samples) {
+    text += std::to_string(classes.size());
+    for (const int number : classes) text += " " + std::to_string(number);
+    text += "\n";
+  }
+  return text;
+}
+
+std::optional<ClassesOfSamples> parsed_classes(std::istream& text, const Dataset& data) {
+  const auto most = data.labels().classes.size();
+  ClassesOfSamples samples(data.size());
+  for (auto& classes : samples) {
+    std::size_t count = 0;
+    if (!(text >> count) || count > most) return std::nullopt;
+    classes.resize(count);
+    for (auto& number : classes)
+      if (!(text >> number)) return std::nullopt;
+  }
+  return samples;
+}
+
+constexpr KeptKind<Frequencies> kCounts{"sectile class counts 1", "", text_of_counts, parsed_counts};
+constexpr KeptKind<ClassesOfSamples> kClasses{"sectile classes of samples 1", "\nclasses of samples", text_of_classes,
+                                              parsed_classes};
+
+template <class Found>
+std::string text_of(const KeptKind<Found>& kept, const std::string& files, const Found& found) {
+  const auto text = std::string(kept.format).append("\n").append(files).append("\n").append(kept.text(found));
   return text + hash_of(text) + "\n";
 }
 
-// What text_of wrote, for these files and so many classes; nothing if it is anything else.
-std::optional<Frequencies> counts_in(const std::string& text, const std::string& files, std::size_t classes) {
+// What text_of wrote, for these files and this dataset; nothing if it is anything else.
+template <class Found>
+std::optional<Found> found_in(const std::string& text, const KeptKind<Found>& kept, const std::string& files,
+                              const Dataset& data) {
   std::istringstream lines(text);
   std::string format, state;
   std::getline(lines, format), std::getline(lines, state);
-  if (format != kFormat || state != files) return std::nullopt;
-  Frequencies counts(classes);
-  for (auto& one : counts)
-    if (!(lines >> one.pixels >> one.counted >> one.counted_with >> one.images)) return std::nullopt;
-  if (text_of(files, counts) != text) return std::nullopt;
-  return counts;
+  if (format != kept.format || state != files) return std::nullopt;
+  auto found = kept.parse(lines, data);
+  if (!found || text_of(kept, files, *found) != text) return std::nullopt;
+  return found;
 }
 
 std::string known_text(const fs::path& file) {
@@ -126,30 +192,34 @@ struct ClassCounter::State {
   std::shared_ptr<const Dataset> data;
   bool skip_bad;
   CountCache cache;
-  std::optional<Frequencies> counts;
+  std::optional<Frequencies> counts{};
+  std::optional<ClassesOfSamples> classes{};
 
-  Frequencies counted_or_kept() const {
+  // find: what takes long. Each kind has a file of its own.
+  template <class Found>
+  Found found_or_kept(const KeptKind<Found>& kept,
+                      Found (*find)(const std::shared_ptr<const Dataset>& data, bool skip_bad)) const {
     const auto files = cache.folder.empty() ? std::nullopt : state_of_files(*data);
-    const auto identity = cache.identity + (skip_bad ? "\nskip" : "\nstop");
+    const auto identity = cache.identity + (skip_bad ? "\nskip" : "\nstop") + kept.identity;
     const auto file = cache.folder / (hash_of(identity) + ".txt");
     if (files)
-      if (auto kept = counts_in(known_text(file), *files, data->labels().classes.size())) return *kept;
+      if (auto known = found_in(known_text(file), kept, *files, *data)) return *known;
     const auto start = std::chrono::steady_clock::now();
-    auto found = count(data, skip_bad);
+    auto found = find(data, skip_bad);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (!files || took.count() < cache.least_seconds || state_of_files(*data) != files) return found;
     std::error_code unknown;
     fs::create_directories(cache.folder, unknown);
-    if (!unknown) write_text(file, text_of(*files, found));
+    if (!unknown) write_text(file, text_of(kept, *files, found));
     return found;
   }
 };
 
 ClassCounter::ClassCounter(std::shared_ptr<const Dataset> data, bool skip_bad, CountCache cache)
-    : state_(std::make_shared<State>(State{std::move(data), skip_bad, std::move(cache), std::nullopt})) {}
+    : state_(std::make_shared<State>(State{std::move(data), skip_bad, std::move(cache)})) {}
 
 const Frequencies& ClassCounter::frequencies() const {
-  if (!state_->counts) state_->counts = state_->counted_or_kept();
+  if (!state_->counts) state_->counts = state_->found_or_kept(kCounts, count);
   return *state_->counts;
 }
 
@@ -157,6 +227,11 @@ std::vector<std::int64_t> ClassCounter::operator()() const {
   std::vector<std::int64_t> pixels;
   for (const auto& one : frequencies()) pixels.push_back(one.pixels);
   return pixels;
+}
+
+const ClassesOfSamples& ClassCounter::classes_of_samples() const {
+  if (!state_->classes) state_->classes = state_->found_or_kept(kClasses, list);
+  return *state_->classes;
 }
 
 }  // namespace sectile

@@ -1,5 +1,5 @@
-// How often the classes occur in a dataset: counted at the first call, without images, and kept in a file, so that the
-// next run does not count again.
+// How often the classes occur in a dataset, and in which samples: found at the first call, without images, and kept in
+// files, so that the next run does not read all labels again.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,10 @@ struct CountCache {
   static CountCache of_user(std::string identity);
 };
 
-// Copies share what was counted. BuildContext::count_pixels is one in training, from which losses also get the rest.
+using ClassesOfSamples = std::vector<std::vector<int>>;  // ascending class numbers of each sample
+
+// Copies share what was counted. BuildContext::count_pixels is one in training, from which losses also get the rest;
+// BuildContext::list_classes calls a copy.
 class ClassCounter {
  public:
   // skip_bad: samples that cannot be read are left out; otherwise counting throws their DataError.
@@ -33,6 +36,9 @@ class ClassCounter {
 
   const std::vector<ClassFrequency>& frequencies() const;
   std::vector<std::int64_t> operator()() const;  // pixels of each class
+
+  // As Dataset::classes_of says, which reads no labels where the format tells; a sample that is left out has none.
+  const ClassesOfSamples& classes_of_samples() const;
 
  private:
   struct State;

@@ -72,8 +72,10 @@ void Pipeline::open_data(AllProblems& all) {
   if (training.data) {
     context.labels = std::make_shared<LabelMap>(training.data->labels());
     context.data = training.data;
-    context.count_pixels = ClassCounter(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip,
-                                        CountCache::of_user(identity_of(spec.task, spec.data.train)));
+    const ClassCounter counter(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip,
+                               CountCache::of_user(identity_of(spec.task, spec.data.train)));
+    context.count_pixels = counter;
+    context.list_classes = [counter] { return counter.classes_of_samples(); };
     all.try_to("/data/train", [&] { refuse_one_class("/data/train"); });
     return;
   }

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <sectile/roles.h>
 
 #include "parity/loss_cases.h"
@@ -141,4 +143,91 @@ TEST_CASE("a batch of ignored pixels has a loss of exactly 0, with a gradient of
       REQUIRE(found.gradient.defined());
       CHECK(found.gradient.eq(0).all().item<bool>());
     }
+}
+
+namespace {
+
+// A target of weights for small_batch_labels(), [2, 1, 3, 4], and the same as a batch with these labels.
+at::Tensor some_pixel_weights() { return at::arange(24, at::kFloat).view({2, 1, 3, 4}) / 8; }
+
+Batch weighed_batch(const at::Tensor& labels) {
+  auto batch = with_labels(labels);
+  batch.targets["w"] = some_pixel_weights();
+  return batch;
+}
+
+Evaluated evaluate_weighed(const char* options, const at::Tensor& logits, const Batch& batch,
+                           bool overlapping = false) {
+  const auto json = std::string(R"({"type": "cross_entropy", "pixel_weights": "w")").append(options).append("}");
+  const auto loss = make<Loss>(json, context(3, 3, overlapping));
+  auto leaf = logits.detach().clone().requires_grad_();
+  const auto terms = (*loss)(with_logits(leaf), batch);
+  terms.front().value.backward();
+  return {terms.front().value.item<double>(), leaf.grad()};
+}
+
+}  // namespace
+
+TEST_CASE("weights of pixels multiply the loss of each pixel, and not what the sum is divided by") {
+  const auto logits = small_batch_logits(), labels = small_batch_labels();
+  const auto weights = some_pixel_weights().squeeze(1).to(at::kDouble);
+  const auto each = at::cross_entropy_loss(logits, labels, {}, at::Reduction::None, kIgnore) * weights;
+  const auto batch = weighed_batch(labels);
+  const auto found = evaluate_weighed("", logits, batch);
+  CHECK(found.value == doctest::Approx(each.sum().item<double>() / 18).epsilon(1e-10));
+  CHECK(evaluate_weighed(R"(, "average": "all")", logits, batch).value ==
+        doctest::Approx(each.sum().item<double>() / 24).epsilon(1e-10));
+  auto leaf = logits.clone().requires_grad_();
+  ((at::cross_entropy_loss(leaf, labels, {}, at::Reduction::None, kIgnore) * weights).sum() / 18).backward();
+  CHECK(found.gradient.allclose(leaf.grad(), 1e-9, 1e-12));
+
+  const auto class_weights = at::tensor({1., 2., 0.5}, at::kDouble);
+  const auto smooth =
+      at::cross_entropy_loss(logits, labels, class_weights, at::Reduction::None, kIgnore, 0.2) * weights;
+  const auto divisor = (class_weights.index({labels.clamp_min(0)}) * (labels >= 0)).sum();
+  CHECK(evaluate_weighed(R"(, "class_weights": [1, 2, 0.5], "label_smoothing": 0.2)", logits, batch).value ==
+        doctest::Approx((smooth.sum() / divisor).item<double>()).epsilon(1e-10));
+}
+
+TEST_CASE("weights of pixels of 1 are none: of coarse logits, many classes, soft labels and overlapping classes") {
+  auto batch = weighed_batch(small_batch_labels());
+  batch.targets["w"] = at::ones({2, 1, 3, 4});
+  const auto check = [&](const at::Tensor& logits, bool overlapping = false) {
+    const auto loss = make<Loss>(R"({"type": "cross_entropy", "label_smoothing": 0.1})", context(3, 3, overlapping));
+    const auto plain = evaluate(*loss, logits, batch.labels);
+    const auto found = evaluate_weighed(R"(, "label_smoothing": 0.1)", logits, batch, overlapping);
+    CHECK(found.value == doctest::Approx(plain.value).epsilon(1e-10));
+    CHECK((found.gradient - plain.gradient).abs().max().item<double>() < 1e-10);
+  };
+  check(small_batch_logits());
+  check(small_batch_logits().slice(2, 0, 2).slice(3, 0, 3));
+  check(at::randn({2, 20, 3, 4}, at::kDouble).contiguous(at::MemoryFormat::ChannelsLast));
+  batch.labels = at::rand({2, 3, 3, 4}, at::kDouble).softmax(1);
+  batch.labels.select(3, 1).fill_(kIgnore);
+  check(small_batch_logits());
+  check(small_batch_logits(), true);
+}
+
+TEST_CASE("weights of pixels count in labels per class too, by hand") {
+  auto batch = with_labels(at::tensor({1., 0., -1., 0., 1., -1.}, at::kDouble).view({1, 2, 1, 3}));
+  batch.targets["w"] = at::tensor({2.f, 3.f, 5.f}).view({1, 1, 1, 3});
+  const auto logits = at::zeros({1, 2, 1, 3}, at::kDouble);
+  const auto value = [&](bool overlapping) {
+    const auto loss = make<Loss>(R"({"type": "cross_entropy", "pixel_weights": "w"})", context(2, 3, overlapping));
+    return (*loss)(with_logits(logits), batch).front().value.item<double>();
+  };
+  CHECK(value(false) == doctest::Approx(std::log(2) * (2 + 3) / 2));
+  CHECK(value(true) == doctest::Approx(std::log(2) * 2 * (2 + 3) / 4));
+}
+
+TEST_CASE("a target that cannot be weights of pixels is refused, and says what it expected") {
+  const auto refuses = [](const at::Tensor& target, const char* message, const char* name = "w") {
+    auto batch = with_labels(small_batch_labels());
+    batch.targets[name] = target;
+    CHECK_THROWS_WITH(evaluate_weighed("", small_batch_logits(), batch), doctest::Contains(message));
+  };
+  refuses(some_pixel_weights(), "names the target \"w\", which no sample of the batch has; there are: edges", "edges");
+  refuses(small_batch_labels(), "which is a map of class numbers");
+  refuses(at::ones({2, 4, 3, 4}), "which has 4 channels; expected one");
+  refuses(at::ones({2, 1, 6, 8}), "which has another size than the labels");
 }

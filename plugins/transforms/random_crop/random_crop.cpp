@@ -1,13 +1,21 @@
-// Crops a window of fixed size at a random position, so that images of any size can be batched.
+// Crops a window of fixed size at a random position, so that images of any size can be batched. With class_probability,
+// some windows lie around a pixel of a class, as nnU-Net oversamples foreground (Isensee et al. 2021, "nnU-Net: a
+// self-configuring method for deep learning-based biomedical image segmentation").
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <sectile/data/class_selection.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
 
+#include "class_pixel.h"
+
 namespace {
+
+using random_crop::Position;
 
 constexpr int kTries = 10;  // as in mmsegmentation, whose RandomCrop has the rule of cat_max_ratio
 
@@ -16,6 +24,8 @@ struct RandomCropOptions {
   std::vector<double> fill = {0};
   std::string label_fill;
   double category_max_ratio = 1;
+  double class_probability = 0;
+  std::vector<std::string> classes;
 
   void declare(sectile::Options& options) {
     options
@@ -36,23 +46,36 @@ struct RandomCropOptions {
              "ten times. 1: no limit.")
         .at_least(0)
         .at_most(1);
+    options
+        .add("class_probability", &class_probability,
+             "Probability that the crop's center is a pixel of a class, or as near to it as the image allows: a class "
+             "that the image has is drawn, all with the same probability, and then a pixel of it; without labels, an "
+             "object and then its pixel. nnU-Net has 0.33. An image with none of the classes is cropped anywhere. 0: "
+             "never.")
+        .at_least(0)
+        .at_most(1);
+    options.add("classes", &classes,
+                "Names of the classes that class_probability draws, such as all but a background. Empty: all.");
   }
   void check(sectile::Problems& problems) const {
     if (size.size() != 2 && size.size() != 3)
       problems.add("size", "has " + std::to_string(size.size()) +
                                " values; expected [height, width] or [depth, "
                                "height, width]");
+    if (!classes.empty() && class_probability == 0)
+      problems.add("classes", "are only used with class_probability: set it above 0, or remove them");
   }
 };
 
 class RandomCrop final : public sectile::GeometricTransform {
  public:
-  RandomCrop(const RandomCropOptions& options, const sectile::BuildContext& context) : options_(options) {
+  RandomCrop(const RandomCropOptions& options, const sectile::BuildContext& context)
+      : options_(options), class_pixel_(sectile::class_numbers(options.classes, "classes", context)) {
     if (!options.label_fill.empty())
       label_fill_ = static_cast<std::int16_t>(context.class_number(options.label_fill, "label_fill"));
   }
 
-  bool looks_at_pixels() const override { return options_.category_max_ratio < 1; }
+  bool looks_at_pixels() const override { return options_.category_max_ratio < 1 || options_.class_probability > 0; }
 
  protected:
   sectile::Warp warp(const sectile::Sample& sample, sectile::Draw& draw) const override {
@@ -61,9 +84,15 @@ class RandomCrop final : public sectile::GeometricTransform {
       throw sectile::DataError(sample.id, "is an image, and random_crop's \"size\" has a depth: give [height, width]");
     sectile::Extent size{from.depth, options_.size.end()[-2], options_.size.end()[-1]};
     if (options_.size.size() == 3) size.depth = options_.size[0];
+    const bool of_class = options_.class_probability > 0 && draw.random.chance(options_.class_probability);
     for (int tries = 1;; ++tries) {
-      const int z = place(from.depth, size.depth, draw), y = place(from.height, size.height, draw),
-                x = place(from.width, size.width, draw);
+      std::optional<Position> center;
+      if (of_class) center = class_pixel_.draw(sample, draw.random);
+      const auto along = [&](std::size_t axis, int length, int window) {
+        return center ? around((*center)[axis], length, window, draw) : place(length, window, draw);
+      };
+      const int z = along(0, from.depth, size.depth), y = along(1, from.height, size.height),
+                x = along(2, from.width, size.width);
       if (tries < kTries && options_.category_max_ratio < 1 && one_sided(sample, {x, y, size.width, size.height}))
         continue;
       sectile::Warp warp = sectile::Warp::crop(x, y, z, size);
@@ -80,6 +109,11 @@ class RandomCrop final : public sectile::GeometricTransform {
     return lowest == highest ? lowest : lowest + static_cast<int>(draw.random.below(highest - lowest + 1));
   }
 
+  // The start of the window around this pixel, moved into the image.
+  static int around(int center, int length, int window, sectile::Draw& draw) {
+    return window >= length ? place(length, window, draw) : std::clamp(center - window / 2, 0, length - window);
+  }
+
   bool one_sided(const sectile::Sample& sample, cv::Rect window) const {
     if (sample.labels.dims != 2 || sample.labels.type() != CV_16SC1) return false;
     window &= cv::Rect(0, 0, sample.labels.cols, sample.labels.rows);
@@ -93,6 +127,7 @@ class RandomCrop final : public sectile::GeometricTransform {
   }
 
   RandomCropOptions options_;
+  random_crop::ClassPixel class_pixel_;
   std::int16_t label_fill_ = sectile::kIgnore;
 };
 

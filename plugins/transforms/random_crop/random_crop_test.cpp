@@ -1,3 +1,4 @@
+#include <map>
 #include <set>
 
 #include <sectile/error.h>
@@ -87,10 +88,133 @@ TEST_CASE("random_crop fills each channel and the labels with what it is told") 
                        doctest::Contains("/part/label_fill: names the class \"raod\""), sectile::SpecError);
 }
 
-TEST_CASE("random_crop looks at labels only where a class may have too large a share") {
+TEST_CASE("random_crop looks at labels only where a class may have too large a share, or is to be in the center") {
   const auto looks = [](const char* json) {
     return std::dynamic_pointer_cast<sectile::GeometricTransform>(make<Transform>(json))->looks_at_pixels();
   };
   CHECK_FALSE(looks(R"({"type": "random_crop"})"));
   CHECK(looks(R"({"type": "random_crop", "category_max_ratio": 0.75})"));
+  CHECK(looks(R"({"type": "random_crop", "class_probability": 0.1})"));
+}
+
+namespace {
+
+// 40 x 60 pixels of class 0, but 300 of class 1 and one of class 2, in the corner.
+sectile::Sample with_a_rare_class() {
+  sectile::Sample sample;
+  sample.image = cv::Mat(40, 60, CV_8UC3, cv::Scalar::all(9));
+  sample.labels = cv::Mat(40, 60, CV_16S, cv::Scalar(0));
+  sample.labels(cv::Rect(20, 10, 30, 10)).setTo(1);
+  sample.labels.at<std::int16_t>(39, 59) = 2;
+  return sample;
+}
+
+// The class at the pixel that a crop of [9, 11] has in its center, in crops by 3000 seeds; -1: where it is at the edge
+// of the image.
+std::map<int, double> classes_in_centers(const char* options, const sectile::Sample& sample) {
+  const auto json = std::string(R"({"type": "random_crop", "size": [9, 11])").append(options).append("}");
+  const auto crop = make<Transform>(json, sectile::test::context(4));
+  std::map<int, double> shares;
+  for (std::uint64_t seed = 0; seed < 3000; ++seed) {
+    const auto after = applied(*crop, sample, seed);
+    const auto at = sectile::test::source(after, 5, 4);
+    const bool edge = at.x == 5 || at.x == 54 || at.y == 4 || at.y == 35;
+    shares[edge ? -1 : sample.labels.at<std::int16_t>(at)] += 1 / 3000.;
+  }
+  return shares;
+}
+
+}  // namespace
+
+TEST_CASE("random_crop puts pixels of the classes in the center, each class as often and each of its pixels") {
+  const auto sample = with_a_rare_class();
+  auto shares = classes_in_centers(R"(, "class_probability": 1, "classes": ["1"])", sample);
+  CHECK(shares[1] == doctest::Approx(1));
+  shares =
+      classes_in_centers(R"(, "class_probability": 1, "classes": ["1", "2", "3"])", sample);  // no pixel has class 3
+  CHECK(shares[1] == doctest::Approx(0.5).epsilon(0.03));
+  CHECK(shares[-1] == doctest::Approx(0.5).epsilon(0.03));
+  // Of 2099 pixels of class 0, 959 have their window at the edge of the image.
+  shares = classes_in_centers(R"(, "class_probability": 1)", sample);
+  CHECK(shares[1] == doctest::Approx(1 / 3.).epsilon(0.03));
+  CHECK(shares[0] == doctest::Approx(1 / 3. * 1140 / 2099).epsilon(0.03));
+
+  const auto crop =
+      make<Transform>(R"({"type": "random_crop", "size": [1, 1], "class_probability": 1, "classes": ["1"]})",
+                      sectile::test::context(4));
+  std::map<std::pair<int, int>, int> places;
+  for (std::uint64_t seed = 0; seed < 9000; ++seed) {
+    const auto at = sectile::test::source(applied(*crop, sample, seed), 0, 0);
+    ++places[{at.x, at.y}];
+  }
+  CHECK(places.size() == 300);
+  for (const auto& place : places) CHECK(place.second > 8);  // of 30
+}
+
+TEST_CASE("random_crop leaves other crops at random, and all of an image without the classes") {
+  const auto sample = with_a_rare_class();
+  auto shares = classes_in_centers(R"(, "class_probability": 0.33, "classes": ["1"])", sample);
+  // The center of a random window is one of 32 x 50 pixels, of which 300 have class 1.
+  CHECK(shares[1] == doctest::Approx(0.33 + 0.67 * 300 / 1600).epsilon(0.03));
+  const auto anywhere = classes_in_centers("", sample);
+  CHECK(classes_in_centers(R"(, "class_probability": 1, "classes": ["3"])", sample).at(1) ==
+        doctest::Approx(anywhere.at(1)).epsilon(0.04));
+  auto unlabelled = sample;
+  unlabelled.labels = cv::Mat();
+  const auto crop = make<Transform>(R"({"type": "random_crop", "size": [9, 11], "class_probability": 1})");
+  CHECK(applied(*crop, unlabelled).image.size() == cv::Size(11, 9));
+}
+
+TEST_CASE("random_crop finds pixels of overlapping classes, of objects, and of volumes") {
+  const auto context = sectile::test::context(3);
+  const auto crop = make<Transform>(
+      R"({"type": "random_crop", "size": [1, 1], "class_probability": 1, "classes": ["1", "2"]})", context);
+  auto sample = with_a_rare_class();
+  sample.labels = cv::Mat(40, 60, CV_32FC3, cv::Scalar(1, 0.4, sectile::kIgnore));
+  sample.labels.at<cv::Vec3f>(7, 8) = {0, 0.5f, 1};
+  for (const float second : {1.f, 0.4f}) {  // in the second round, no pixel has class 2
+    sample.labels.at<cv::Vec3f>(7, 8)[2] = second;
+    for (std::uint64_t seed = 0; seed < 20; ++seed)
+      CHECK(sectile::test::source(applied(*crop, sample, seed), 0, 0) == cv::Point(8, 7));
+  }
+
+  sample.labels = cv::Mat();
+  for (const int category : {0, 1, 2, 2}) {
+    sectile::Instance instance;
+    instance.category = category;
+    instance.box = {float(10 * category + 3), 5, 1, 1};
+    if (category == 1) {
+      cv::Mat bitmap(40, 60, CV_8U, cv::Scalar(0));
+      bitmap.at<std::uint8_t>(30, 2) = bitmap.at<std::uint8_t>(31, 2) = 1;
+      instance.mask = sectile::Mask(bitmap);
+    }
+    sample.instances.push_back(instance);
+  }
+  sample.instances.push_back(sample.instances.front());
+  sample.instances.back().category = 2, sample.instances.back().crowd = true;
+  std::map<int, int> columns;
+  for (std::uint64_t seed = 0; seed < 400; ++seed)
+    ++columns[sectile::test::source(applied(*crop, sample, seed), 0, 0).x];
+  CHECK(columns.size() == 2);
+  CHECK(columns[2] > 150);  // of the mask
+  CHECK(columns[23] > 150);
+
+  sectile::Sample volume;
+  const int sizes[] = {5, 6, 7};
+  volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(0)), volume.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(0));
+  volume.labels.at<std::int16_t>(3, 1, 5) = 2;
+  const auto cube = make<Transform>(
+      R"({"type": "random_crop", "size": [1, 1, 1], "class_probability": 1, "classes": ["2"]})", context);
+  CHECK(applied(*cube, volume, 3).labels.at<std::int16_t>(0, 0, 0) == 2);
+}
+
+TEST_CASE("random_crop refuses classes that it does not use or know") {
+  const auto refuses = [](const char* options, const char* message) {
+    const auto json = std::string(R"({"type": "random_crop", )").append(options).append("}");
+    CHECK_THROWS_WITH_AS(make<Transform>(json, sectile::test::context(2)), doctest::Contains(message),
+                         sectile::SpecError);
+  };
+  refuses(R"("classes": ["1"])", "/part/classes: are only used with class_probability");
+  refuses(R"("class_probability": 1, "classes": ["7"])", "/part/classes/0: names the class \"7\"");
+  refuses(R"("class_probability": 1.5)", "/part/class_probability");
 }

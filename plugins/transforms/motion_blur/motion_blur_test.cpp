@@ -1,0 +1,181 @@
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+
+#include <sectile/error.h>
+
+#include "support/annotated.h"
+#include "support/component.h"
+
+using sectile::Sample;
+using sectile::Transform;
+using sectile::test::applied;
+using sectile::test::make;
+
+namespace {
+
+// As in expected.py.
+Sample sample_in_motion() {
+  Sample sample;
+  sample.id = "street";
+  sample.image = cv::Mat(12, 15, CV_8UC3);
+  for (int y = 0; y < 12; ++y)
+    for (int x = 0; x < 15; ++x)
+      for (int c = 0; c < 3; ++c)
+        sample.image.ptr(y, x)[c] = static_cast<std::uint8_t>((x * 31 + y * 47 + c * 71 + (x * y * 11) % 97) % 256);
+  return sample;
+}
+
+// A bright pixel in the middle of 21 x 21, which smears into the mirrored kernel.
+Sample point_in_motion(int type = CV_32FC1) {
+  Sample sample;
+  sample.id = "point";
+  sample.image = cv::Mat(21, 21, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), 0.0);
+  sample.image(cv::Rect(10, 10, 1, 1)).setTo(200);
+  if (CV_MAT_CN(type) > 1)
+    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
+  return sample;
+}
+
+}  // namespace
+
+TEST_CASE("motion_blur gives the pixels of albumentations 2.0.8") {
+  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/motion_blur/expected.json");
+  const auto expected = nlohmann::json::parse(file);
+  REQUIRE(expected.size() == 6);
+  for (const auto& one : expected) {
+    CAPTURE(one["angle"].get<double>());
+    const nlohmann::json spec = {{"type", "motion_blur"},
+                                 {"blur_limit", {one["size"], one["size"]}},
+                                 {"angle_range", {one["angle"], one["angle"]}},
+                                 {"direction_range", {one["direction"], one["direction"]}},
+                                 {"allow_shifted", false},
+                                 {"probability", 1}};
+    Sample before = sample_in_motion();
+    const bool is_float = one["depth"] == "32F";
+    if (is_float) before.image.convertTo(before.image, CV_32F, 1 / 255.0);
+    const cv::Mat untouched = before.image.clone();
+    const cv::Mat after = applied(*make<Transform>(spec.dump()), before).image;
+    REQUIRE(after.type() == before.image.type());
+    const auto values = one["values"].get<std::vector<float>>();
+    cv::Mat found;
+    after.reshape(1, 1).convertTo(found, CV_32F);
+    REQUIRE(found.total() == values.size());
+    const cv::Mat reference(1, static_cast<int>(values.size()), CV_32F, const_cast<float*>(values.data()));
+    CHECK(cv::norm(found, reference, cv::NORM_INF) <= (is_float ? 1e-4 : 1.01));
+    CHECK(cv::norm(before.image, untouched, cv::NORM_INF) == 0);  // what others may hold is not written to
+  }
+}
+
+TEST_CASE("motion_blur smears any type and number of channels along the line, and volumes slice by slice") {
+  const auto along_x = make<Transform>(
+      R"({"type": "motion_blur", "blur_limit": [4, 5], "angle_range": [0, 0], "direction_range": [0, 0],
+          "allow_shifted": false, "probability": 1})");
+  for (const int type : {CV_8UC1, CV_8UC3, CV_8UC4, CV_8UC(7), CV_16UC3, CV_16SC1, CV_32FC(7)}) {
+    CAPTURE(cv::typeToString(type));
+    const cv::Mat after = applied(*along_x, point_in_motion(type)).image;
+    REQUIRE(after.type() == type);
+    cv::Mat last;
+    cv::extractChannel(after, last, after.channels() - 1);
+    last.convertTo(last, CV_32F);
+    CHECK(cv::countNonZero(last) == 5);
+    for (int x = 8; x <= 12; ++x) CHECK(last.at<float>(10, x) == doctest::Approx(40));
+  }
+  const int sizes[] = {2, 5, 7};
+  Sample volume;
+  volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(0));
+  volume.image.at<std::uint8_t>(1, 2, 3) = 200;
+  const cv::Mat after = applied(*along_x, volume).image;
+  CHECK(after.at<std::uint8_t>(1, 2, 1) == 40);
+  CHECK(after.at<std::uint8_t>(1, 1, 3) == 0);
+  CHECK(after.at<std::uint8_t>(0, 2, 3) == 0);
+  Sample pixel;
+  pixel.image = cv::Mat(1, 1, CV_8UC3, cv::Scalar(1, 2, 3));
+  CHECK(applied(*along_x, pixel).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(1, 2, 3));
+}
+
+TEST_CASE("motion_blur keeps to one side of the pixel if the direction says so") {
+  const auto columns = [](const char* direction) {
+    const auto blur = make<Transform>(
+        std::string(R"({"type": "motion_blur", "blur_limit": [7, 7], "angle_range": [0, 0], "allow_shifted": false,
+                        "probability": 1, "direction_range": )")
+            .append(direction)
+            .append("}"));
+    const cv::Mat row = applied(*blur, point_in_motion()).image.row(10);
+    std::vector<int> bright;
+    for (int x = 0; x < row.cols; ++x)
+      if (row.at<float>(0, x) > 0) bright.push_back(x);
+    return bright;
+  };
+  // A pixel of the result is the mean of those that the kernel covers, so that the point spreads to the other side.
+  CHECK(columns("[1, 1]") == std::vector<int>{7, 8, 9, 10});
+  CHECK(columns("[-1, -1]") == std::vector<int>{10, 11, 12, 13});
+  CHECK(columns("[0, 0]") == std::vector<int>{7, 8, 9, 10, 11, 12, 13});
+}
+
+TEST_CASE("motion_blur draws sizes, angles and shifts within their ranges") {
+  const auto blur = make<Transform>(
+      R"({"type": "motion_blur", "blur_limit": [3, 8], "angle_range": [0, 0], "direction_range": [0, 0],
+          "allow_shifted": false, "probability": 1})");
+  std::map<int, int> sizes;  // 3, 5, 7, 9 alike
+  for (std::uint64_t seed = 0; seed < 400; ++seed)
+    ++sizes[cv::countNonZero(applied(*blur, point_in_motion(), seed).image)];
+  REQUIRE(sizes.size() == 4);
+  for (const auto& [size, times] : sizes) CHECK(times > 60);  // of 100
+
+  // The middle of a line of 9 pixels moves by up to 2 pixels, along both axes alike, and cut off at the kernel's edge.
+  const auto shifted = make<Transform>(
+      R"({"type": "motion_blur", "blur_limit": [9, 9], "angle_range": [0, 0], "direction_range": [0, 0],
+          "probability": 1})");
+  std::map<int, int> rows;
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    const cv::Mat after = applied(*shifted, point_in_motion(), seed).image;
+    for (int y = 0; y < after.rows; ++y) rows[y] += cv::countNonZero(after.row(y)) > 0;
+  }
+  CHECK(rows[7] + rows[13] == 0);
+  for (const int y : {9, 10, 11}) CHECK(rows[y] > 60);  // of 100
+  for (const int y : {8, 12}) CHECK(rows[y] > 25);      // of 50
+
+  const auto slanted = make<Transform>(
+      R"({"type": "motion_blur", "blur_limit": [9, 9], "angle_range": [90, 180], "allow_shifted": false,
+          "direction_range": [0, 0], "probability": 1})");
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const cv::Mat after = applied(*slanted, point_in_motion(), seed).image;
+    CHECK(cv::countNonZero(after(cv::Rect(0, 0, 10, 10))) == 0);  // only from the top right to the bottom left
+    CHECK(cv::countNonZero(after) >= 7);
+  }
+}
+
+TEST_CASE("motion_blur leaves annotation alone, and the image too where it is not applied") {
+  const Sample annotated = sectile::test::annotated();
+  const auto often = make<Transform>(R"({"type": "motion_blur"})");
+  int blurred = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const Sample after = applied(*often, annotated, seed);
+    blurred += after.image.data != annotated.image.data;
+    CHECK(after.labels.data == annotated.labels.data);
+  }
+  CHECK(blurred > 440);
+  CHECK(blurred < 560);
+  CHECK(applied(*make<Transform>(R"({"type": "motion_blur", "probability": 0})"), annotated).image.data ==
+        annotated.image.data);
+  const Sample large = sample_in_motion();
+  Sample view = large, copy = large;
+  view.image = large.image(cv::Rect(3, 2, 6, 5));
+  copy.image = view.image.clone();
+  const auto always = make<Transform>(R"({"type": "motion_blur", "probability": 1})");
+  CHECK(cv::norm(applied(*always, view).image, applied(*always, copy).image, cv::NORM_INF) == 0);
+}
+
+TEST_CASE("motion_blur refuses ranges in the wrong order and out of range") {
+  for (const char* json : {R"("blur_limit": [7, 3])", R"("angle_range": [90, 0])", R"("direction_range": [1, 0])"})
+    CHECK_THROWS_WITH_AS(make<Transform>(std::string(R"({"type": "motion_blur", )").append(json).append("}")),
+                         doctest::Contains("the minimum is greater than the maximum"), sectile::SpecError);
+  for (const char* json : {R"("blur_limit": [1, 3])", R"("angle_range": [0, 361])", R"("direction_range": [-2, 0])"})
+    CHECK_THROWS_AS(make<Transform>(std::string(R"({"type": "motion_blur", )").append(json).append("}")),
+                    sectile::SpecError);
+}

@@ -1,0 +1,75 @@
+#include <sectile/error.h>
+
+#include "support/annotated.h"
+#include "support/component.h"
+
+using sectile::Draw;
+using sectile::Random;
+using sectile::Sample;
+using sectile::Transform;
+using sectile::test::annotated;
+using sectile::test::applied;
+using sectile::test::make;
+
+namespace {
+
+// Flips along both axes, if at all.
+std::shared_ptr<Transform> sometimes_flipped(double probability) {
+  return make<Transform>(R"({"type": "sometimes", "transforms": [{"type": "horizontal_flip", "probability": 1},
+                             {"type": "vertical_flip", "probability": 1}], "probability": )" +
+                         std::to_string(probability) + "}");
+}
+
+}  // namespace
+
+TEST_CASE("sometimes applies all of its transforms or none, as often as its probability says") {
+  const auto transform = sometimes_flipped(0.25);
+  int all = 0, none = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed) {
+    const auto matrix = applied(*transform, annotated(), seed).geometry.to_original;
+    all += matrix(0, 0) == -1 && matrix(1, 1) == -1;
+    none += matrix == cv::Matx44d::eye();
+  }
+  CHECK(all + none == 2000);
+  CHECK(std::abs(all - 500) < 80);
+  const auto usual = make<Transform>(
+      R"({"type": "sometimes", "transforms": [{"type": "horizontal_flip", "probability": 1}]})");
+  int flipped = 0;
+  for (std::uint64_t seed = 0; seed < 2000; ++seed)
+    flipped += applied(*usual, annotated(), seed).geometry.to_original(0, 0) == -1;
+  CHECK(std::abs(flipped - 1000) < 100);
+}
+
+TEST_CASE("sometimes changes nothing with the probability 0, and always with 1") {
+  const auto before = annotated();
+  for (std::uint64_t seed = 0; seed < 100; ++seed) {
+    const auto after = applied(*sometimes_flipped(0), before, seed);
+    CHECK(after.image.data == before.image.data);
+    CHECK(after.labels.data == before.labels.data);
+    CHECK(applied(*sometimes_flipped(1), before, seed).geometry.to_original(1, 1) == -1);
+  }
+}
+
+TEST_CASE("samples that are mixed in inside sometimes have been through the transforms before") {
+  const auto transform = make<Transform>(R"({"type": "sometimes", "probability": 1, "transforms": [
+      {"type": "pad", "size": [40, 40], "fill": 200}, {"type": "cutmix", "probability": 1}]})");
+  Sample other;
+  other.image = cv::Mat(20, 30, CV_8U, cv::Scalar(10));
+  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+    Sample sample;
+    sample.image = cv::Mat(20, 30, CV_8U, cv::Scalar(50));
+    Draw draw(Random{seed}, [&](Random&) { return other; });
+    transform->apply(sample, draw);
+    CHECK(cv::countNonZero(sample.image == 200) == 40 * 40 - 20 * 30);
+  }
+}
+
+TEST_CASE("sometimes says what is wrong with its options") {
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "sometimes"})"),
+                       doctest::Contains("option \"transforms\" is missing"), sectile::SpecError);
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "sometimes", "transforms": []})"),
+                       doctest::Contains("/part/transforms: must not be empty"), sectile::SpecError);
+  CHECK_THROWS_WITH_AS(
+      make<Transform>(R"({"type": "sometimes", "transforms": [{"type": "rotate90"}], "probability": -0.1})"),
+      doctest::Contains("/part/probability: -0.1 is too small"), sectile::SpecError);
+}
