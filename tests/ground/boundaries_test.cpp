@@ -60,7 +60,8 @@ TEST_CASE("headers that datasets and transforms include know no LibTorch") {
     CAPTURE(header);
     CHECK(!std::regex_search(text, std::regex("#include <(" + kTorch + "|sectile/torch_abi\\.h)")));
   }
-  CHECK(includes(kSource / "framework/include/sectile/data", kTorch) == "");
+  for (const char* folder : {"data", "transforms"})
+    CHECK(includes(kSource / "framework/include/sectile" / folder, kTorch) == "");
 }
 
 TEST_CASE("the ground floor includes no LibTorch, no upper floor and no runner") {

@@ -1,5 +1,5 @@
 // Objects of a sample as one map of numbers.
-#include <sectile/data/object_map.h>
+#include <sectile/transforms/object_map.h>
 
 #include <sectile/error.h>
 #include <opencv2/core.hpp>

@@ -1,4 +1,4 @@
-#include <sectile/data/mixing.h>
+#include <sectile/transforms/mixing.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <sectile/data/object_map.h>
+#include <sectile/transforms/object_map.h>
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include <sectile/data/lossy_compression.h>
+#include <sectile/transforms/lossy_compression.h>
 
 #include <algorithm>
 #include <csetjmp>
@@ -16,7 +16,7 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/data/pixel_values.h>
+#include <sectile/transforms/pixel_values.h>
 #include <sectile/error.h>
 
 namespace sectile {

@@ -1,4 +1,4 @@
-#include <sectile/data/pixel_values.h>
+#include <sectile/transforms/pixel_values.h>
 
 #include <string>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 #include <sectile/error.h>
 
 namespace {

@@ -13,7 +13,7 @@
 
 #include <sectile/data/class_selection.h>
 #include <sectile/data/distance_transform.h>
-#include <sectile/data/object_map.h>
+#include <sectile/transforms/object_map.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
 

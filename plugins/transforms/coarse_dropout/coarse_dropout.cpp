@@ -12,7 +12,7 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/data/pixel_values.h>
+#include <sectile/transforms/pixel_values.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
 

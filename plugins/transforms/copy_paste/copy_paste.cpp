@@ -12,8 +12,8 @@
 #include <opencv2/imgproc.hpp>
 
 #include <sectile/data/class_selection.h>
-#include <sectile/data/mixing.h>
-#include <sectile/data/pixel_values.h>
+#include <sectile/transforms/mixing.h>
+#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
 
 namespace {

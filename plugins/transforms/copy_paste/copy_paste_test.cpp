@@ -8,7 +8,6 @@
 #include "support/annotated.h"
 #include "support/component.h"
 
-using nlohmann::json;
 using sectile::Draw;
 using sectile::Instance;
 using sectile::kIgnore;
@@ -21,8 +20,8 @@ using sectile::test::make;
 
 namespace {
 
-std::shared_ptr<Transform> copy_paste(const json& changes, const sectile::BuildContext& context = {}) {
-  json spec = {{"type", "copy_paste"}, {"probability", 1}};
+std::shared_ptr<Transform> copy_paste(const nlohmann::json& changes, const sectile::BuildContext& context = {}) {
+  nlohmann::json spec = {{"type", "copy_paste"}, {"probability", 1}};
   if (!changes.is_null()) spec.update(changes);
   return make<Transform>(spec.dump(), context);
 }
@@ -191,7 +190,7 @@ TEST_CASE("copy_paste pastes up to so many objects, and classes that it is told 
   for (int i = 0; i < 10; ++i) other.instances.push_back(copied_object(i % 4, {10, 1}, {i, 0, 1, 1}));
   Sample sample;
   sample.image = cv::Mat(1, 10, CV_8U, cv::Scalar(9));
-  const auto counts = [&](const json& changes) {
+  const auto counts = [&](const nlohmann::json& changes) {
     const auto transform = copy_paste(changes, with_things());
     std::vector<int> times(11, 0);
     for (std::uint64_t seed = 0; seed < 1000; ++seed) {
@@ -292,7 +291,7 @@ TEST_CASE("copy_paste is applied to half of all samples by default, and says wha
   for (std::uint64_t seed = 0; seed < 600; ++seed)
     pasted += pasted_onto(*usual, before, before, seed).image.data != before.image.data;
   CHECK(std::abs(pasted - 300) < 60);
-  const auto refused = [](const json& changes, const char* message) {
+  const auto refused = [](const nlohmann::json& changes, const char* message) {
     CHECK_THROWS_WITH_AS(copy_paste(changes, with_things()), doctest::Contains(message), sectile::SpecError);
   };
   refused({{"max_num_pasted", 0}}, "/part/max_num_pasted: 0 is too small");

@@ -9,7 +9,7 @@
 #include <opencv2/core.hpp>
 
 #include <sectile/data/class_selection.h>
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 #include <sectile/error.h>
 
 namespace {

@@ -7,7 +7,7 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/data/mixing.h>
+#include <sectile/transforms/mixing.h>
 #include <sectile/transform.h>
 
 namespace {

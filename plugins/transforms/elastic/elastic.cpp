@@ -7,7 +7,7 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 
 #include "noise_field.h"
 

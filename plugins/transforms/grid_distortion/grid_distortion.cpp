@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 

@@ -2,7 +2,7 @@
 // that its colors have other artifacts than those of files, which these are.
 #include <array>
 
-#include <sectile/data/lossy_compression.h>
+#include <sectile/transforms/lossy_compression.h>
 #include <sectile/transform.h>
 
 namespace {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
-#include <sectile/data/lossy_compression.h>
+#include <sectile/transforms/lossy_compression.h>
 #include <sectile/error.h>
 
 #include "support/annotated.h"

@@ -5,7 +5,7 @@
 #include <array>
 #include <cmath>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 

@@ -14,7 +14,7 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/data/mixing.h>
+#include <sectile/transforms/mixing.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
 

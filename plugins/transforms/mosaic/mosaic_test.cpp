@@ -10,7 +10,6 @@
 #include "support/annotated.h"
 #include "support/component.h"
 
-using nlohmann::json;
 using sectile::Draw;
 using sectile::kIgnore;
 using sectile::Random;
@@ -21,8 +20,8 @@ using sectile::test::make;
 
 namespace {
 
-std::shared_ptr<Transform> mosaic_of(const json& changes, const sectile::BuildContext& context = {}) {
-  json spec = {{"type", "mosaic"}, {"probability", 1}};
+std::shared_ptr<Transform> mosaic_of(const nlohmann::json& changes, const sectile::BuildContext& context = {}) {
+  nlohmann::json spec = {{"type", "mosaic"}, {"probability", 1}};
   if (!changes.is_null()) spec.update(changes);
   return make<Transform>(spec.dump(), context);
 }
@@ -69,7 +68,7 @@ cv::Mat mosaic_rows(const std::vector<T>& values, int height, int width, int typ
 
 TEST_CASE("mosaic gives the images and labels of albumentations 2.0.8") {
   std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/mosaic/expected.json");
-  const auto expected = json::parse(file);
+  const auto expected = nlohmann::json::parse(file);
   REQUIRE(expected.size() == 8);
   for (const auto& one : expected) {
     CAPTURE(one["place"].get<double>());
@@ -309,7 +308,7 @@ TEST_CASE("mosaic changes nothing with the probability 0, and is applied to half
 }
 
 TEST_CASE("mosaic says what is wrong with its options and samples") {
-  const auto refused = [](const json& changes, const char* message) {
+  const auto refused = [](const nlohmann::json& changes, const char* message) {
     CHECK_THROWS_WITH_AS(mosaic_of(changes), doctest::Contains(message), sectile::SpecError);
   };
   refused({{"target_size", {0, 5}}}, "/part/target_size/0: 0 is too small");
@@ -319,7 +318,7 @@ TEST_CASE("mosaic says what is wrong with its options and samples") {
   refused({{"center_range", {0.7, 1.3}}}, "1.3 is too large");
   refused({{"fit_mode", "stretch"}}, "/part/fit_mode");
   refused({{"interpolation", "best"}}, "/part/interpolation");
-  refused({{"fill", json::array()}}, "/part/fill: must not be empty");
+  refused({{"fill", nlohmann::json::array()}}, "/part/fill: must not be empty");
   refused({{"probability", -1}}, "/part/probability: -1 is too small");
   CHECK_THROWS_WITH_AS(mosaic_of({{"label_fill", "9"}}, sectile::test::context(2)),
                        doctest::Contains("/part/label_fill: "), sectile::SpecError);

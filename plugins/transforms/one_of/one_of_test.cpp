@@ -6,7 +6,6 @@
 #include "support/annotated.h"
 #include "support/component.h"
 
-using nlohmann::json;
 using sectile::Draw;
 using sectile::Random;
 using sectile::Sample;
@@ -17,14 +16,14 @@ using sectile::test::make;
 
 namespace {
 
-json one_of_three() {  // to the size 30 x 30, 31 x 31 or 32 x 32
-  json spec = {{"type", "one_of"}, {"probability", 1}};
+nlohmann::json one_of_three() {  // to the size 30 x 30, 31 x 31 or 32 x 32
+  nlohmann::json spec = {{"type", "one_of"}, {"probability", 1}};
   for (const int size : {30, 31, 32}) spec["transforms"].push_back({{"type", "pad"}, {"size", {size, size}}});
   return spec;
 }
 
 // How often nothing was applied, and each of the three.
-std::array<int, 4> one_of_choices(const json& spec, std::uint64_t draws) {
+std::array<int, 4> one_of_choices(const nlohmann::json& spec, std::uint64_t draws) {
   const auto transform = make<Transform>(spec.dump());
   std::array<int, 4> times{};
   for (std::uint64_t seed = 0; seed < draws; ++seed) {
@@ -91,7 +90,7 @@ TEST_CASE("transforms inside one_of can mix other samples in") {
 }
 
 TEST_CASE("one_of says what is wrong with its options") {
-  const auto refused = [](const json& changes, const char* message) {
+  const auto refused = [](const nlohmann::json& changes, const char* message) {
     auto spec = one_of_three();
     spec.update(changes);
     CHECK_THROWS_WITH_AS(make<Transform>(spec.dump()), doctest::Contains(message), sectile::SpecError);
@@ -99,7 +98,7 @@ TEST_CASE("one_of says what is wrong with its options") {
   refused({{"weights", {1, 2}}}, "/part/weights: has 2 numbers; expected 3, one per transform");
   refused({{"weights", {0, 0, 0}}}, "/part/weights: are all 0");
   refused({{"weights", {1, -1, 1}}}, "/part/weights/1: -1 is too small");
-  refused({{"transforms", json::array()}}, "/part/transforms: must not be empty");
+  refused({{"transforms", nlohmann::json::array()}}, "/part/transforms: must not be empty");
   refused({{"probability", 1.5}}, "/part/probability: 1.5 is too large");
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "one_of"})"), doctest::Contains("option \"transforms\" is missing"),
                        sectile::SpecError);

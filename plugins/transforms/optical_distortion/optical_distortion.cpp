@@ -3,7 +3,7 @@
 // (cv::initUndistortRectifyMap) with focal lengths of the sides of the image and k1 = k2 = k.
 #include <array>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <numbers>
 #include <optional>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 

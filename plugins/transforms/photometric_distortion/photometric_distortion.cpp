@@ -10,7 +10,7 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/data/pixel_values.h>
+#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
 
 namespace {

@@ -5,7 +5,7 @@
 
 #include <opencv2/core/types.hpp>
 
-#include <sectile/data/random_warp.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 
