@@ -8,6 +8,7 @@
 
 #include <sectile/data/image_io.h>
 #include <sectile/error.h>
+#include <sectile/transforms/nested.h>
 
 #include "../../framework/ground/checking/open_dataset.h"
 #include "../../framework/ground/component_call.h"
@@ -27,10 +28,13 @@ namespace po = boost::program_options;
 
 constexpr const char* kSummary =
     "Writes samples as a network gets them, to look at: after the transforms of their split, those of \"train\" for\n"
-    "train and those of \"val\" for the others. Beside each image is the same with its labels, or its objects, drawn\n"
-    "over it, then its targets in grayscale; ignored pixels have no color. Only \"data\", \"task\", \"transforms\" "
-    "and\n"
-    "\"train\" of the spec are read: its model may be missing.\n\n"
+    "train and those of \"val\" for the others, but before \"normalize\". Beside each image is the same with its "
+    "labels,\n"
+    "or its objects, drawn over it, then its targets in grayscale; ignored pixels have no color. Images that are not "
+    "of\n"
+    "8 bits are scaled from their smallest value to their largest, and of other than one or three channels, the first\n"
+    "is shown. Only \"data\", \"task\", \"transforms\" and \"train\" of the spec are read: its model may be "
+    "missing.\n\n"
     "The files are train_0000.png and so on, by the number of the sample in its dataset; with --times,\n"
     "train_0000_1.png for the first time, and so on. Random numbers are those of a run's epochs with the spec's seed,\n"
     "in which each sample comes once.";
@@ -76,7 +80,7 @@ SampleSource source_of(const SampleSpec& spec, const std::string& split, LabelMa
   classes = source.data->labels();
   context.labels = std::make_shared<LabelMap>(classes);
   context.data = source.data;
-  source.transforms = build_transforms(split == "train" ? spec.transforms.train : spec.transforms.val, context);
+  source.transforms = build_all(split == "train" ? spec.transforms.train : spec.transforms.val, context);
   source.seed = static_cast<std::uint64_t>(spec.train.seed);
   source.fuse = spec.transforms.fuse;
   return source;

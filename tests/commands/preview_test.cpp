@@ -96,3 +96,21 @@ TEST_CASE("data preview tells what is wrong") {
   CHECK(previews(test::sectile("data preview --help"), "usage: sectile data preview SPEC"));
   CHECK(previews(test::sectile("data --help"), "more: sectile data preview --help"));
 }
+
+TEST_CASE("data preview shows images without labels, and 16-bit ones from their smallest to their largest value") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch / "images");
+  cv::Mat image(4, 6, CV_16U, cv::Scalar(2000));
+  image.at<std::uint16_t>(0, 0) = 1000, image.at<std::uint16_t>(3, 5) = 3000;
+  write_png(scratch / "images/a.png", image);
+  const auto spec = scratch.write("spec.json", R"({"data": {"train": {"type": "image_folder", "root": ".",
+    "images": "images", "classes": [{"name": "a"}]}}, "transforms": {"train": [{"type": "vertical_flip", "probability": 1}]}})");
+  const auto folder = scratch / "out";
+  const auto ran = test::sectile("data preview " + spec.string() + " -o " + folder.string());
+  CAPTURE(ran.output);
+  REQUIRE(ran.code == 0);
+  const cv::Mat view = read_raw_image(folder / "train_0000.png").pixels;
+  REQUIRE(view.size() == cv::Size(6, 4));
+  CHECK(view.at<cv::Vec3b>(3, 0) == cv::Vec3b(0, 0, 0));
+  CHECK(view.at<cv::Vec3b>(0, 5) == cv::Vec3b(255, 255, 255));
+}

@@ -74,15 +74,20 @@ void Findings::attempt(const std::string& what, const std::function<void()>& ste
   }
 }
 
-void Findings::attempt_or_refuse(const std::string& what, const std::function<void()>& step) {
+void Findings::attempt_or_refuse(const std::string& what, const std::function<void()>& step,
+                                 const std::string& reason) {
+  const auto expect_reason = [&](const std::string& message) {
+    expect(!message.empty() && message.find(reason) != std::string::npos,
+           what + ": is refused without the reason \"" + reason + "\": " + message);
+  };
   try {
     step();
   } catch (const PluginError& error) {
-    expect(error.what()[0] != '\0', what + ": refused without a reason");
+    expect_reason(error.what());
   } catch (const DataError& error) {
-    expect(error.what()[0] != '\0', what + ": refused without a reason");
+    expect_reason(error.what());
   } catch (const OptionError& error) {
-    expect(error.what()[0] != '\0', what + ": refused without a reason");
+    expect_reason(error.what());
   } catch (const std::exception& error) {
     broken_.push_back(what +
                       ": is neither done nor refused with a PluginError, DataError or OptionError: " + error.what());

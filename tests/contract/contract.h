@@ -30,8 +30,8 @@ class Findings {
   }
   // Runs a step; an exception is a finding.
   void attempt(const std::string& what, const std::function<void()>& step);
-  // Runs a step that may be refused, by one of Sectile's errors with a message.
-  void attempt_or_refuse(const std::string& what, const std::function<void()>& step);
+  // Runs a step that may be refused, by one of Sectile's errors whose message contains `reason`.
+  void attempt_or_refuse(const std::string& what, const std::function<void()>& step, const std::string& reason = "");
   const std::vector<std::string>& broken() const { return broken_; }
 
  private:

@@ -1,9 +1,12 @@
 // Runs the contract of its kind on every component of the build tree, and on some that break it.
 #include "contract.h"
 
+#include <atomic>
 #include <cmath>
 
 #include <sectile/schedule.h>
+#include <sectile/transform.h>
+#include <opencv2/core.hpp>
 
 #include "support/component.h"
 #include "support/test.h"
@@ -40,6 +43,26 @@ class TooLarge final : public Schedule {
   double factor(const SchedulePoint& at) const override { return static_cast<double>(at.step); }
 };
 
+// Writes to pixels that others share, other ones each time, and invents some where there are none.
+class Careless final : public Transform {
+ public:
+  void apply(Sample& sample, Draw&) const override {
+    if (sample.image.empty()) sample.image = cv::Mat(1, 1, CV_8U);
+    sample.image.setTo(cv::Scalar::all(++calls_));
+  }
+
+ private:
+  mutable std::atomic<int> calls_ = 0;
+};
+
+// Fails without saying what it expected.
+class RowsAlone final : public Transform {
+ public:
+  void apply(Sample& sample, Draw&) const override {
+    if (sample.image.rows < 2) throw DataError(sample.id, "is too small");
+  }
+};
+
 }  // namespace
 
 TEST_CASE("the build tree has components to check") { CHECK(!test::plugins().all().empty()); }
@@ -71,4 +94,16 @@ TEST_CASE("the contract sees a model that reads a value on the host, and lets pa
     CAPTURE(name);
     for (const auto& finding : broken(name)) FAIL_CHECK(finding);
   }
+}
+
+TEST_CASE("the contract sees a transform that changes what others hold, differs each time, or refuses small images") {
+  const auto careless = contract::broken_rules({test::plugins(), transform<Careless>("careless", "Writes pixels.")});
+  CHECK(found(careless, "an annotated image: pixels that the sample shares with others are changed"));
+  CHECK(found(careless, "an annotated image: the same key gives another result"));
+  CHECK(found(careless, "4 threads give another result than one"));
+  CHECK(found(careless, "an image of 0 x 5 pixels: gets pixels"));
+  const auto rows = contract::broken_rules({test::plugins(), transform<RowsAlone>("rows", "Needs two rows.")});
+  CHECK(found(rows, "an image of one pixel: throws sample 1: is too small"));
+  CHECK(found(rows, "an image of 0 x 0 pixels: is refused without the reason \"has no image\""));
+  CHECK_FALSE(found(rows, "an annotated image"));
 }

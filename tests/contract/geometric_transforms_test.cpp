@@ -53,6 +53,7 @@ constexpr const char* kGeometricSpecs[] = {
     R"({"type": "random_scale", "range": [0.5, 2], "interpolation": "nearest"})",
     R"({"type": "rotate", "limit": [-180, 180], "probability": 1})",
     R"({"type": "rotate", "limit": [90, 90], "probability": 1})",
+    R"({"type": "rotate", "limit": [-180, 180], "rotate_method": "ellipse", "probability": 1})",
     R"({"type": "rotate", "limit": [-60, 60], "crop_border": true, "probability": 1})",
     R"({"type": "rotate", "limit": [10, 20], "label_fill": "class 2", "interpolation": "nearest", "probability": 1})",
     R"({"type": "rotate90", "probability": 1})",
@@ -96,6 +97,29 @@ TEST_CASE("geometric transforms keep image, annotation and geometry together, wh
     const auto findings = sectile::contract::geometric_contract(*transform);
     for (const auto& finding : findings.broken()) FAIL_CHECK(finding);
   }
+}
+
+TEST_CASE("every geometric transform takes volumes") {
+  int geometric = 0;
+  for (const auto& name : sectile::test::plugins().names("transform")) {
+    CAPTURE(name);
+    const auto transform = sectile::contract::build<sectile::Transform>(
+        {sectile::test::plugins(), sectile::test::plugins().load("transform", name)},
+        sectile::contract::context(sectile::contract::kClasses));
+    if (!dynamic_cast<const GeometricTransform*>(transform.get())) continue;
+    ++geometric;
+    const int sizes[] = {2, 12, 15};
+    for (std::uint64_t key = 0; key < 4; ++key) {
+      sectile::Sample sample;
+      sample.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(7));
+      sample.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(1));
+      sectile::Draw draw(sectile::Random{key}, nullptr);
+      CHECK_NOTHROW(transform->apply(sample, draw));
+      CHECK(sample.image.dims == 3);
+      CHECK(sectile::extent(sample.labels) == sectile::extent(sample.image));
+    }
+  }
+  CHECK(geometric >= 17);
 }
 
 TEST_CASE("the contract of geometric transforms sees one that hides what its warp depends on") {

@@ -1,6 +1,7 @@
 // Transforms: the same again from the same key, in any thread, and annotation that keeps fitting its image.
 #include <algorithm>
 #include <exception>
+#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -49,7 +50,8 @@ Sample sample(int seed, const std::vector<int>& sizes, int type, bool annotated)
 Sample applied(const Transform& transform, const Sample& input, std::uint64_t key) {
   Sample result = input;
   const bool annotated = !input.labels.empty();
-  std::vector<int> sizes(input.image.size.p, input.image.size.p + input.image.dims);
+  auto sizes = kImage;
+  if (!input.image.empty()) sizes.assign(input.image.size.p, input.image.size.p + input.image.dims);
   Draw draw(Random{key}, [&](Random& random) {
     return sample(static_cast<int>(random.below(10)), sizes, input.image.type(), annotated);
   });
@@ -97,6 +99,30 @@ bool has_option(const Subject& subject, const std::string& name) {
                      [&](const auto& option) { return option->name == name; });
 }
 
+// What holds for every sample.
+void check_one(Findings& findings, const Transform& transform, const std::function<Sample()>& make, std::uint64_t key,
+               const std::string& what) {
+  const auto input = make();
+  const auto result = applied(transform, input, key);
+  check_fit(findings, result, what);
+  findings.expect(same(input, make()), what + ": pixels that the sample shares with others are changed");
+  findings.expect(same(result, applied(transform, input, key)), what + ": the same key gives another result");
+  findings.expect(result.id == input.id, what + ": the sample's name is changed");
+}
+
+// Of a sample whose image is missing or has no pixel, the annotation may be changed; but nothing is read or made up.
+void check_without_pixels(Findings& findings, const Transform& transform) {
+  for (const cv::Mat& none : {cv::Mat(), cv::Mat(0, 5, CV_8UC3), cv::Mat(5, 0, CV_32FC1)})
+    for (const bool annotated : {true, false}) {
+      auto input = sample(1, kImage, CV_8UC3, annotated);
+      input.image = none;
+      const auto what = "an image of " + std::to_string(none.rows) + " x " + std::to_string(none.cols) + " pixels";
+      findings.attempt_or_refuse(
+          what, [&] { findings.expect(applied(transform, input, 1).image.empty(), what + ": gets pixels"); },
+          "has no image");
+    }
+}
+
 // A transform that is not applied changes nothing and costs nothing.
 void check_never(Findings& findings, const Subject& subject) {
   const auto never = build<Transform>(subject, context(kClasses), {{"probability", 0}});
@@ -137,24 +163,35 @@ void check_threads(Findings& findings, const Transform& transform) {
   }
 }
 
+// Sizes of results that are small, where there are options for them: by default, some are large.
+Json with_small_results(const Subject& subject, Json given) {
+  for (const char* name : {"size", "target_size"})
+    if (has_option(subject, name)) given[name] = {40, 48};
+  try {
+    build(subject, context(kClasses), given);
+    return given;
+  } catch (const std::exception&) {  // a size of another kind
+    given.erase("size");
+    given.erase("target_size");
+    return given;
+  }
+}
+
 }  // namespace
 
 Findings transform_contract(const Subject& subject) {
   Findings findings;
   const bool by_chance = has_option(subject, "probability");
-  const auto transform =
-      build<Transform>(subject, context(kClasses), by_chance ? Json{{"probability", 1}} : Json::object());
-  if (!transform) return findings;
-  for (std::uint64_t key = 1; key <= 8; ++key)
-    findings.attempt("an annotated image", [&] {
-      const auto input = sample(1, kImage, CV_8UC3, true), untouched = sample(1, kImage, CV_8UC3, true);
-      const auto result = applied(*transform, input, key);
-      check_fit(findings, result, "an annotated image");
-      findings.expect(same(input, untouched), "pixels that the sample shares with others are changed");
-      findings.expect(same(result, applied(*transform, input, key)), "the same key gives another result");
-      findings.expect(result.id == input.id, "the sample's name is changed");
-    });
+  const auto given = by_chance ? Json{{"probability", 1}} : Json::object();
+  const auto by_default = build<Transform>(subject, context(kClasses), given);
+  if (!by_default) return findings;
+  const auto image = [] { return sample(1, kImage, CV_8UC3, true); };
+  findings.attempt("an annotated image", [&] { check_one(findings, *by_default, image, 1, "an annotated image"); });
   if (by_chance) findings.attempt("probability 0", [&] { check_never(findings, subject); });
+
+  const auto transform = build<Transform>(subject, context(kClasses), with_small_results(subject, given));
+  for (std::uint64_t key = 2; key <= 8; ++key)
+    findings.attempt("an annotated image", [&] { check_one(findings, *transform, image, key, "an annotated image"); });
   findings.attempt("several threads", [&] { check_threads(findings, *transform); });
   findings.attempt("an image without annotation", [&] {
     const auto result = applied(*transform, sample(1, kImage, CV_8UC3, false), 1);
@@ -162,7 +199,7 @@ Findings transform_contract(const Subject& subject) {
     findings.expect(result.labels.empty() && result.instances.empty(), "annotation appears where there was none");
   });
   findings.attempt_or_refuse("an image with segments and a target of class numbers", [&] {
-    auto input = sample(1, kImage, CV_8UC3, true);
+    auto input = image();
     input.labels.convertTo(input.segment_ids, CV_32S, 1, 1);
     input.targets["border"] = input.labels.clone();
     for (int category = 0; category < kClasses; ++category) input.segments.push_back({category + 1, category, false});
@@ -171,24 +208,36 @@ Findings transform_contract(const Subject& subject) {
     findings.expect(same_pixels(input.segment_ids, untouched), "segment ids that the sample shares are changed");
   });
   findings.attempt("every pixel ignored", [&] {
-    auto input = sample(1, kImage, CV_8UC3, true);
+    auto input = image();
     input.labels.setTo(cv::Scalar(kIgnore));
     input.instances.clear();
     check_fit(findings, applied(*transform, input, 2), "every pixel ignored");
   });
-  for (const int type : {CV_8UC1, CV_8UC4, CV_8UC(7), CV_16UC1, CV_16UC3, CV_16SC1, CV_32FC1, CV_32FC3, CV_32FC(7)}) {
-    const auto name = std::string("an image of ").append(cv::typeToString(type));
-    findings.attempt_or_refuse(
-        name, [&] { check_fit(findings, applied(*transform, sample(1, kImage, type, true), 3), name); });
-  }
+  for (const int depth : {CV_8U, CV_16U, CV_16S, CV_32F})
+    for (const int channels : {1, 3, 4, 7}) {
+      const int type = CV_MAKETYPE(depth, channels);
+      const auto name = std::string("an image of ").append(cv::typeToString(type));
+      findings.attempt_or_refuse(name, [&] {
+        check_one(
+            findings, *transform, [&] { return sample(1, kImage, type, true); }, 3, name);
+      });
+    }
   for (const auto& [name, sizes] : {std::pair<const char*, std::vector<int>>("an image of one pixel", {1, 1}),
                                     {"an image of one row", {1, 30}},
-                                    {"a volume", kVolume},
-                                    {"a volume of one slice", {1, 20, 30}}})
-    for (const int type : {CV_8UC3, CV_32FC1})
-      findings.attempt_or_refuse(name, [&, what = std::string(name), &size = sizes] {
-        check_fit(findings, applied(*transform, sample(1, size, type, true), 4), what);
+                                    {"an image of one column", {30, 1}}})
+    findings.attempt(name, [&, what = std::string(name), &size = sizes] {
+      check_one(
+          findings, *transform, [&] { return sample(1, size, CV_8UC3, true); }, 4, what);
+    });
+  for (const auto& size : {kVolume, {1, 20, 30}, {1, 1, 1}})
+    for (const int type : {CV_8UC1, CV_8UC3, CV_16SC1, CV_32FC1}) {
+      const auto what = "a volume of " + std::to_string(size[0]) + " slices of " + cv::typeToString(type);
+      findings.attempt_or_refuse(what, [&] {
+        check_one(
+            findings, *transform, [&] { return sample(1, size, type, true); }, 4, what);
       });
+    }
+  check_without_pixels(findings, *transform);
   const auto of_warps = geometric_contract(*transform);
   for (const auto& broken : of_warps.broken()) findings.expect(false, broken);
   return findings;

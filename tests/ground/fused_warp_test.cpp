@@ -109,3 +109,22 @@ TEST_CASE("displacements are joined, at whatever place the warp with one stands"
   apply(fused(by_two, by_two), bent);
   CHECK_FALSE(bent.geometry.invertible);
 }
+
+TEST_CASE("a box is one of an ellipse if either of the joined warps says so") {
+  const Extent size{1, 60, 80};
+  for (const bool first_is_rotated : {true, false}) {
+    CAPTURE(first_is_rotated);
+    Warp first = Warp::resize({1, 30, 40}, size), second = Warp::flip(size, 0);
+    (first_is_rotated ? first : second) = rotated(first_is_rotated ? Extent{1, 30, 40} : size, size, 25);
+    (first_is_rotated ? first : second).boxes_are_ellipses = true;
+    Sample in_a_row = image_of(cv::Mat(30, 40, CV_8U, cv::Scalar(0)));
+    in_a_row.instances.emplace_back();
+    in_a_row.instances.back().box = {14, 11, 12, 8};
+    Sample at_once = in_a_row;
+    apply(fused(first, second), at_once);
+    apply(first, in_a_row), apply(second, in_a_row);
+    const cv::Rect2f a = at_once.instances.at(0).box, b = in_a_row.instances.at(0).box;
+    CHECK(std::abs(a.x - b.x) + std::abs(a.y - b.y) < 1e-3);
+    CHECK(std::abs(a.width - b.width) + std::abs(a.height - b.height) < 1e-3);
+  }
+}

@@ -151,14 +151,52 @@ TEST_CASE("another sample is resized to fit, and refused where it cannot") {
                                          "dimensions; expected CV_8UC3 in 2 dimensions"),
                        DataError);
   other = annotated();
-  other.labels = cv::Mat(17, 23, CV_32FC3, cv::Scalar(0, 0, 0));
-  CHECK_THROWS_WITH_AS(drawn(other), doctest::Contains("which has labels of CV_32FC3"), DataError);
+  other.labels = cv::Mat(17, 23, CV_16SC3, cv::Scalar(0, 0, 0));
+  CHECK_THROWS_WITH_AS(drawn(other), doctest::Contains("which has labels of CV_16SC3"), DataError);
   other = annotated();
   other.targets["linear"] = other.labels;
   CHECK_THROWS_WITH_AS(drawn(other), doctest::Contains("which has a target \"linear\" of CV_16SC1"), DataError);
   other = annotated();
   other.mean = {1, 2, 3};
   CHECK_THROWS_WITH_AS(drawn(other), doctest::Contains("put \"normalize\" behind mixing"), DataError);
+}
+
+TEST_CASE("class numbers and labels per class are mixed as labels per class") {
+  const auto sample = annotated();
+  auto soft = annotated();
+  soft.labels = cv::Mat(soft.labels.size(), CV_32FC4, cv::Scalar(0.5, 0.5, 0, 0));
+  auto with_ignored = sample;
+  with_ignored.labels = sample.labels.clone();
+  with_ignored.labels.at<std::int16_t>(0, 20) = kIgnore;
+  const cv::Mat where = rectangle(sample.image.size(), {0, 0, 12, 17});
+  const auto shown_over = [&](const Sample& other, Sample below) {
+    Draw draw(Random{1}, [&](Random&) { return other; });
+    const auto partner = mixing_partner(below, draw, "mixing");
+    show(partner, where, below);
+    return below;
+  };
+  auto mixed = shown_over(soft, with_ignored);
+  REQUIRE(mixed.labels.type() == CV_32FC4);
+  CHECK(mixed.labels.at<cv::Vec4f>(2, 3) == cv::Vec4f(0.5, 0.5, 0, 0));
+  CHECK(mixed.labels.at<cv::Vec4f>(4, 15) == cv::Vec4f(0, 0, 1, 0));  // class 2
+  CHECK(mixed.labels.at<cv::Vec4f>(0, 20) == cv::Vec4f(-1, -1, -1, -1));
+  CHECK(with_ignored.labels.type() == CV_16SC1);
+  mixed = shown_over(sample, soft);
+  CHECK(mixed.labels.at<cv::Vec4f>(2, 3) == cv::Vec4f(0, 1, 0, 0));
+  CHECK(mixed.labels.at<cv::Vec4f>(4, 15) == cv::Vec4f(0.5, 0.5, 0, 0));
+
+  auto other = annotated();
+  other.labels.setTo(4);
+  CHECK_THROWS_WITH_AS(shown_over(other, soft),
+                       doctest::Contains("has the class number 4 in its labels; expected 0 to 3, or -1 (ignored)"),
+                       DataError);
+  cv::Mat empty, numbers = sample.labels, more = sample.labels;
+  give_one_form({&empty, &numbers, &more}, "numbers");
+  CHECK(numbers.data == sample.labels.data);
+  give_one_form({&empty, &numbers, &soft.labels, &more}, "some");
+  CHECK(empty.empty());
+  CHECK(numbers.type() == CV_32FC4);
+  CHECK(more.type() == CV_32FC4);
 }
 
 TEST_CASE("volumes show another one in a box, and lose objects there") {

@@ -76,3 +76,21 @@ TEST_CASE("a sample's view takes labels per class, images of other types, and th
   volume.labels = cv::Mat(17, 20, CV_16S, cv::Scalar(0));
   CHECK_THROWS_WITH_AS(sample_view(volume, classes), doctest::Contains("image and labels differ in size"), DataError);
 }
+
+TEST_CASE("a sample's view shows the channels of a target beside each other, up to sixteen") {
+  auto sample = test::annotated();
+  sample.targets.clear();
+  cv::Mat target(sample.image.size(), CV_32FC(2), cv::Scalar(-1, 5));
+  target.at<cv::Vec2f>(3, 4) = {1, 5};
+  target.at<cv::Vec2f>(6, 7) = {-1, 7};
+  sample.targets["distances"] = target;
+  const cv::Mat view = sample_view(sample, four_classes());
+  REQUIRE(view.cols == 4 * 23 + 3 * 4);
+  const cv::Vec3b black(0, 0, 0), white(255, 255, 255);
+  CHECK(view.at<cv::Vec3b>(3, 54 + 4) == white);
+  CHECK(view.at<cv::Vec3b>(6, 54 + 7) == black);
+  CHECK(view.at<cv::Vec3b>(3, 81 + 4) == black);
+  CHECK(view.at<cv::Vec3b>(6, 81 + 7) == white);
+  sample.targets["distances"] = cv::Mat(sample.image.size(), CV_32FC(20), cv::Scalar(0));
+  CHECK(sample_view(sample, four_classes()).cols == 18 * 23 + 17 * 4);
+}

@@ -66,7 +66,7 @@ TEST_CASE("slanted warps of any type and number of channels are those of the pla
         CAPTURE(size.width);
         const cv::Mat pixels = noise(size, type);
         warp.image_fill = {7};
-        for (const auto how : {Interpolation::nearest, Interpolation::linear}) {
+        for (const auto how : {Interpolation::nearest, Interpolation::linear, Interpolation::cubic}) {
           const cv::Mat found = image_after(with(warp, how), pixels);
           const double allowed = how == Interpolation::nearest ? 0 : pixels.depth() == CV_32F ? 5e-4 : 1;
           CHECK(difference(found, after_plain_sampler(with(warp, how), pixels)) <= allowed);
@@ -79,7 +79,7 @@ TEST_CASE("a slanted warp of a part of an image sees nothing beside it") {
   const cv::Mat part = large(cv::Rect(17, 19, 43, 31));  // up to the last pixel in memory
   for (auto& [name, warp] : slanted_cases({1, 31, 43})) {
     CAPTURE(std::string(name));
-    for (const auto how : {Interpolation::nearest, Interpolation::linear})
+    for (const auto how : {Interpolation::nearest, Interpolation::linear, Interpolation::cubic})
       CHECK(difference(image_after(with(warp, how), part), image_after(with(warp, how), part.clone())) == 0);
   }
 }

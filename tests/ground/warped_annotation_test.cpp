@@ -150,3 +150,67 @@ TEST_CASE("a mask's box ends after its last pixel, and what has no pixel left is
   CHECK(sample.instances[1].box == cv::Rect2f(6, 3, 1, 1));
   CHECK(sample.instances[2].box == cv::Rect2f(0, 0, 8, 6));
 }
+
+// Other libraries leave boxes where they are when an image is deformed, or move their corners alone.
+TEST_CASE("after a displacement, a box without a mask is around the pixels that come from inside it") {
+  const auto boxes_after = [](const Warp& warp, bool volume, const std::vector<cv::Rect2f>& boxes) {
+    const int sizes[] = {2, 10, 12};
+    Sample sample;
+    sample.image = volume ? cv::Mat(3, sizes, CV_8U, cv::Scalar(0)) : cv::Mat(10, 12, CV_8U, cv::Scalar(0));
+    for (const auto& box : boxes) {
+      sample.instances.emplace_back();
+      sample.instances.back().box = box;
+    }
+    apply(warp, sample);
+    std::vector<cv::Rect2f> found;
+    for (const auto& instance : sample.instances) found.push_back(instance.box);
+    return found;
+  };
+  for (const bool volume : {false, true}) {
+    CAPTURE(volume);
+    const int sizes[] = {2, 10, 12};
+    Warp shift = Warp::crop(0, 0, 0, {volume ? 2 : 1, 10, 12});
+    shift.displacement = volume ? cv::Mat(3, sizes, CV_32FC3) : cv::Mat(10, 12, CV_32FC3);
+    shift.displacement = cv::Scalar(-2, 1, 0);
+    CHECK(boxes_after(shift, volume, {{3, 4, 4, 3}}) == std::vector<cv::Rect2f>{{5, 3, 4, 3}});
+    CHECK(boxes_after(shift, volume, {{2.8f, 4.2f, 4, 3}}) == std::vector<cv::Rect2f>{{5, 3, 4, 3}});
+    CHECK(boxes_after(shift, volume, {{3.1f, 4, 0.3f, 3}}) == std::vector<cv::Rect2f>{{5, 3, 1, 3}});  // thin
+    CHECK(boxes_after(shift, volume, {{9, 0, 3, 3}}) == std::vector<cv::Rect2f>{{11, 0, 1, 2}});       // cut
+    CHECK(boxes_after(shift, volume, {{10, 4, 2, 3}, {3, 0, 4, 1}, {20, 4, 5, 3}}).empty());           // pushed out
+  }
+  Warp stretch = Warp::crop(0, 0, 0, {1, 10, 12});
+  stretch.displacement = cv::Mat(10, 12, CV_32FC3);
+  for (int y = 0; y < 10; ++y)
+    for (int x = 0; x < 12; ++x)
+      stretch.displacement.at<cv::Vec3f>(y, x) = cv::Vec3f(-0.5f * (static_cast<float>(x) + 0.5f), 0, 0);
+  CHECK(boxes_after(stretch, false, {{1, 2, 3, 5}}) == std::vector<cv::Rect2f>{{2, 2, 6, 5}});
+}
+
+// The ellipse that fills a box of 40 x 20, turned by 30 degrees, is sqrt(40^2 c^2 + 20^2 s^2) wide.
+TEST_CASE("a box without a mask becomes the box of its moved ellipse where a warp says so") {
+  const auto box_after = [](Warp warp, bool ellipse) {
+    Sample sample;
+    sample.image = cv::Mat(100, 100, CV_8U, cv::Scalar(0));
+    sample.instances.emplace_back();
+    sample.instances.back().box = {30, 40, 40, 20};
+    warp.boxes_are_ellipses = ellipse;
+    apply(warp, sample);
+    return sample.instances.at(0).box;
+  };
+  const Extent size{1, 100, 100};
+  const Warp turned = rotated(size, size, 30);
+  const double c = std::cos(CV_PI / 6), s = 0.5;
+  const auto tight = box_after(turned, true), wide = box_after(turned, false);
+  CHECK(tight.width == doctest::Approx(std::hypot(40 * c, 20 * s)).epsilon(1e-5));
+  CHECK(tight.height == doctest::Approx(std::hypot(40 * s, 20 * c)).epsilon(1e-5));
+  CHECK(wide.width == doctest::Approx(40 * c + 20 * s).epsilon(1e-5));
+  CHECK(wide.height == doctest::Approx(40 * s + 20 * c).epsilon(1e-5));
+  for (const auto& box : {tight, wide}) {
+    CHECK(box.x + box.width / 2 == doctest::Approx(50).epsilon(1e-5));
+    CHECK(box.y + box.height / 2 == doctest::Approx(50).epsilon(1e-5));
+  }
+  // A perspective makes no ellipse of an ellipse around the same center: there, corners count.
+  Warp viewed = Warp::crop(0, 0, 0, size);
+  viewed.to_input(3, 0) = 0.001;
+  CHECK(box_after(viewed, true) == box_after(viewed, false));
+}

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,9 +31,15 @@ inline Sample patterned(cv::Size size) {
   return sample;
 }
 
-inline nlohmann::json expected_of_transform(const std::string& name) {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/" + name + "/expected.json");
-  return nlohmann::json::parse(file);
+// Kept, so that a loop may go over a part of it.
+inline const nlohmann::json& expected_of_transform(const std::string& name) {
+  static std::map<std::string, nlohmann::json> files;
+  auto& kept = files[name];
+  if (kept.is_null()) {
+    std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/" + name + "/expected.json");
+    kept = nlohmann::json::parse(file);
+  }
+  return kept;
 }
 
 // expected: "size", "values" (-1 where the reference mixes in what is outside) and "labels" (-1 outside). OpenCV's
@@ -54,6 +61,26 @@ inline void check_as_expected(const Sample& found, const nlohmann::json& expecte
   CHECK(count > 0.3 * static_cast<double>(values.size()));
   CHECK(difference <= count);  // one grey level on average
   CHECK(wrong <= 0.03 * static_cast<double>(values.size()));
+}
+
+// boxes: what each "rotate_method" makes of the box from (7, 4) to (19, 11) of an object without a mask, in an image of
+// 24 x 18 pixels: [left, top, right, bottom]. with_method: a transform by its name.
+template <class WithMethod>
+void check_boxes_as_expected(const WithMethod& with_method, const nlohmann::json& boxes) {
+  REQUIRE(boxes.size() == 2);
+  Sample sample = patterned({24, 18});
+  sample.instances.emplace_back();
+  sample.instances.back().box = {7, 4, 12, 7};
+  for (const auto& [method, expected] : boxes.items()) {
+    CAPTURE(method);
+    const auto after = applied(*with_method(method), sample);
+    REQUIRE(after.instances.size() == 1);
+    const cv::Rect2f& box = after.instances[0].box;
+    const float edges[] = {box.x, box.y, box.br().x, box.br().y};
+    const auto wanted = expected.template get<std::vector<float>>();
+    REQUIRE(wanted.size() == 4);
+    for (std::size_t i = 0; i < 4; ++i) CHECK(std::abs(edges[i] - wanted[i]) <= 2e-3);
+  }
 }
 
 inline Warp drawn_warp(const Transform& transform, const Sample& sample, std::uint64_t seed = 1) {

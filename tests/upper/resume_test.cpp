@@ -139,6 +139,45 @@ TEST_CASE("a run that was stopped after any step goes on to the same bits as one
   }
 }
 
+TEST_CASE("a run with mixed, nested and warped samples goes on to the same bits, with any number of loader threads") {
+  const test::Scratch scratch;
+  for (const char* sampler : {R"({"type": "weighted", "weights": [1, 5, 1, 1, 0, 2, 1, 3], "samples": 12})",
+                              R"({"type": "repeat_factor", "repeat_threshold": 0.9})",
+                              R"({"type": "class_balanced", "include": ["star", "circle"]})"}) {
+    CAPTURE(sampler);
+    const auto name = std::string(Json::parse(sampler)["type"]);
+    const auto with = [&](int workers) {
+      auto changes = Json::parse(R"({
+        "data": {"train": {"count": 8}}, "schedule": {"type": "constant", "patience": null, "warmup": 0},
+        "transforms": {"train": [
+          {"type": "sequence", "transforms": [
+            {"type": "resize", "size": [40, 40]},
+            {"type": "mosaic", "target_size": [48, 48], "cell_shape": [40, 40]}, {"type": "copy_paste"}]},
+          {"type": "some_of", "n": [1, 3], "transforms": [
+            {"type": "elastic", "alpha": 20, "sigma": 5}, {"type": "noise"}, {"type": "cutmix"}, {"type": "rotate90"}]},
+          {"type": "random_crop", "size": [32, 32], "class_probability": 0.5},
+          {"type": "one_of", "transforms": [
+            {"type": "mixup", "probability": 1},
+            {"type": "sometimes", "transforms": [{"type": "cutmix"}, {"type": "horizontal_flip"}]}]},
+          {"type": "normalize"}]},
+        "train": {"epochs": null, "steps": 4, "accumulate": 1, "batch_size": 3}})");
+      changes["sampler"] = Json::parse(sampler);
+      changes["train"]["workers"] = workers;
+      return changes.dump();
+    };
+    const auto whole = scratch.path() / (name + " whole");
+    CHECK(trained(whole, with(0)).step == 4);
+    for (const int workers : {1, 2}) {
+      CAPTURE(workers);
+      const auto folder = scratch.path() / (name + std::to_string(workers));
+      CHECK((trained(folder, with(workers), workers + 1).ending == Ending::interrupted));
+      CHECK((trained(folder, with(2 - workers), -1, folder / "last.pth").ending == Ending::done));
+      test::check_same_run(whole, folder);
+      CHECK(test::log_of(folder) == test::log_of(whole));
+    }
+  }
+}
+
 TEST_CASE("random numbers that a network draws go on too: dropout") {
   const test::Scratch scratch;
   const std::string changes =

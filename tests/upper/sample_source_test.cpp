@@ -1,5 +1,6 @@
 #include "upper/loading/sample_source.h"
 
+#include <sectile/error.h>
 #include <opencv2/core.hpp>
 
 #include "support/annotated.h"
@@ -57,6 +58,16 @@ class Watch final : public GeometricTransform {
     return Warp::crop(0, 0, 0, extent(sample.image));
   }
   mutable std::vector<Sample> seen;
+};
+
+class LoseImage final : public Transform {
+ public:
+  void apply(Sample& sample, Draw&) const override { sample.image = cv::Mat(); }
+};
+
+class CutAllAway final : public GeometricTransform {
+ public:
+  Warp warp(const Sample&, Draw&) const override { return Warp::crop(0, 0, 0, {1, 0, 9}); }
 };
 
 TransformChain chain(const std::vector<const char*>& parts) {
@@ -136,4 +147,19 @@ TEST_CASE("while warps are held back, transforms see the size that the image wil
 TEST_CASE("images that belong to no dataset are fused alike") {
   const auto transforms = chain({R"({"type": "random_scale", "range": [0.5, 0.5]})", kPad});
   check_alike(transformed_alone(annotated(), transforms, true), transformed_alone(annotated(), transforms));
+}
+
+TEST_CASE("a sample of which a transform left no pixel is refused by what comes behind, fused or not") {
+  for (const bool fuse : {false, true}) {
+    CAPTURE(fuse);
+    auto transforms = chain({R"({"type": "grid_distortion", "probability": 1})"});
+    const auto prepared = [&] {
+      SampleSource{std::make_shared<Toy>(), transforms, 3, fuse}.prepare({.epoch = 0, .index = 2});
+    };
+    transforms.insert(transforms.begin(), std::make_shared<LoseImage>());
+    CHECK_THROWS_WITH_AS(prepared(), doctest::Contains("2: has no image: its size is 0 x 0 pixels, expected at least"),
+                         DataError);
+    transforms.front() = std::make_shared<CutAllAway>();
+    CHECK_THROWS_WITH_AS(prepared(), doctest::Contains("0 x 9 pixels"), DataError);
+  }
 }

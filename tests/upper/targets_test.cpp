@@ -98,6 +98,32 @@ TEST_CASE("maps that transforms add are warped by later ones, and a batch carrie
   CHECK(edges[0][5][6].item<std::int64_t>() == 0);
 }
 
+TEST_CASE("maps that are added before or after the image is moved are the same, at the image's new place") {
+  const TargetFolder folder;
+  // Objects are whole in the crop and next to each other as before, so that distances within and between them stay.
+  const std::string moves = R"({"type": "transpose", "probability": 1}, {"type": "crop", "window": [1, 2, 7, 14]},
+      {"type": "vertical_flip", "probability": 1})";
+  const std::string maps = R"({"type": "distance_map", "include": ["cell"]}, {"type": "border_weights"},
+      {"type": "edges"})";
+  const auto losses = R"([{"type": "cross_entropy"}])";
+  const auto before = batch_with_targets(pipeline_of(folder.spec("[" + maps + ", " + moves + "]", losses)));
+  const auto after = batch_with_targets(pipeline_of(folder.spec("[" + moves + ", " + maps + "]", losses)));
+  CHECK(at::equal(before.labels, after.labels));
+  CHECK(before.labels.sizes() == at::IntArrayRef({2, 12, 6}));
+  for (const char* name : {"distance_map", "border_weights"}) {
+    CAPTURE(name);
+    CHECK(before.targets.at(name).sizes() == at::IntArrayRef({2, 1, 12, 6}));
+    CHECK(at::equal(before.targets.at(name), after.targets.at(name)));
+    CHECK(before.targets.at(name).max().item<float>() > before.targets.at(name).min().item<float>());
+  }
+  // The rule of edges looks up and right, so that those of a mirrored image are others next to the same borders.
+  const auto &moved = before.targets.at("edges"), &added = after.targets.at("edges");
+  CHECK(moved.sizes() == before.labels.sizes());
+  CHECK((moved == added).to(at::kFloat).mean().item<float>() > 0.6);
+  CHECK(at::logical_or(moved == 1, before.labels == 0).all().item<bool>());  // squares of 2 x 2 are all border
+  CHECK(at::logical_or(added == 1, before.labels == 0).all().item<bool>());
+}
+
 TEST_CASE("a loss reads a target of classes in place of the labels, and weights of pixels beside them") {
   const TargetFolder folder;
   const auto pipeline = pipeline_of(folder.spec(kThreeTargets, R"([

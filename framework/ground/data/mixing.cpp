@@ -106,13 +106,39 @@ void demand_alike(const Sample& sample, const Sample& other, const char* transfo
                                    " like here: convert all samples to one type before");
   };
   demand("an image", sample.image, other.image);
-  demand("labels", sample.labels, other.labels);
+  const auto is_numbers = [](const cv::Mat& labels) { return labels.type() == CV_16SC1; };
+  if (is_numbers(sample.labels) == is_numbers(other.labels)) demand("labels", sample.labels, other.labels);
   for (const auto& [name, map] : sample.targets)
     if (const auto found = other.targets.find(name); found != other.targets.end())
       demand(std::string("a target \"").append(name).append("\""), map, found->second);
   if (sample.mean != other.mean || sample.deviation != other.deviation)
     throw DataError(sample.id, std::string(transform) + " mixes it with " + other.id +
                                    ", which is normalized with other values: put \"normalize\" behind " + transform);
+}
+
+cv::Mat labels_per_class(const cv::Mat& labels, int classes, const std::string& id) {
+  cv::Mat made(labels.dims, labels.size.p, CV_32FC(classes));
+  made.setTo(0.0);
+  const cv::Mat numbers = labels.isContinuous() ? labels : labels.clone();
+  const auto* number = numbers.ptr<std::int16_t>();
+  auto* shares = made.ptr<float>();
+  for (std::size_t i = 0; i < numbers.total(); ++i, shares += classes) {
+    if (number[i] == kIgnore)
+      std::fill_n(shares, classes, static_cast<float>(kIgnore));
+    else if (number[i] >= 0 && number[i] < classes)
+      shares[number[i]] = 1;
+    else
+      throw DataError(id, "has the class number " + std::to_string(number[i]) + " in its labels; expected 0 to " +
+                              std::to_string(classes - 1) + ", or " + std::to_string(kIgnore) + " (ignored)");
+  }
+  return made;
+}
+
+void give_one_form(const std::vector<cv::Mat*>& labels, const std::string& id) {
+  const auto soft = std::find_if(labels.begin(), labels.end(), [](const auto* one) { return one->depth() == CV_32F; });
+  if (soft == labels.end()) return;
+  for (auto* one : labels)
+    if (!one->empty() && one->depth() != CV_32F) *one = labels_per_class(*one, (*soft)->channels(), id);
 }
 
 void make_ids_unique(const Sample& sample, Sample& other) {
@@ -150,7 +176,9 @@ void make_ids_unique(const Sample& sample, Sample& other) {
 }
 
 Sample mixing_partner(const Sample& sample, Draw& draw, const char* transform) {
+  demand_image(sample);
   Sample other = draw.another();
+  demand_image(other);
   demand_alike(sample, other, transform);
   apply(Warp::resize(extent(other.image), extent(sample.image)), other);
   make_ids_unique(sample, other);
@@ -177,7 +205,9 @@ void remove_invisible_segments(Sample& sample) {
 
 void show(const Sample& other, const cv::Mat& where, Sample& sample) {
   sample.image = shown(other.image, where, sample.image, 0);
-  sample.labels = shown(other.labels, where, sample.labels, kIgnore);
+  cv::Mat others = other.labels;
+  give_one_form({&sample.labels, &others}, other.id);
+  sample.labels = shown(others, where, sample.labels, kIgnore);
   sample.segment_ids = shown(other.segment_ids, where, sample.segment_ids, 0);
   sample.segments.insert(sample.segments.end(), other.segments.begin(), other.segments.end());
   remove_invisible_segments(sample);

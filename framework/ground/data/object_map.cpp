@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include <sectile/error.h>
+#include <sectile/transform.h>
 
 #include "rows.h"
 
@@ -185,10 +186,11 @@ cv::Mat ObjectMap::around(const cv::Mat& map, std::size_t object, int margin) co
 }
 
 ObjectMap object_map(const Sample& sample, ObjectSource source, const std::vector<std::int64_t>& classes) {
+  const bool masks = has_masks(sample), instances = masks || !sample.segment_ids.empty();
+  if (instances || !sample.labels.empty()) demand_image(sample);
   demand_size(sample.labels, sample, "labels");
   demand_size(sample.segment_ids, sample, "segment ids");
   const auto counts = flags(classes);
-  const bool masks = has_masks(sample), instances = masks || !sample.segment_ids.empty();
   const bool takes_labels = source == ObjectSource::components || (source == ObjectSource::automatic && !instances);
   ObjectMap made;
   if (takes_labels ? sample.labels.empty() : !instances) return made;

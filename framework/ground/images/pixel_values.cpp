@@ -2,9 +2,66 @@
 
 #include <string>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <sectile/error.h>
 
 namespace sectile {
+namespace {
+
+void replace_one_by_one(const std::uint8_t* from, std::uint8_t* to, std::size_t count, const std::uint8_t* table) {
+  for (std::size_t i = 0; i < count; ++i) to[i] = table[from[i]];
+}
+
+#if defined(__x86_64__)
+// 16 parts of the table, each for values with the same upper half. What belongs to another part is 0: after an addition
+// that stops at 255, exactly 0 to 15 have the upper bit unset.
+__attribute__((target("avx2"))) void replace_32(const std::uint8_t* from, std::uint8_t* to, std::size_t count,
+                                                const std::uint8_t* table) {
+  constexpr std::size_t kParts = 16, kWidth = 32;
+  __m256i parts[kParts];
+  for (std::size_t part = 0; part < kParts; ++part)
+    parts[part] = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table + part * kParts)));
+  const __m256i length = _mm256_set1_epi8(kParts), to_upper_bit = _mm256_set1_epi8(0x70);
+  std::size_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    __m256i value = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i)), found = _mm256_setzero_si256();
+    for (const __m256i& part : parts) {
+      found = _mm256_or_si256(found, _mm256_shuffle_epi8(part, _mm256_adds_epu8(value, to_upper_bit)));
+      value = _mm256_sub_epi8(value, length);
+    }
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), found);
+  }
+  replace_one_by_one(from + i, to + i, count - i, table);
+}
+
+// Two halves of the table, of 128 entries each.
+__attribute__((target("avx512f,avx512bw,avx512vbmi"))) void replace_64(const std::uint8_t* from, std::uint8_t* to,
+                                                                       std::size_t count, const std::uint8_t* table) {
+  constexpr std::size_t kWidth = 64;
+  const __m512i a = _mm512_loadu_si512(table), b = _mm512_loadu_si512(table + kWidth),
+                c = _mm512_loadu_si512(table + 2 * kWidth), d = _mm512_loadu_si512(table + 3 * kWidth);
+  std::size_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) {
+    const __m512i value = _mm512_loadu_si512(from + i);
+    const __m512i lower = _mm512_permutex2var_epi8(a, value, b), upper = _mm512_permutex2var_epi8(c, value, d);
+    _mm512_storeu_si512(to + i, _mm512_mask_blend_epi8(_mm512_movepi8_mask(value), lower, upper));
+  }
+  replace_one_by_one(from + i, to + i, count - i, table);
+}
+#endif
+
+auto best_replace() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi")) return replace_64;
+  if (__builtin_cpu_supports("avx2")) return replace_32;
+#endif
+  return replace_one_by_one;
+}
+
+}  // namespace
 
 double largest_value(const Sample& sample, const char* transform) {
   switch (sample.image.depth()) {
@@ -36,6 +93,14 @@ cv::Mat as_plane(const cv::Mat& image) {
   const cv::Mat whole = image.isContinuous() ? image : image.clone();
   const int sizes[] = {whole.size[0] * whole.size[1], whole.size[2]};
   return whole.reshape(0, 2, sizes);
+}
+
+cv::Mat looked_up(const cv::Mat& image, const std::vector<std::uint8_t>& table) {
+  constexpr std::size_t kValues = 256;
+  CV_Assert((image.depth() == CV_8U || image.empty()) && table.size() == kValues);
+  return pixel_values::by_runs<std::uint8_t>(image, [&](const std::uint8_t* from, std::uint8_t* to, std::size_t count) {
+    best_replace()(from, to, count, table.data());
+  });
 }
 
 }  // namespace sectile

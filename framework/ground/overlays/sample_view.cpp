@@ -11,7 +11,8 @@
 namespace sectile {
 namespace {
 
-constexpr int kGap = 4;  // white columns between the parts
+constexpr int kGap = 4;            // white columns between the parts
+constexpr int kMostChannels = 16;  // of a target: the others are not shown
 
 cv::Mat middle_slice(const cv::Mat& map) {
   if (map.dims != 3) return map;
@@ -37,6 +38,14 @@ cv::Mat class_numbers(const cv::Mat& labels) {
   return numbers;
 }
 
+void add_channels(const cv::Mat& target, std::vector<cv::Mat>& shown) {
+  for (int i = 0; i < std::min(target.channels(), kMostChannels); ++i) {
+    cv::Mat channel;
+    cv::extractChannel(target, channel, i);
+    shown.push_back(shown_as_rgb(channel));
+  }
+}
+
 }  // namespace
 
 cv::Mat sample_view(const Sample& sample, const LabelMap& classes, bool objects_first) {
@@ -47,7 +56,7 @@ cv::Mat sample_view(const Sample& sample, const LabelMap& classes, bool objects_
     shown.push_back(overlay(image, sample.instances, classes));
   else if (!sample.labels.empty())
     shown.push_back(overlay(image, class_numbers(middle_slice(sample.labels)), classes));
-  for (const auto& [name, target] : sample.targets) shown.push_back(shown_as_rgb(middle_slice(target)));
+  for (const auto& [name, target] : sample.targets) add_channels(middle_slice(target), shown);
   int width = 0;
   for (const auto& part : shown) width += part.cols + kGap;
   cv::Mat view(image.rows, width - kGap, CV_8UC3, cv::Scalar::all(255));

@@ -136,17 +136,49 @@ cv::Rect2f moved_box(const cv::Rect2f& box, const cv::Matx44d& matrix) {
   return {x0, y0, x1 - x0, y1 - y0};
 }
 
+// The axis-aligned bounding box of the transformed ellipse that fills a box. matrix: without a perspective.
+cv::Rect2f moved_ellipse(const cv::Rect2f& box, const cv::Matx44d& matrix) {
+  const double a = box.width / 2.0, b = box.height / 2.0;
+  const cv::Vec4d center = matrix * cv::Vec4d(box.x + a, box.y + b, 0.5, 1);
+  const double x = std::hypot(matrix(0, 0) * a, matrix(0, 1) * b), y = std::hypot(matrix(1, 0) * a, matrix(1, 1) * b);
+  return {float(center[0] - x), float(center[1] - y), float(2 * x), float(2 * y)};
+}
+
+// The pixels along one axis whose centers lie inside a box; at least one, of a box that is thinner.
+cv::Range pixels_between(float begin, float end, int length) {
+  const int middle = cvFloor((begin + end) / 2);
+  cv::Range pixels(cvRound(begin), cvRound(end));
+  if (pixels.empty()) pixels = {middle, middle + 1};
+  return pixels & cv::Range(0, length);
+}
+
+// Of a box without a mask after a displacement: the bounding box of the pixels that come from inside it. like: a map of
+// the sample.
+cv::Rect2f box_of_pixels(const cv::Rect2f& box, const cv::Mat& like, const Move& move, const Fills& nothing) {
+  const Extent size = extent(like);
+  const cv::Range ranges[] = {cv::Range::all(), pixels_between(box.y, box.br().y, size.height),
+                              pixels_between(box.x, box.br().x, size.width)};
+  if (ranges[1].empty() || ranges[2].empty()) return {};
+  cv::Mat inside(like.dims, like.size.p, CV_8U);
+  inside = cv::Scalar(0);
+  inside(ranges + (3 - like.dims)) = cv::Scalar(1);
+  return Mask(moved(inside, move, Interpolation::nearest, nothing)).box();
+}
+
 // Clipped at the edge of each stage.
 cv::Rect2f moved_box(cv::Rect2f box, const Warp& warp) {
-  const auto cut = [](const cv::Rect2f& moved, const Extent& size) {
-    return moved & cv::Rect2f(0, 0, float(size.width), float(size.height));
+  const auto cut = [](const cv::Rect2f& whole, const Extent& size) {
+    return whole & cv::Rect2f(0, 0, float(size.width), float(size.height));
+  };
+  const auto moved = [&](const cv::Rect2f& from, const cv::Matx44d& matrix) {
+    return warp.boxes_are_ellipses && !has_perspective(matrix) ? moved_ellipse(from, matrix) : moved_box(from, matrix);
   };
   cv::Matx44d to_result = warp.to_input.inv();  // from the current position of the box
   for (const auto& stage : warp.stages) {
-    box = cut(moved_box(box, stage.from_result * to_result), stage.size);
+    box = cut(moved(box, stage.from_result * to_result), stage.size);
     to_result = stage.from_result.inv();
   }
-  return cut(moved_box(box, to_result), warp.size);
+  return cut(moved(box, to_result), warp.size);
 }
 
 }  // namespace
@@ -189,6 +221,7 @@ Warp fused(const Warp& first, const Warp& second) {
   both.to_input = first.to_input * second.to_input;
   both.displacement = joined_displacement(first.to_input, first.displacement, second);
   if (moves_whole_pixels(first)) both.interpolation = second.interpolation;
+  both.boxes_are_ellipses = first.boxes_are_ellipses || second.boxes_are_ellipses;
   for (auto& stage : both.stages) {
     stage.displacement = joined_displacement(stage.from_result, stage.displacement, second);
     stage.from_result = stage.from_result * second.to_input;
@@ -211,6 +244,7 @@ void apply(const Warp& warp, Sample& sample) {
     label_fills.push_back(label_fill(stage.label_fill, sample));
   }
   const auto nothing = same_fill(warp, {0}), ignored = same_fill(warp, {kIgnore});
+  const cv::Mat unmoved = sample.image.empty() ? sample.labels : sample.image;
   sample.image = moved(sample.image, move, warp.interpolation, image_fills);
   sample.labels = moved(sample.labels, move, Interpolation::nearest, label_fills);
   sample.segment_ids = moved(sample.segment_ids, move, Interpolation::nearest, nothing);
@@ -226,6 +260,8 @@ void apply(const Warp& warp, Sample& sample) {
     if (!instance.mask.empty()) {
       instance.mask = Mask(moved(instance.mask.bitmap(), move, Interpolation::nearest, nothing));
       instance.box = instance.mask.box();
+    } else if (!warp.displacement.empty() && !unmoved.empty()) {
+      instance.box = box_of_pixels(instance.box, unmoved, move, nothing);
     } else {
       instance.box = moved_box(instance.box, warp);
     }
@@ -236,6 +272,15 @@ void apply(const Warp& warp, Sample& sample) {
   sample.geometry.invertible = sample.geometry.invertible && warp.displacement.empty();
 }
 
-void GeometricTransform::apply(Sample& sample, Draw& draw) const { sectile::apply(warp(sample, draw), sample); }
+void demand_image(const Sample& sample) {
+  if (!sample.image.empty()) return;
+  throw DataError(sample.id, "has no image: its size is " + text(extent(sample.image)) +
+                                 " pixels, expected at least 1 x 1. Check its file, and what comes before");
+}
+
+void GeometricTransform::apply(Sample& sample, Draw& draw) const {
+  demand_image(sample);
+  sectile::apply(warp(sample, draw), sample);
+}
 
 }  // namespace sectile

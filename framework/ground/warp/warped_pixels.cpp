@@ -100,10 +100,12 @@ int of_opencv(Interpolation how) {
 
 template <class T>
 void warp_slanted(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolation how, const std::vector<T>& fill) {
-  const auto* fast = how == Interpolation::cubic ? nullptr : move.slanted(from);
+  const auto* fast = move.slanted(from);
   if (fast && how == Interpolation::nearest) return fast->nearest(from, to, fill.data());
   if constexpr (!std::is_same_v<T, std::int32_t>)
-    if (fast) return fast->linear<T>(from, to, fill.data());
+    if (fast)
+      return how == Interpolation::cubic ? fast->cubic<T>(from, to, fill.data())
+                                         : fast->linear<T>(from, to, fill.data());
   sample<T>(from, to, move.warp, how, fill);
 }
 

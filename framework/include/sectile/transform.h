@@ -63,10 +63,13 @@ struct SECTILE_EXPORT Warp {
   // Of homogeneous positions (x, y, z, 1), continuous: pixel i covers [i, i + 1). The last row is (0, 0, 0, 1), or that
   // of a perspective: see moved_position(). Positions whose fourth component is not above 0 are outside.
   cv::Matx44d to_input = cv::Matx44d::eye();
-  cv::Mat displacement{};                     // 32FC3 of the result's size, added after the matrix; empty: none
-  std::vector<double> image_fill{0};          // outside the sample: one value for all channels, or one per channel
+  cv::Mat displacement{};             // 32FC3 of the result's size, added after the matrix; empty: none
+  std::vector<double> image_fill{0};  // outside the sample: one value for all channels, or one per channel
   std::int16_t label_fill = kIgnore;  // class number there; of labels per class, 1 in that class and 0 in others
   Interpolation interpolation = Interpolation::linear;  // of the image; labels and ids are always nearest
+  // Whether a box without a mask becomes the bounding box of the moved ellipse inside it, which is smaller after
+  // rotations, or of its moved corners. Kalra et al. 2021, "Towards rotation invariance in object detection".
+  bool boxes_are_ellipses = false;
 
   // For a fused warp: an intermediate sample that is not computed, but whose edge is visible in the result.
   struct Stage {
@@ -84,7 +87,8 @@ struct SECTILE_EXPORT Warp {
 };
 
 // Warps pixels, labels (nearest), targets (32F linearly, 16S nearest), instance masks and boxes, segment ids and the
-// geometry together. Instances outside the result are dropped. Images and volumes. The identity changes nothing. Throws
+// geometry together. The box of a mask is made anew, in whole pixels, and so is a box without one where there is a
+// displacement. Instances outside the result are dropped. Images and volumes. The identity changes nothing. Throws
 // DataError for a size of 0, for annotation of another size than the image, and if the number of fills does not match
 // the channels.
 SECTILE_EXPORT void apply(const Warp& warp, Sample& sample);
@@ -101,9 +105,13 @@ SECTILE_EXPORT cv::Mat warped(const cv::Mat& map, const Warp& warp, Interpolatio
 // without fusing; next to that edge pixels are interpolated as if there were no edge.
 SECTILE_EXPORT Warp fused(const Warp& first, const Warp& second);
 
+// Throws DataError if the sample has no image, or one without pixels: nothing can be said of its size.
+SECTILE_EXPORT void demand_image(const Sample& sample);
+
 // A geometric transform only returns its warp.
 class SECTILE_EXPORT GeometricTransform : public Transform {
  public:
+  // Throws DataError for a sample without an image.
   void apply(Sample& sample, Draw& draw) const final;
 
   // With "fuse" in the spec, earlier warps may not have been applied to the sample yet: its id, its geometry and the

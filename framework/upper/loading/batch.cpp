@@ -68,6 +68,11 @@ void write_row(const T* from, float* to, int width, const std::vector<float>& sh
     for (std::size_t c = 0; c < channels; ++c) *to++ = (static_cast<float>(*from++) - shift[c]) * scale[c];
 }
 
+// numbers: int64 [..., 1]. to: float [..., C]
+void write_per_class(const at::Tensor& numbers, const at::Tensor& to) {
+  to.zero_().scatter_(-1, numbers.clamp_min(0), 1).masked_fill_(numbers == kIgnore, kIgnore);
+}
+
 // From the image's type directly into the batch's memory: the only pass over the pixels after the transforms.
 void write_pixels(const Sample& sample, const at::Tensor& to) {  // to: float [..., C], this image in the batch
   const auto& image = sample.image;
@@ -228,7 +233,7 @@ std::map<std::string, at::Tensor> target_tensors(const Sample& sample) {
 
 Batch collate(std::vector<Sample> samples, const Collation& how) {
   Batch batch;
-  bool any_labels = false, any_tags = false, per_class = false;
+  bool any_labels = false, any_tags = false, per_class = how.training && how.soft_labels;
   for (auto& sample : samples) {
     const Extent size = extent(sample.image);
     if (sample.image.dims != samples.front().image.dims || sample.image.channels() != samples.front().image.channels())
@@ -263,10 +268,12 @@ Batch collate(std::vector<Sample> samples, const Collation& how) {
     write_pixels(sample, valid(images[n], extent(sample.image), volume, 0));
     if (!sample.labels.empty()) {
       auto to = valid(labels[n], extent(sample.labels), volume, 0);
-      const bool soft = sample.labels.depth() == CV_32F;
-      if (per_class && !soft)
-        throw DataError(sample.id, "has class numbers where others of the batch have labels per class");
-      to.copy_(soft ? view(sample.labels) : view(sample.labels).squeeze(-1));
+      if (sample.labels.depth() == CV_32F)
+        to.copy_(view(sample.labels));
+      else if (per_class)
+        write_per_class(view(sample.labels).to(at::kLong), to);
+      else
+        to.copy_(view(sample.labels).squeeze(-1));
     }
     for (const int tag : sample.tags) batch.tags[n][tag] = 1;
     if (how.objects) batch.objects.push_back(objects_of(sample, padded));

@@ -131,7 +131,7 @@ std::string text_of_classes(const ClassesOfSamples& samples) {
   std::string text;
   for (const auto& classes : samples) {
     text += std::to_string(classes.size());
-    for (const int number : classes) text += " " + std::to_string(number);
+    for (const int number : classes) text.append(" ").append(std::to_string(number));
     text += "\n";
   }
   return text;

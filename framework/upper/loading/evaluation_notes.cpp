@@ -33,20 +33,27 @@ std::optional<std::string> on_trained_images(const Dataset& trained, const Datas
          ", is the same image: values are better for images that were trained on";
 }
 
-bool is_random(const SampleSource& source) {
+struct Seen {
+  bool is_random = false, is_invertible = true;
+};
+
+// Of the transforms, in a few applications to the first sample.
+Seen seen_of(const SampleSource& source) {
   constexpr std::size_t kDraws = 6;
-  if (source.transforms.empty()) return false;
+  Seen seen;
+  if (source.transforms.empty()) return seen;
   const auto read = source.read(0);
   const auto draw = [&](std::size_t epoch) {
     auto sample = read;
     sample.image = read.image.clone();  // a transform may modify it in place
     sample.labels = read.labels.clone();
-    return source.transformed(std::move(sample), {.epoch = epoch}).image;
+    sample = source.transformed(std::move(sample), {.epoch = epoch});
+    seen.is_invertible &= sample.geometry.invertible;
+    return sample.image;
   };
   const auto first = draw(0);
-  for (std::size_t epoch = 1; epoch < kDraws; ++epoch)
-    if (!same_pixels(first, draw(epoch))) return true;
-  return false;
+  for (std::size_t epoch = 1; epoch < kDraws; ++epoch) seen.is_random |= !same_pixels(first, draw(epoch));
+  return seen;
 }
 
 }  // namespace
@@ -61,7 +68,12 @@ std::vector<std::string> evaluation_notes(const Dataset& trained, const std::vec
     if (const auto note = on_trained_images(trained, *source.data)) notes.push_back(pointer + ": " + *note);
   });
   untold.try_to("", [&] {
-    if (is_random(source))
+    const auto seen = seen_of(source);
+    if (!seen.is_invertible)
+      notes.emplace_back(
+          "/transforms/val: moves pixels in a way that cannot be inverted, as elastic does, so that evaluation at the "
+          "size of the file and prediction will fail; use such transforms in \"train\" only");
+    if (seen.is_random)
       notes.emplace_back(
           "/transforms/val: is random, so that an image is not predicted as it is evaluated; use transforms without "
           "chance there");

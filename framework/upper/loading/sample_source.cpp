@@ -73,10 +73,12 @@ class Chain {
 
   void hold_back(std::size_t i, const GeometricTransform& transform, Draw& draw) {
     if (i == held_back_.size()) {
+      demand_image(member(i));
       held_back_.push_back(transform.warp(member(i), draw));
       return;
     }
     const Preview preview(member(i), held_back_[i]);
+    demand_image(preview.sample);
     held_back_[i] = fused(held_back_[i], transform.warp(preview.sample, draw));
   }
 

@@ -6,6 +6,7 @@
 #include <ATen/ops/stack.h>
 
 #include <sectile/backbone.h>
+#include <sectile/transforms/nested.h>
 
 #include "../../ground/component_call.h"
 #include "../../ground/weights/weights_cache.h"
@@ -81,12 +82,6 @@ std::filesystem::path file_of(const std::filesystem::path& weights, const Compon
 
 }  // namespace
 
-TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context) {
-  TransformChain chain;
-  for (const auto& recipe : recipes) chain.push_back(recipe.build(context));
-  return chain;
-}
-
 Network::Network(PipelineSpec plan, const at::Device& where)
     : spec(std::move(plan)), device(where), precision_(computed_precision(device, spec.train.precision)) {
   context.task = spec.task;
@@ -105,7 +100,7 @@ Network Network::from_checkpoint(PipelineSpec plan, const Checkpoint& checkpoint
   network.context.channels = checkpoint.channels;
   network.image_channels = checkpoint.image_channels;
   network.context.dimensions = checkpoint.dimensions;
-  network.evaluation_transforms = build_transforms(network.spec.transforms.val, network.context);
+  network.build_evaluation_transforms();
   AllProblems all;
   network.build_model(false, all);
   all.report();
@@ -126,6 +121,16 @@ Checkpoint Network::checkpoint(std::string resolved_spec) const {
   checkpoint.dimensions = context.dimensions;
   checkpoint.model = state_dict(model->module());
   return checkpoint;
+}
+
+void Network::build_evaluation_transforms() {
+  evaluation_transforms = build_all(spec.transforms.val, context);
+  std::vector<Problem> problems;
+  for (const auto& place : effects_of(evaluation_transforms, "/transforms/val").mixing)
+    problems.push_back({place,
+                        "mixes other samples into each, so that it would not be the image of the file that is "
+                        "evaluated or predicted; move it to \"train\""});
+  if (!problems.empty()) throw SpecError(std::move(problems));
 }
 
 void Network::prepare_for_inference() {

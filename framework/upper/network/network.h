@@ -71,6 +71,8 @@ class Network {
 
  protected:
   Network(PipelineSpec spec, const at::Device& device);
+  // Throws SpecError with all problems, such as transforms that only training has a use for.
+  void build_evaluation_transforms();
   // Of published weights on images that are prepared in another way.
   void note_other_preprocessing();
   bool has_published_weights() const;  // named as in the catalogue
@@ -95,8 +97,5 @@ class Network {
   PipelineSpec::Precision precision_;  // that is used
   bool is_trained_ = true;             // after it is built, so that its files may leave initial values
 };
-
-// The transforms of a spec, in order.
-TransformChain build_transforms(const std::vector<Ref<Transform>>& recipes, const BuildContext& context);
 
 }  // namespace sectile

@@ -8,6 +8,7 @@
 
 #include <sectile/data/class_table.h>
 #include <sectile/data/options_file.h>
+#include <sectile/transforms/nested.h>
 
 #include "../../ground/weights/catalogue.h"
 #include "../weights/weights.h"
@@ -39,7 +40,7 @@ Network Network::from_weights(PipelineSpec plan, const at::Device& device) {
   Network network(std::move(plan), device);
   network.is_trained_ = false;
   network.find_classes();
-  network.evaluation_transforms = build_transforms(network.spec.transforms.val, network.context);
+  network.build_evaluation_transforms();
   network.find_channels();
   AllProblems all;
   network.build_model(/*load_weights_files=*/true, all);
@@ -128,11 +129,16 @@ void Network::note_other_preprocessing() {
     notes.emplace_back(
         "/transforms/val: images are not normalized, so the network gets pixel values such as 0 to 255; published "
         "networks expect a \"normalize\" with the values of their training");
-  else if (entry && entry->preprocessing && !entry->preprocessing->mean.empty() &&
-           !(are(sample.mean, entry->preprocessing->mean) && are(sample.deviation, entry->preprocessing->std)))
-    notes.push_back("/transforms/val: images are normalized with other values than " + entry->name +
-                    " was trained with, which are the mean " + text_of(entry->preprocessing->mean) +
-                    " and the deviation " + text_of(entry->preprocessing->std));
+  const auto measures = effects_of(evaluation_transforms, "").measures;
+  if (sample.mean.empty() || !entry || !entry->preprocessing || entry->preprocessing->mean.empty()) return;
+  if (measures.empty() && are(sample.mean, entry->preprocessing->mean) &&
+      are(sample.deviation, entry->preprocessing->std))
+    return;
+  const auto how = measures.empty() ? "with other values than " + entry->name + " was trained with, which are the mean "
+                                    : "by what is measured in each of them (" + measures + "), and " + entry->name +
+                                          " was trained with the mean ";
+  notes.push_back("/transforms/val: images are normalized " + how + text_of(entry->preprocessing->mean) +
+                  " and the deviation " + text_of(entry->preprocessing->std));
 }
 
 }  // namespace sectile

@@ -10,6 +10,7 @@
 #include <ATen/TensorOperators.h>
 
 #include <sectile/roles.h>
+#include <sectile/transforms/nested.h>
 
 #include "../../ground/component_call.h"
 #include "../../ground/spec/dataset_identity.h"
@@ -52,15 +53,15 @@ Pipeline Pipeline::as_far_as_possible(const PluginIndex& index, PipelineSpec pla
   at::manual_seed(pipeline.training.seed);
   pipeline.open_data(all);
   if (!pipeline.context.labels) return pipeline;
-  const auto transforms = [&](const char* pointer, const std::vector<Ref<Transform>>& recipes, TransformChain& built) {
-    return all.try_to(pointer, [&] { built = build_transforms(recipes, pipeline.context); });
-  };
-  const bool prepares = transforms("/transforms/train", pipeline.spec.transforms.train, pipeline.training.transforms);
-  transforms("/transforms/val", pipeline.spec.transforms.val, pipeline.evaluation_transforms);
+  const bool prepares = all.try_to("/transforms/train", [&] {
+    pipeline.training.transforms = build_all(pipeline.spec.transforms.train, pipeline.context);
+  });
+  all.try_to("/transforms/val", [&] { pipeline.build_evaluation_transforms(); });
   const bool measured = pipeline.training.data && prepares && pipeline.measure_sample(all);
   // With other channels than those of the images, weights would not fit.
   if (initial_weights && !measured) all.try_to("/model/weights", [&] { pipeline.refuse_missing_weights(); });
   all.try_to("/model", [&] { pipeline.build_model(initial_weights && measured, all); });
+  pipeline.collation_.soft_labels = effects_of(pipeline.training.transforms, "").soft_labels;
   if (initial_weights && pipeline.model && pipeline.has_published_weights()) pipeline.note_other_preprocessing();
   pipeline.build_losses(index, all);
   return pipeline;
@@ -123,7 +124,12 @@ void Pipeline::note_other_statistics(const Prepared& first) {
                                            std::to_string(first.sample.image.channels()) +
                                            ", which the network then expects: let both select the same channels");
   const bool trained = !first.sample.mean.empty(), evaluated = !other.mean.empty();
-  if (trained && evaluated && (first.sample.mean != other.mean || first.sample.deviation != other.deviation))
+  const auto measured = effects_of(training.transforms, "").measures,
+             measured_later = effects_of(evaluation_transforms, "").measures;
+  const bool by_image = !measured.empty() || !measured_later.empty();
+  const bool same = by_image ? measured == measured_later
+                             : first.sample.mean == other.mean && first.sample.deviation == other.deviation;
+  if (trained && evaluated && !same)
     notes.emplace_back(
         "/transforms: \"train\" and \"val\" normalize images with other values, so the network is trained on other "
         "values than it is evaluated and used on; use the same \"normalize\" in both lists");

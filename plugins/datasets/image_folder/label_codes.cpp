@@ -28,7 +28,7 @@ std::uint32_t code(int red, int green, int blue) {
 std::uint32_t code(const Color& color) { return code(color[0], color[1], color[2]); }
 
 std::string text(std::uint32_t color) {
-  return "(" + std::to_string(color >> 16) + ", " + std::to_string(color >> 8 & 255) + ", " +
+  return std::string("(").append(std::to_string(color >> 16)) + ", " + std::to_string(color >> 8 & 255) + ", " +
          std::to_string(color & 255) + ")";
 }
 std::string pixel(int x, int y) { return "pixel (" + std::to_string(x) + ", " + std::to_string(y) + ")"; }

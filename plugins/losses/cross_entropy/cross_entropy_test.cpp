@@ -1,6 +1,8 @@
 #include <cmath>
 
 #include <sectile/roles.h>
+#include <sectile/transform.h>
+#include <opencv2/core.hpp>
 
 #include "parity/loss_cases.h"
 #include "parity/losses/random_cases.h"
@@ -114,6 +116,38 @@ TEST_CASE("cross entropy and Dice of coarse logits equal those of logits that we
     CHECK(found.value == doctest::Approx(terms.front().value.item<double>()).epsilon(1e-10));
     CHECK((found.gradient - leaf.grad()).abs().max().item<double>() < 1e-10);
   }
+}
+
+// Filled with class 0, the border would be learned as that class, and the loss would be 1.65479:
+// https://github.com/open-mmlab/mmsegmentation/issues/2087. The values are PyTorch's, with and without the border.
+TEST_CASE("pixels that padding adds do not count in cross entropy, unless they are given a class") {
+  const auto logits =
+      at::tensor({-0.42, -0.06, -2.14, 1.64,  -1.79, -0.84, 0.5,   -1.25, -1.06, -0.91, 0.55,  2.29,  0.04,  -1.12,
+                  0.54,  -0.6,  -0.02, 1.18,  -0.75, 0.01,  -0.88, -0.16, 0.26,  -0.99, -0.34, -0.24, -0.64, -1.19,
+                  -1.42, -0.15, -0.27, 2.23,  -2.43, 0.11,  0.37,  1.36,  0.5,   -0.84, 0.0,   0.54,  -0.31, 0.77,
+                  -1.87, 1.73,  1.47,  -0.34, 0.61,  0.05,  -0.83, 0.09,  1.0,   -0.38, -0.38, -0.07, 0.43,  1.28,
+                  -0.63, 0.51,  0.22,  -1.86, -0.42, -0.13, -0.04, 0.33,  -2.04, 0.05,  -0.68, -1.44, 0.52,  0.74,
+                  -0.65, 0.84,  -0.38, 0.07,  -1.1,  1.58,  -2.66, -0.09, 0.7,   -2.03},
+                 at::kDouble)
+          .view({1, 4, 4, 5});
+  const auto loss = make<Loss>(R"({"type": "cross_entropy"})", context(4));
+  const auto padded_by = [&](const Warp& pad) {
+    Sample sample;
+    sample.image = (cv::Mat_<std::uint8_t>(2, 3) << 1, 2, 3, 4, 5, 6);
+    sample.labels = (cv::Mat_<std::int16_t>(2, 3) << 0, 1, 2, 3, 0, kIgnore);
+    apply(pad, sample);
+    const auto labels = at::from_blob(sample.labels.data, {1, sample.labels.rows, sample.labels.cols}, at::kShort);
+    const auto seen = logits.narrow(2, 0, sample.labels.rows).narrow(3, 0, sample.labels.cols);
+    return evaluate(*loss, seen, labels.to(at::kLong));
+  };
+  const auto padded = padded_by(Warp::crop(0, 0, 0, {1, 4, 5}));
+  CHECK(padded.value == doctest::Approx(1.5811829178216164).epsilon(1e-12));
+  CHECK(padded_by(Warp::crop(0, 0, 0, {1, 2, 3})).value == doctest::Approx(1.5811829178216164).epsilon(1e-12));
+  CHECK(padded.gradient.narrow(2, 2, 2).abs().max().item<double>() == 0);
+  CHECK(padded.gradient.narrow(3, 3, 2).abs().max().item<double>() == 0);
+  auto of_class = Warp::crop(0, 0, 0, {1, 4, 5});
+  of_class.label_fill = 0;
+  CHECK(padded_by(of_class).value == doctest::Approx(1.6547906799785606).epsilon(1e-12));
 }
 
 // 0 / 0 in many implementations, and one such batch destroys a training run.

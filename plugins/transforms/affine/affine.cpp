@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include <sectile/transforms/random_warp.h>
 #include <sectile/error.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 
@@ -36,6 +36,7 @@ struct AffineOptions {
   bool keep_ratio = false;
   bool balanced_scale = false;
   bool fit_output = false;
+  sectile::RotateMethod rotate_method = sectile::RotateMethod::largest_box;
   sectile::RandomWarpOptions warping{};
 
   void declare(sectile::Options& options) {
@@ -80,6 +81,7 @@ struct AffineOptions {
                 "with equal probability. If false, it is uniformly distributed over the whole range.");
     options.add("fit_output", &fit_output,
                 "If true, the result has the size that shows the whole image. If false, it has the image's size.");
+    sectile::declare_rotate_method(&rotate_method, options);
     warping.declare(options);
   }
   void check(sectile::Problems& problems) const {
@@ -158,6 +160,7 @@ class Affine final : public sectile::RandomWarp {
       to_input = to_input * sectile::translation((low[0] + high[0] - width) / 2, (low[1] + high[1] - height) / 2);
     }
     warp.to_input = sectile::in_plane(to_input);
+    warp.boxes_are_ellipses = options_.rotate_method == sectile::RotateMethod::ellipse;
     return warp;
   }
 

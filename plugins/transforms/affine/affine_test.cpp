@@ -5,6 +5,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 #include "support/patterned.h"
 
 using sectile::Sample;
@@ -43,6 +44,18 @@ TEST_CASE("affine gives the pixels and labels of albumentations 2.0.8") {
     CAPTURE(one["options"].dump());
     const auto affine = affine_with(one["options"]);
     sectile::test::check_as_expected(applied(*affine, sectile::test::patterned({24, 18})), one);
+  }
+}
+
+TEST_CASE("affine makes of a box without a mask what albumentations 2.0.8 makes of it, by each method") {
+  for (const auto& one : sectile::test::expected_of_transform("affine")) {
+    auto options = one["options"];
+    CAPTURE(options.dump());
+    const auto with_method = [&](const std::string& method) {
+      options["rotate_method"] = method;
+      return affine_with(options);
+    };
+    sectile::test::check_boxes_as_expected(with_method, one["boxes"]);
   }
 }
 
@@ -181,4 +194,38 @@ TEST_CASE("affine says what is wrong with its options") {
   large.image = cv::Mat(400, 400, CV_8U, cv::Scalar(0));
   CHECK_THROWS_WITH_AS(applied(*affine_with({{"scale", 100}, {"fit_output", true}}), large),
                        doctest::Contains("large: would become 40000 x 40000 pixels"), sectile::DataError);
+}
+
+TEST_CASE("affine draws scales, angles, shears and translations uniformly, like albumentations") {
+  Sample sample;
+  sample.image = cv::Mat(1000, 2000, CV_8U, cv::Scalar(0));
+  const auto scaled = affine_with({{"scale", {0.5, 2}}}), rotated = affine_with({{"rotate", {-30, 50}}}),
+             sheared = affine_with({{"shear", {-10, 20, -5, 15}}}),
+             moved = affine_with({{"translate_percent", {-0.2, 0.1, 0.3, 0.4}}});
+  std::vector<double> scales, angles, along_x, along_y, right, down;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    scales.push_back(1 / sectile::test::drawn_warp(*scaled, sample, seed).to_input(0, 0));
+    const auto turn = sectile::test::drawn_warp(*rotated, sample, seed).to_input;
+    angles.push_back(std::atan2(turn(1, 0), turn(0, 0)) * 180 / CV_PI);
+    const cv::Matx44d shear = sectile::test::drawn_warp(*sheared, sample, seed).to_input.inv();
+    along_x.push_back(-std::atan(shear(0, 1)) * 180 / CV_PI), along_y.push_back(-std::atan(shear(1, 0)) * 180 / CV_PI);
+    const auto shift = sectile::test::drawn_warp(*moved, sample, seed).to_input;
+    right.push_back(-shift(0, 3)), down.push_back(-shift(1, 3));
+  }
+  sectile::test::check_uniform(scales, 0.5, 2);
+  sectile::test::check_uniform(angles, -30, 50);
+  sectile::test::check_uniform(along_x, -10, 20);
+  sectile::test::check_uniform(along_y, -5, 15);
+  sectile::test::check_uniform(right, -400, 200, 1);  // of the sides' length, cut to whole pixels
+  sectile::test::check_uniform(down, 300, 400, 1);
+}
+
+TEST_CASE("affine that shows the whole image keeps its middle in the middle") {
+  const auto affine = affine_with({{"rotate", {-180, 180}}, {"shear", {-20, 20}}, {"fit_output", true}});
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto warp = sectile::test::drawn_warp(*affine, annotated(), seed);
+    const auto middle = warp.to_input * cv::Vec4d(warp.size.width / 2., warp.size.height / 2., 0.5, 1);
+    CHECK(middle[0] == doctest::Approx(23 / 2.));
+    CHECK(middle[1] == doctest::Approx(17 / 2.));
+  }
 }

@@ -19,6 +19,15 @@ CASES = [  # x and y
 y, x = np.mgrid[:HEIGHT, :WIDTH]
 image = np.abs((4 * (3 * x + 2 * y)) % 510 - 255).astype(np.uint8)
 labels = ((x // 5 + y // 4) % 3).astype(np.uint8)
+BOX = [7, 4, 19, 11]  # left, top, right, bottom
+
+
+def box_by(method, given):
+    affine = albumentations.Compose([albumentations.Affine(**given, rotate_method=method, p=1)],
+                                    bbox_params=albumentations.BboxParams("pascal_voc", label_fields=[]))
+    return [round(float(edge), 4) for edge in affine(image=image, bboxes=[BOX])["bboxes"][0]]
+
+
 expected = []
 for case in CASES:
     given = {name: (value, value) if name == "rotate" else {"x": (value[0], value[0]), "y": (value[1], value[1])}
@@ -30,5 +39,6 @@ for case in CASES:
                for name, value in case.items()}
     expected.append({"options": options, "size": list(after["image"].shape),
                      "values": np.where(inside, after["image"].astype(int), -1).ravel().tolist(),
+                     "boxes": {method: box_by(method, given) for method in ["largest_box", "ellipse"]},
                      "labels": np.where(after["mask"] == 255, -1, after["mask"].astype(int)).ravel().tolist()})
 print("[" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in expected) + "]")

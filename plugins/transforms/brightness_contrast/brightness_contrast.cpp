@@ -1,13 +1,11 @@
 // Random brightness and contrast with the formula of albumentations' RandomBrightnessContrast: x * alpha + beta.
-#include <algorithm>
 #include <array>
-#include <limits>
-#include <vector>
+#include <cmath>
 
 #include <opencv2/core.hpp>
 
-#include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -39,37 +37,14 @@ struct BrightnessContrastOptions {
 };
 
 // Integers are truncated, not rounded, and clipped to their range, as in albumentations.
-template <class T>
-void adjust_by_table(cv::Mat& image, float alpha, float beta) {
-  constexpr int kLargest = std::numeric_limits<T>::max();
-  std::vector<T> table(kLargest + 1);
-  for (int i = 0; i <= kLargest; ++i)
-    table[static_cast<std::size_t>(i)] =
-        static_cast<T>(std::clamp(static_cast<float>(i) * alpha + beta, 0.f, static_cast<float>(kLargest)));
-  image = image.clone();
-  auto* values = image.ptr<T>();
-  std::transform(values, values + image.total() * static_cast<std::size_t>(image.channels()), values,
-                 [&](T value) { return table[value]; });
+cv::Mat adjusted_integers(const cv::Mat& image, float alpha, float beta) {
+  return sectile::mapped_values(image, [=](float value) { return std::trunc(value * alpha + beta); });
 }
 
 void adjust_float(cv::Mat& image, double alpha, double beta) {  // the range is unknown: not clipped
   cv::Mat adjusted;
   image.convertTo(adjusted, -1, alpha, beta);
   image = adjusted;
-}
-
-double largest(const sectile::Sample& sample) {
-  switch (sample.image.depth()) {
-    case CV_8U:
-      return 255;
-    case CV_16U:
-      return 65535;
-    case CV_32F:
-      return 1;
-    default:
-      throw sectile::DataError(sample.id, "brightness_contrast knows no largest value of an image of " +
-                                              cv::typeToString(sample.image.type()) + ": expected 8U, 16U or 32F");
-  }
 }
 
 double mean(const cv::Mat& image) {
@@ -87,14 +62,12 @@ class BrightnessContrast final : public sectile::Transform {
     const auto& brightness = options_.brightness_limit;
     const double alpha = 1 + draw.random.uniform(contrast[0], contrast[1]);
     const double share = draw.random.uniform(brightness[0], brightness[1]);
-    const double top = largest(sample);
+    const double top = sectile::largest_value(sample, "brightness_contrast");
     const double beta = share * (options_.brightness_by_max ? top : mean(sample.image));
-    if (sample.image.depth() == CV_8U)
-      adjust_by_table<std::uint8_t>(sample.image, static_cast<float>(alpha), static_cast<float>(beta));
-    else if (sample.image.depth() == CV_16U)
-      adjust_by_table<std::uint16_t>(sample.image, static_cast<float>(alpha), static_cast<float>(beta));
-    else
+    if (sample.image.depth() == CV_32F)
       adjust_float(sample.image, alpha, beta);
+    else
+      sample.image = adjusted_integers(sample.image, static_cast<float>(alpha), static_cast<float>(beta));
   }
 
  private:

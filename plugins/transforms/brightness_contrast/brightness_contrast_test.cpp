@@ -5,6 +5,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -71,4 +72,21 @@ TEST_CASE("brightness_contrast leaves annotation and size alone, and draws withi
   CHECK(least < 55);
   CHECK(most <= 151);
   CHECK(most > 145);
+}
+
+TEST_CASE("brightness_contrast draws its two changes uniformly and independently, like albumentations") {
+  const auto change = make<Transform>(R"({"type": "brightness_contrast", "probability": 1})");
+  Sample sample;
+  sample.image = (cv::Mat_<float>(1, 2) << 0, 1);
+  std::vector<double> brightness, contrast;
+  double common = 0;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const cv::Mat after = applied(*change, sample, seed).image;
+    brightness.push_back(after.at<float>(0, 0));
+    contrast.push_back(after.at<float>(0, 1) - after.at<float>(0, 0) - 1);
+    common += brightness.back() * contrast.back() / 0.04;
+  }
+  sectile::test::check_uniform(brightness, -0.2, 0.2);
+  sectile::test::check_uniform(contrast, -0.2, 0.2);
+  CHECK(std::abs(common / 500) < 4 / std::sqrt(9.0 * 500));  // four standard deviations
 }

@@ -12,9 +12,10 @@
 #include <opencv2/imgproc.hpp>
 
 #include <sectile/data/class_selection.h>
-#include <sectile/transforms/mixing.h>
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/mixing.h>
+#include <sectile/transforms/nested.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -120,7 +121,7 @@ cv::Mat with_soft_edges(const cv::Mat& below, const cv::Mat& above, const cv::Ma
   }
 }
 
-class CopyPaste final : public sectile::Transform {
+class CopyPaste final : public sectile::Transform, public sectile::HasEffects {
  public:
   CopyPaste(const CopyPasteOptions& options, const sectile::BuildContext& context) : options_(options) {
     const std::size_t count = context.labels ? context.labels->classes.size() : 0;
@@ -146,6 +147,12 @@ class CopyPaste final : public sectile::Transform {
     if (options_.blending) sample.image = with_soft_edges(below, other.image, pasted);
     for (const auto& object : chosen)
       if (object.in == Object::In::instances) sample.instances.push_back(std::move(other.instances[object.number]));
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    if (options_.probability > 0) own.mixing = {""};
+    return own;
   }
 
  private:

@@ -299,3 +299,14 @@ TEST_CASE("copy_paste is applied to half of all samples by default, and says wha
   refused({{"classes", {"dog", "dog"}}}, "/part/classes/1: names the class \"dog\" again");
   refused({{"probability", 2}}, "/part/probability: 2 is too large");
 }
+
+TEST_CASE("copy_paste leaves crowds among segments where they are") {
+  auto other = annotated(), sample = plain_ground(9);
+  other.instances.clear();
+  other.segments[1].crowd = true;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const auto after = pasted_onto(*copy_paste({}, with_things()), sample, other, seed);
+    CHECK(cv::countNonZero(after.labels == other.segments[1].category) == 0);
+    CHECK(cv::countNonZero(after.labels > 0) > 0);
+  }
+}

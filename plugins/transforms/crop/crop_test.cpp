@@ -117,3 +117,15 @@ TEST_CASE("crop says what is wrong with its options") {
   refused({{"window", {0, 0, 1}}}, "/part/window: has 3 values; expected [x_min, y_min, x_max, y_max]");
   refused({{"window", {0, 0, 1, 0}}}, "/part/window: is empty");
 }
+
+TEST_CASE("crop at the top left of a volume takes the first slices, and at its center those in the middle") {
+  Sample volume;
+  const int sizes[] = {7, 6, 9};
+  volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(1));
+  const auto first = applied(*crop_with({{"size", {3, 2, 3}}, {"position", "top_left"}}), volume).geometry.to_original;
+  const auto middle = applied(*crop_with({{"size", {3, 2, 3}}}), volume).geometry.to_original;
+  for (int axis = 0; axis < 3; ++axis) CHECK(first(axis, 3) == 0);
+  CHECK(middle(0, 3) == 3);
+  CHECK(middle(1, 3) == 2);
+  CHECK(middle(2, 3) == 2);
+}

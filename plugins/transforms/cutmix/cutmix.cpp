@@ -7,8 +7,9 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/transforms/mixing.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/mixing.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -32,12 +33,13 @@ struct CutmixOptions {
   }
 };
 
-class Cutmix final : public sectile::Transform {
+class Cutmix final : public sectile::Transform, public sectile::HasEffects {
  public:
   explicit Cutmix(const CutmixOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
     if (!draw.random.chance(options_.probability)) return;
+    sectile::demand_image(sample);
     const cv::Mat inside = rectangle(sample.image, draw.random);
     if (inside.empty()) return;
     auto other = sectile::mixing_partner(sample, draw, "cutmix");
@@ -45,6 +47,12 @@ class Cutmix final : public sectile::Transform {
     sectile::hide(inside == 0, other.instances);
     sample.instances.insert(sample.instances.end(), std::make_move_iterator(other.instances.begin()),
                             std::make_move_iterator(other.instances.end()));
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    if (options_.probability > 0) own.mixing = {""};
+    return own;
   }
 
  private:

@@ -96,7 +96,8 @@ TEST_CASE("the rectangle of cutmix has sides of the square root of a share, and 
   const auto usual = make<Transform>(kCutmix);
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     const int count = cv::countNonZero(cutmix_of(*usual, cutmix_plain(50), cutmix_plain(10), seed).image == 10);
-    small += count < 500, large += count > 6000;
+    small += count < 500;
+    large += count > 6000;
   }
   CHECK(small > 10);
   CHECK(large > 10);

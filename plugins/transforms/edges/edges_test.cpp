@@ -127,3 +127,16 @@ TEST_CASE("edges refuse wrong options and say what they expected") {
   refuses(R"("include": ["road"])", "/part/include/0: names the class \"road\"");
   refuses(R"("include": ["1", "1"])", "/part/include/1: names the class \"1\" again");
 }
+
+TEST_CASE("edges of a volume are as wide across its slices as those of an image across its columns") {
+  const auto row = labelled_for_edges(1, 9, {0, 0, 0, 0, 1, 1, 1, 1, 1});
+  Sample column;
+  const int sizes[] = {9, 1, 1};
+  column.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(1));
+  column.labels = cv::Mat(3, sizes, CV_16S);
+  std::copy_n(row.labels.ptr<std::int16_t>(), 9, column.labels.ptr<std::int16_t>());
+  for (const char* width : {"1", "2", "3", "4", "5"}) {
+    const auto options = std::string(R"(, "width": )").append(width);
+    CHECK(edges_of(column, options) == edges_of(row, options));
+  }
+}

@@ -27,8 +27,8 @@ struct ElasticOptions {
     options
         .add("alpha", &alpha,
              "Factor of the displacements, which are noise between -1 and 1 pixel before it is smoothed. The larger "
-             "sigma, "
-             "the more of it averages out: at sigma 50, about a thousandth of a pixel is left of an alpha of 1.")
+             "sigma, the more of it averages out: 120 at sigma 5 moves pixels by two on average, 1500 at sigma 20 by "
+             "six, and 1 at sigma 50, the default of albumentations, by about two thousandths: set both.")
         .at_least(0)
         .at_most(1e6);
     options

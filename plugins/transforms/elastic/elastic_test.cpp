@@ -165,3 +165,23 @@ TEST_CASE("elastic with a probability of 0 changes nothing, and says what is wro
   refused({{"sigma", 0.5}}, "/part/sigma: 0.5 is too small");
   refused({{"noise_distribution", "normal"}}, "/part/noise_distribution: unknown value \"normal\"");
 }
+
+TEST_CASE("elastic divides noise by its greatest absolute value in both fields, or in the only one") {
+  const Sample pixel = blank_image(1, 1);  // is not smoothed
+  const auto shifts = [&](const nlohmann::json& options, std::uint64_t seed) {
+    const auto shift = sectile::test::drawn_warp(*elastic_with(options), pixel, seed).displacement.at<cv::Vec3f>(0, 0);
+    return std::array<double, 2>{std::abs(shift[0]), std::abs(shift[1])};
+  };
+  int less = 0, of_uniform = 0;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    const auto both = shifts({{"alpha", 8}}, seed), same = shifts({{"alpha", 8}, {"same_dxdy", true}}, seed);
+    CHECK(std::max(both[0], both[1]) == doctest::Approx(8));
+    less += std::min(both[0], both[1]) < 7.9;
+    CHECK(same[0] == doctest::Approx(8));
+    CHECK(same[1] == doctest::Approx(8));
+    const auto uniform = shifts({{"alpha", 8}, {"noise_distribution", "uniform"}}, seed);
+    of_uniform += std::max(uniform[0], uniform[1]) < 7.9;
+  }
+  CHECK(less > 15);
+  CHECK(of_uniform > 15);  // is between -1 and 1 as it is
+}

@@ -10,9 +10,9 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -147,7 +147,7 @@ class Fog final : public sectile::Transform {
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
     if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
     if (sample.image.dims != 2)
-      throw sectile::DataError(sample.id, "is a volume, and fog is for images: expected height x width; leave it out");
+      throw sectile::DataError(sample.id, "is a volume, and fog is for images: expected height x width; remove it");
     const auto white = static_cast<float>(sectile::largest_value(sample, "fog"));
     const double density = draw.random.uniform(options_.fog_coef_range[0], options_.fog_coef_range[1]);
     const cv::Mat counts = draw_discs(sample.image.size(), density, draw.random);

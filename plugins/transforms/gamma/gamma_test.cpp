@@ -6,6 +6,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -65,18 +66,21 @@ TEST_CASE("gamma draws within its limits, leaves annotation alone, and does noth
   const auto change = make<Transform>(R"({"type": "gamma", "probability": 1})");
   Sample sample = sectile::test::annotated();
   double least = 9, most = 0;
+  std::vector<double> drawn;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     Sample grey = sample;
     grey.image = cv::Mat(17, 23, CV_32F, cv::Scalar(0.5));
     const auto after = applied(*change, grey, seed);
     const double gamma = std::log(after.image.at<float>(0, 0)) / std::log(0.5);
     least = std::min(least, gamma), most = std::max(most, gamma);
+    drawn.push_back(gamma);
     CHECK(after.labels.data == sample.labels.data);
   }
   CHECK(least > 0.7999);
   CHECK(least < 0.82);
   CHECK(most < 1.2001);
   CHECK(most > 1.18);
+  sectile::test::check_uniform(drawn, 0.8, 1.2, 1e-5);
   CHECK(applied(*make<Transform>(R"({"type": "gamma", "probability": 0})"), sample).image.data == sample.image.data);
   CHECK(applied(*gamma_of(100), sample).image.data == sample.image.data);
   sample.image = cv::Mat();

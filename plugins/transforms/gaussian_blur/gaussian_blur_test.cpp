@@ -10,6 +10,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -151,4 +152,15 @@ TEST_CASE("gaussian_blur refuses limits in the wrong order and out of range") {
                        doctest::Contains("/part/sigma_limit: the minimum is greater"), sectile::SpecError);
   CHECK_THROWS_AS(make<Transform>(R"({"type": "gaussian_blur", "sigma_limit": [-1, 1]})"), sectile::SpecError);
   CHECK_THROWS_AS(make<Transform>(R"({"type": "gaussian_blur", "blur_limit": [0, 2000]})"), sectile::SpecError);
+}
+
+TEST_CASE("gaussian_blur draws sigma uniformly, like albumentations") {
+  const auto blur = make<Transform>(R"({"type": "gaussian_blur", "probability": 1})");
+  std::vector<double> drawn;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const cv::Mat after = applied(*blur, point_to_blur({1, 31}, CV_32FC1, 1), seed).image;
+    const double beside = after.at<float>(0, 16) / after.at<float>(0, 15);  // exp(-1 / (2 sigma^2))
+    drawn.push_back(std::sqrt(-0.5 / std::log(beside)));
+  }
+  sectile::test::check_uniform(drawn, 0.5, 3, 1e-3);
 }

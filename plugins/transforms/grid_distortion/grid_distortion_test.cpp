@@ -5,6 +5,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 #include "support/patterned.h"
 
 using sectile::Sample;
@@ -55,7 +56,9 @@ TEST_CASE("grid_distortion gives the pixels and labels of OpenCV, and almost tho
 
 // 2000 draws here and 4000 there. The cells of albumentations reach one pixel, of 40, further.
 TEST_CASE("grid_distortion moves columns and rows with the distribution of albumentations 2.0.8") {
-  for (const auto& one : sectile::test::expected_of_transform("grid_distortion")["spread"]) {
+  const auto& spread = sectile::test::expected_of_transform("grid_distortion")["spread"];
+  REQUIRE(spread.size() == 2);
+  for (const auto& one : spread) {
     CAPTURE(one.dump());
     const auto grid = grid_with({{"normalized", one["normalized"]}});
     for (const int axis : {0, 1}) {
@@ -78,7 +81,8 @@ TEST_CASE("grid_distortion moves columns and rows with the distribution of album
 
 TEST_CASE("grid_distortion stretches each cell evenly, and shows all of the image if normalized") {
   const auto normalized = grid_with({{"num_steps", 4}}), loose = grid_with({{"num_steps", 4}, {"normalized", false}});
-  for (std::uint64_t seed = 0; seed < 30; ++seed)
+  std::vector<double> stretches;
+  for (std::uint64_t seed = 0; seed < 60; ++seed)
     for (const auto* grid : {&normalized, &loose}) {
       const auto sources = sources_along(0, **grid, image_of_size(7, 43), seed);
       REQUIRE(sources.size() == 43);
@@ -89,6 +93,7 @@ TEST_CASE("grid_distortion stretches each cell evenly, and shows all of the imag
         if (grid == &loose) {
           CHECK(stretch > 0.7 - 1e-4);
           CHECK(stretch < 1.3 + 1e-4);
+          stretches.push_back(stretch);
         }
         CHECK(sources[from] == doctest::Approx(shown + stretch / 2).epsilon(1e-4));
         for (std::size_t i = from + 1; i < to; ++i)
@@ -97,6 +102,7 @@ TEST_CASE("grid_distortion stretches each cell evenly, and shows all of the imag
       }
       if (grid == &normalized) CHECK(shown == doctest::Approx(43).epsilon(1e-4));
     }
+  sectile::test::check_uniform(stretches, 0.7, 1.3, 1e-4);
 }
 
 TEST_CASE("grid_distortion without distortion, or with a probability of 0, changes nothing") {
@@ -123,6 +129,8 @@ TEST_CASE("grid_distortion moves labels and masks with the image") {
     for (const auto& instance : after.instances)
       if (!instance.mask.empty())
         CHECK(cv::countNonZero(instance.mask.bitmap()) <= cv::countNonZero(after.labels == instance.category));
+      else  // of the pixels that come from inside it
+        CHECK(instance.box == sectile::Mask(cv::Mat((after.labels == instance.category) / 255)).box());
   }
 }
 

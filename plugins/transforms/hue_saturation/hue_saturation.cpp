@@ -8,8 +8,8 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -34,7 +34,7 @@ struct HueSaturationOptions {
         .at_most(kWhole);
     options
         .add("sat_shift_limit", &sat_shift_limit,
-             "[min, max] shift of the saturation, which is 0 to 255 for images of all types. Grey pixels stay grey.")
+             "[min, max] shift of the saturation, which is 0 to 255 for images of all types. Gray pixels stay gray.")
         .at_least(-kLargest)
         .at_most(kLargest);
     options

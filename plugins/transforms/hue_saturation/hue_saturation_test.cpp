@@ -9,6 +9,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -142,4 +143,24 @@ TEST_CASE("hue_saturation says what does not fit") {
     CHECK_THROWS_AS(make<Transform>(with({0, 256})), sectile::SpecError);
   }
   CHECK_THROWS_AS(make<Transform>(R"({"type": "hue_saturation", "probability": 2})"), sectile::SpecError);
+}
+
+TEST_CASE("hue_saturation draws its three shifts uniformly and independently, like albumentations") {
+  const auto change = make<Transform>(R"({"type": "hue_saturation", "probability": 1})");
+  Sample sample;
+  sample.image = cv::Mat(1, 1, CV_32FC3, cv::Scalar(0.5, 0.2, 0.2));  // hue 0, saturation 0.6
+  std::vector<double> hues, saturations, values;
+  double common = 0;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const auto pixel = applied(*change, sample, seed).image.at<cv::Vec3f>(0, 0);
+    const double most = pixel[0], least = std::min(pixel[1], pixel[2]);
+    hues.push_back(30 * (pixel[1] - pixel[2]) / (most - least));  // in steps of 2 degrees
+    saturations.push_back(255 * ((most - least) / most - 0.6));
+    values.push_back(255 * (most - 0.5));
+    common += hues.back() / 20 * saturations.back() / 30 + saturations.back() / 30 * values.back() / 20;
+  }
+  sectile::test::check_uniform(hues, -20, 20, 1e-3);
+  sectile::test::check_uniform(saturations, -30, 30, 1e-3);
+  sectile::test::check_uniform(values, -20, 20, 1e-3);
+  CHECK(std::abs(common / 500) < 4 * std::sqrt(2.0 / 9 / 500));  // four standard deviations
 }

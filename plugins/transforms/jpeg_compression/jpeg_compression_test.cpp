@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
 
-#include <sectile/transforms/lossy_compression.h>
 #include <sectile/error.h>
+#include <sectile/transforms/lossy_compression.h>
 
 #include "support/annotated.h"
 #include "support/component.h"

@@ -5,6 +5,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 #include "support/patterned.h"
 
 using sectile::Sample;
@@ -65,15 +66,18 @@ TEST_CASE("large_scale_jitter draws factors within its range") {
   const auto jitter = jitter_with({{"target_size", {170, 230}}, {"scale_range", {0.2, 1.5}}});
   const auto before = annotated();
   double least = 9, most = 0, sum = 0;
+  std::vector<double> drawn;
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
     const double scale = 0.1 / sectile::test::drawn_warp(*jitter, before, seed).to_input(0, 0);
     least = std::min(least, scale), most = std::max(most, scale), sum += scale;
+    drawn.push_back(scale);
   }
   CHECK(least > 0.195);
   CHECK(least < 0.22);
   CHECK(most < 1.505);
   CHECK(most > 1.48);
   CHECK(std::abs(sum / 500 - 0.85) < 0.08);
+  sectile::test::check_uniform(drawn, 0.2, 1.5, 0.5 / 230);  // of whole pixels
 }
 
 TEST_CASE("large_scale_jitter makes 1024 x 1024 pixels by itself, filled as it is told") {

@@ -11,9 +11,10 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/transforms/mixing.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/mixing.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -41,25 +42,6 @@ struct MixupOptions {
   }
 };
 
-// One class per pixel, as labels per class. classes: their number.
-cv::Mat one_hot(const cv::Mat& labels, int classes, const std::string& id) {
-  cv::Mat made(labels.dims, labels.size.p, CV_32FC(classes));
-  made.setTo(0.0);
-  const cv::Mat numbers = labels.isContinuous() ? labels : labels.clone();
-  const auto* number = numbers.ptr<std::int16_t>();
-  auto* shares = made.ptr<float>();
-  for (std::size_t i = 0; i < numbers.total(); ++i, shares += classes) {
-    if (number[i] == kIgnore)
-      std::fill_n(shares, classes, static_cast<float>(kIgnore));
-    else if (number[i] >= 0 && number[i] < classes)
-      shares[number[i]] = 1;
-    else
-      throw DataError(id, "has the class number " + std::to_string(number[i]) + " in its labels; expected 0 to " +
-                              std::to_string(classes - 1) + ", or " + std::to_string(kIgnore) + " (ignored)");
-  }
-  return made;
-}
-
 // Where one of the two is unknown, so is the sum. Both: labels per class.
 cv::Mat weighted_labels(const cv::Mat& labels, const cv::Mat& others, float weight) {
   cv::Mat made = labels.clone();
@@ -68,12 +50,11 @@ cv::Mat weighted_labels(const cv::Mat& labels, const cv::Mat& others, float weig
   const auto* other = second.ptr<float>();
   const std::size_t count = made.total() * static_cast<std::size_t>(made.channels());
   for (std::size_t i = 0; i < count; ++i)
-    value[i] = value[i] < 0 || other[i] < 0 ? static_cast<float>(kIgnore)
-                                            : weight * value[i] + (1 - weight) * other[i];
+    value[i] = value[i] < 0 || other[i] < 0 ? static_cast<float>(kIgnore) : weight * value[i] + (1 - weight) * other[i];
   return made;
 }
 
-class Mixup final : public sectile::Transform {
+class Mixup final : public sectile::Transform, public sectile::HasEffects {
  public:
   Mixup(const MixupOptions& options, const sectile::BuildContext& context)
       : options_(options), classes_(context.labels ? context.classes() : 0) {
@@ -84,11 +65,7 @@ class Mixup final : public sectile::Transform {
   }
 
   void apply(Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability)) {
-      // All samples of a batch need one form of labels.
-      if (options_.probability > 0 && !sample.labels.empty()) sample.labels = per_class(sample);
-      return;
-    }
+    if (!draw.random.chance(options_.probability)) return;
     auto other = sectile::mixing_partner(sample, draw, "mixup");
     check(sample, other);
     check(other, sample);
@@ -99,9 +76,17 @@ class Mixup final : public sectile::Transform {
     for (auto& [name, map] : sample.targets) map = weighted(map, other.targets.at(name), weight);
     sample.instances.insert(sample.instances.end(), std::make_move_iterator(other.instances.begin()),
                             std::make_move_iterator(other.instances.end()));
+    // A pixel cannot have two segments, and only panoptic tasks need any.
+    sample.segment_ids.release(), sample.segments.clear();
     std::set<int> tags(sample.tags.begin(), sample.tags.end());
     tags.insert(other.tags.begin(), other.tags.end());
     sample.tags.assign(tags.begin(), tags.end());
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    if (options_.probability > 0) own.mixing = {""}, own.soft_labels = true;
+    return own;
   }
 
  private:
@@ -110,8 +95,6 @@ class Mixup final : public sectile::Transform {
     const auto refuse = [&](const std::string& what) {
       throw DataError(sample.id, "cannot be mixed by mixup with " + other.id + ": it has " + what);
     };
-    if (!sample.segment_ids.empty())
-      refuse("segments, of which a pixel has one; use cutmix, mosaic or copy_paste instead");
     if (!sample.labels.empty() && other.labels.empty())
       refuse("labels, and the other has none; expected labels in both or in none");
     for (const auto& [name, map] : sample.targets) {
@@ -134,7 +117,7 @@ class Mixup final : public sectile::Transform {
     if (classes_ < 1 || classes_ > CV_CN_MAX)
       throw DataError(sample.id, "has labels of " + std::to_string(classes_) + " classes; expected 1 to " +
                                      std::to_string(CV_CN_MAX) + ", as many as labels per class, which mixup makes");
-    return one_hot(sample.labels, classes_, sample.id);
+    return sectile::labels_per_class(sample.labels, classes_, sample.id);
   }
 
   MixupOptions options_;

@@ -2,6 +2,7 @@
 #include <set>
 
 #include <sectile/error.h>
+#include <sectile/transforms/nested.h>
 
 #include "support/annotated.h"
 #include "support/component.h"
@@ -92,9 +93,9 @@ TEST_CASE("mixup uses Beta(0.2, 0.2) for half of all samples by default") {
   CHECK(std::abs(squares / applied - 1 / 1.4) < 0.05);
 }
 
-TEST_CASE("mixup keeps the objects of both, whole, with ids that differ") {
+TEST_CASE("mixup keeps the objects of both, whole, with ids that differ, and no segments") {
   auto sample = annotated(), other = annotated({46, 34});
-  for (auto* one : {&sample, &other}) one->segments.clear(), one->segment_ids.release(), one->targets.erase("nearest");
+  for (auto* one : {&sample, &other}) one->targets.erase("nearest");
   const auto after = mixup_of(*make<Transform>(kMixup, sectile::test::context(4)), sample, other);
   REQUIRE(after.instances.size() == 6);
   std::set<std::int64_t> ids;
@@ -105,23 +106,26 @@ TEST_CASE("mixup keeps the objects of both, whole, with ids that differ") {
     CHECK(after.instances[i].category == after.instances[i + 3].category);
   }
   CHECK(after.instances[3].mask.bitmap().size() == sample.image.size());  // resized
+  CHECK(after.segment_ids.empty());                                       // of which a pixel has one only
+  CHECK(after.segments.empty());
+  CHECK(sample.segments.size() == 4);
 }
 
-TEST_CASE("samples that mixup is not applied to have labels of the same form, for one batch") {
+TEST_CASE("mixup tells that it mixes samples and makes labels per class, unless it is never applied") {
   auto sample = mixup_plain(0);
-  sample.labels = (cv::Mat_<std::int16_t>(1, 3) << 1, kIgnore, 0);
-  sample.image = cv::Mat(1, 3, CV_8U, cv::Scalar(3));
-  const auto rarely = make<Transform>(R"({"type": "mixup", "probability": 1e-9})", sectile::test::context(2));
-  const auto after = mixup_of(*rarely, sample, sample);
-  CHECK(after.image.data == sample.image.data);
-  REQUIRE(after.labels.type() == CV_32FC2);
-  CHECK(after.labels.at<cv::Vec2f>(0, 0) == cv::Vec2f(0, 1));
-  CHECK(after.labels.at<cv::Vec2f>(0, 1) == cv::Vec2f(-1, -1));
-  CHECK(after.labels.at<cv::Vec2f>(0, 2) == cv::Vec2f(1, 0));
-  const auto never = make<Transform>(R"({"type": "mixup", "probability": 0})", sectile::test::context(2));
-  const auto untouched = mixup_of(*never, sample, sample);
-  CHECK(untouched.image.data == sample.image.data);
-  CHECK(untouched.labels.data == sample.labels.data);
+  sample.labels = cv::Mat(4, 5, CV_16S, cv::Scalar(1));
+  for (const char* probability : {"0", "1e-9"}) {
+    CAPTURE(probability);
+    const auto transform = make<Transform>(
+        std::string(R"({"type": "mixup", "probability": )").append(probability).append("}"), sectile::test::context(2));
+    const auto untouched = mixup_of(*transform, sample, sample);
+    CHECK(untouched.image.data == sample.image.data);
+    CHECK(untouched.labels.data == sample.labels.data);
+    const auto effects = sectile::effects_of({transform}, "/list");
+    const bool ever = probability != std::string("0");
+    CHECK(effects.soft_labels == ever);
+    CHECK(effects.mixing == (ever ? std::vector<std::string>{"/list/0"} : std::vector<std::string>{}));
+  }
 }
 
 TEST_CASE("mixup takes all types, numbers of channels, labels per class, single pixels and volumes") {
@@ -159,8 +163,6 @@ TEST_CASE("mixup refuses annotation that would lose its meaning") {
   const auto refused = [&](const Sample& sample, const Sample& other, const char* message) {
     CHECK_THROWS_WITH_AS(mixup_of(*transform, sample, other), doctest::Contains(message), sectile::DataError);
   };
-  auto panoptic = annotated();
-  refused(panoptic, panoptic, "annotated: cannot be mixed by mixup with annotated: it has segments");
   auto sample = mixup_plain(0), other = mixup_plain(1);
   sample.labels = cv::Mat(4, 5, CV_16S, cv::Scalar(1));
   refused(sample, other, "plain 0: cannot be mixed by mixup with plain 1: it has labels, and the other has none");

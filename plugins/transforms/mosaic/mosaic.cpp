@@ -14,9 +14,10 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/transforms/mixing.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/mixing.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -65,8 +66,7 @@ struct MosaicOptions {
              "Interpolation of images: nearest, linear, cubic, or area: the mean over the area that a pixel covers "
              "where an image shrinks. Labels always use nearest.")
         .one_of({"nearest", "linear", "cubic", "area"});
-    options
-        .add("fill", &fill, "Pixel value of gaps: one number for all channels, or a list with one per channel.")
+    options.add("fill", &fill, "Pixel value of gaps: one number for all channels, or a list with one per channel.")
         .also_single()
         .not_empty();
     options.add("label_fill", &label_fill, "Class of gaps. Default: ignored.");
@@ -91,7 +91,7 @@ struct Tile {
   bool right = false, bottom = false;
 };
 
-class Mosaic final : public sectile::Transform {
+class Mosaic final : public sectile::Transform, public sectile::HasEffects {
  public:
   Mosaic(const MosaicOptions& options, const sectile::BuildContext& context) : options_(options) {
     if (!options.label_fill.empty())
@@ -100,7 +100,9 @@ class Mosaic final : public sectile::Transform {
 
   void apply(Sample& sample, sectile::Draw& draw) const override {
     if (!draw.random.chance(options_.probability)) return;
-    if (sample.image.dims == 3) throw sectile::DataError(sample.id, "is a volume; mosaic expects images");
+    sectile::demand_image(sample);
+    if (sample.image.dims == 3)
+      throw sectile::DataError(sample.id, "is a volume; mosaic expects images: remove it, or use cutmix");
     const int x = meeting_point(1, draw.random), y = meeting_point(0, draw.random);
     const auto tiles = visible_tiles({x, y});
     // As in albumentations, the sample itself has the largest part.
@@ -112,11 +114,21 @@ class Mosaic final : public sectile::Transform {
     for (std::size_t i = 0; i < tiles.size(); ++i) {
       if (i == own) continue;
       parts[i] = draw.another();
+      sectile::demand_image(parts[i]);
       sectile::demand_alike(sample, parts[i], "mosaic");
     }
     parts[own] = sample;
     for (std::size_t i = 0; i < tiles.size(); ++i) sectile::apply(placed(parts[i], tiles[i], {x, y}), parts[i]);
+    std::vector<cv::Mat*> labels;
+    for (auto& part : parts) labels.push_back(&part.labels);
+    sectile::give_one_form(labels, sample.id);
     sample = joined(parts, tiles, own);
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    if (options_.probability > 0) own.mixing = {""};
+    return own;
   }
 
  private:

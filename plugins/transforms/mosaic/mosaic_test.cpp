@@ -75,8 +75,8 @@ TEST_CASE("mosaic gives the images and labels of albumentations 2.0.8") {
     const int height = one["size"][0], width = one["size"][1];
     CAPTURE(height);
     const auto sample = mosaic_input(height, width);
-    const auto transform = mosaic_of(
-        {{"target_size", {10, 14}}, {"cell_shape", {8, 12}}, {"center_range", {one["place"], one["place"]}}});
+    const auto transform =
+        mosaic_of({{"target_size", {10, 14}}, {"cell_shape", {8, 12}}, {"center_range", {one["place"], one["place"]}}});
     const auto after = mosaic_from(*transform, sample, {sample, sample, sample});
     REQUIRE(after.image.size() == cv::Size(14, 10));
     const auto image = mosaic_rows(one["image"].get<std::vector<std::uint8_t>>(), 10, 14, CV_8UC3);
@@ -94,11 +94,10 @@ TEST_CASE("mosaic gives the images and labels of albumentations 2.0.8") {
 // boxes that were pushed out stay, without width (https://github.com/ultralytics/ultralytics/issues/20954). Four images
 // of 5 x 5 around the point (4, 6), each cut at the border of 10 x 10; what is expected was made by plain loops.
 TEST_CASE("gaps of a mosaic are ignored, and objects that are pushed out go") {
-  int labels[4][5][5] = {
-      {{0, 0, 0, 0, 0}, {1, 0, 0, 0, 0}, {1, 2, 2, 2, 2}, {1, 2, 2, 2, 2}, {0, 0, 0, 0, 0}},
-      {{3, 3, 3, 0, 0}, {3, 3, 3, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}},
-      {{0, 0, 0, 0, 0}, {0, 4, 4, 4, 0}, {0, 4, 4, 4, 0}, {0, 4, 4, 4, 0}, {0, 4, 4, 4, 0}},
-      {{0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {5, 5, 5, 5, 5}}};
+  int labels[4][5][5] = {{{0, 0, 0, 0, 0}, {1, 0, 0, 0, 0}, {1, 2, 2, 2, 2}, {1, 2, 2, 2, 2}, {0, 0, 0, 0, 0}},
+                         {{3, 3, 3, 0, 0}, {3, 3, 3, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}},
+                         {{0, 0, 0, 0, 0}, {0, 4, 4, 4, 0}, {0, 4, 4, 4, 0}, {0, 4, 4, 4, 0}, {0, 4, 4, 4, 0}},
+                         {{0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {0, 0, 0, 0, 0}, {5, 5, 5, 5, 5}}};
   const int expected[10][10] = {{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1}, {0, 0, 0, 0, 3, 3, 3, 0, 0, -1},
                                 {0, 0, 0, 0, 3, 3, 3, 0, 0, -1},          {2, 2, 2, 2, 0, 0, 0, 0, 0, -1},
                                 {2, 2, 2, 2, 0, 0, 0, 0, 0, -1},          {0, 0, 0, 0, 0, 0, 0, 0, 0, -1},
@@ -190,10 +189,8 @@ TEST_CASE("mosaic joins all annotation, with ids that differ, and leaves what ot
 TEST_CASE("images of a mosaic cover their cells, are contained in them, or keep their size") {
   const auto count = [](const char* fit, cv::Size size) {
     const auto tile = mosaic_tile(9, size);
-    const auto transform = mosaic_of({{"target_size", {20, 40}},
-                                      {"cell_shape", {20, 40}},
-                                      {"center_range", {0.5, 0.5}},
-                                      {"fit_mode", fit}});
+    const auto transform = mosaic_of(
+        {{"target_size", {20, 40}}, {"cell_shape", {20, 40}}, {"center_range", {0.5, 0.5}}, {"fit_mode", fit}});
     const auto after = mosaic_from(*transform, tile, {tile, tile, tile});
     CHECK(after.image.size() == cv::Size(40, 20));
     CHECK(cv::countNonZero(after.labels == 1) == cv::countNonZero(after.image));
@@ -229,8 +226,7 @@ TEST_CASE("a mosaic's sample has the largest part, and its center is inside its 
 }
 
 TEST_CASE("a mosaic of larger cells may show fewer images, and asks for no others") {
-  const auto transform =
-      mosaic_of({{"target_size", {10, 10}}, {"cell_shape", {40, 40}}, {"center_range", {0, 0}}});
+  const auto transform = mosaic_of({{"target_size", {10, 10}}, {"cell_shape", {40, 40}}, {"center_range", {0, 0}}});
   const auto after = mosaic_from(*transform, mosaic_tile(50), {});
   CHECK(cv::countNonZero(after.image == 50) == 100);
 }
@@ -240,8 +236,7 @@ TEST_CASE("parts of a mosaic that have no labels or targets are ignored there") 
   bare.labels.release();
   auto sample = mosaic_tile(5);
   sample.targets["distance"] = cv::Mat(6, 8, CV_32F, cv::Scalar(2));
-  const auto transform =
-      mosaic_of({{"target_size", {20, 20}}, {"cell_shape", {20, 20}}, {"center_range", {0.5, 0.5}}});
+  const auto transform = mosaic_of({{"target_size", {20, 20}}, {"cell_shape", {20, 20}}, {"center_range", {0.5, 0.5}}});
   const auto after = mosaic_from(*transform, sample, {bare, bare, bare});
   CHECK(cv::countNonZero(after.labels == kIgnore) == 300);
   CHECK(cv::countNonZero(after.labels == 1) == 100);
@@ -281,10 +276,8 @@ TEST_CASE("mosaic interpolates images as it is told") {
   Sample sample;
   sample.image = (cv::Mat_<std::uint8_t>(1, 2) << 0, 200);
   const auto row = [&](const char* interpolation) {
-    const auto transform = mosaic_of({{"target_size", {2, 8}},
-                                      {"cell_shape", {4, 8}},
-                                      {"center_range", {0, 0}},
-                                      {"interpolation", interpolation}});
+    const auto transform = mosaic_of(
+        {{"target_size", {2, 8}}, {"cell_shape", {4, 8}}, {"center_range", {0, 0}}, {"interpolation", interpolation}});
     const auto image = mosaic_from(*transform, sample, {}).image;
     return std::set<int>(image.ptr(0), image.ptr(0) + 8);
   };
@@ -299,8 +292,8 @@ TEST_CASE("mosaic changes nothing with the probability 0, and is applied to half
   const auto unchanged = mosaic_from(*mosaic_of({{"probability", 0}}), before, {});
   CHECK(unchanged.image.data == before.image.data);
   CHECK(unchanged.labels.data == before.labels.data);
-  const auto usual = make<Transform>(
-      R"({"type": "mosaic", "target_size": [10, 10], "cell_shape": [10, 10], "fit_mode": "none"})");
+  const auto usual =
+      make<Transform>(R"({"type": "mosaic", "target_size": [10, 10], "cell_shape": [10, 10], "fit_mode": "none"})");
   int applied = 0;
   for (std::uint64_t seed = 0; seed < 600; ++seed)
     applied += mosaic_from(*usual, before, {before, before, before}, seed).image.rows == 10;

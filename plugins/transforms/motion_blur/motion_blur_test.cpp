@@ -10,6 +10,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -178,4 +179,50 @@ TEST_CASE("motion_blur refuses ranges in the wrong order and out of range") {
   for (const char* json : {R"("blur_limit": [1, 3])", R"("angle_range": [0, 361])", R"("direction_range": [-2, 0])"})
     CHECK_THROWS_AS(make<Transform>(std::string(R"({"type": "motion_blur", )").append(json).append("}")),
                     sectile::SpecError);
+}
+
+// By the pixels that a bright one gets to, along a line of 50 pixels to one or 101 to both sides.
+TEST_CASE("motion_blur draws angles and directions uniformly, like albumentations") {
+  const auto reach = [](const char* options, std::uint64_t seed) {
+    const auto blur = make<Transform>(
+        std::string(R"({"type": "motion_blur", "blur_limit": [101, 101], "allow_shifted": false, "probability": 1, )")
+            .append(options)
+            .append("}"));
+    Sample sample;
+    sample.image = cv::Mat(121, 121, CV_16U, cv::Scalar(0));
+    sample.image.at<std::uint16_t>(60, 60) = 65535;
+    const cv::Mat bright = applied(*blur, sample, seed).image > 100;
+    return cv::Rect(sectile::Mask(bright).box());
+  };
+  std::vector<double> angles, directions;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const auto slanted = reach(R"("angle_range": [5, 85], "direction_range": [1, 1])", seed);
+    angles.push_back(std::atan2(slanted.height - 1, slanted.width - 1) * 180 / CV_PI);
+    const auto level = reach(R"("angle_range": [0, 0], "direction_range": [-0.6, 0.9])", seed);
+    const int left = 60 - level.x, right = level.x + level.width - 1 - 60;
+    directions.push_back((left - right) / 50.);  // against the line: see above
+  }
+  sectile::test::check_uniform(angles, 5, 85, 1.5);
+  sectile::test::check_uniform(directions, -0.6, 0.9, 0.03);
+}
+
+TEST_CASE("motion_blur shifts lines along both axes, by up to a quarter of the kernel") {
+  for (const int angle : {0, 90}) {
+    const nlohmann::json spec = {{"type", "motion_blur"},
+                                 {"blur_limit", {9, 9}},
+                                 {"angle_range", {angle, angle}},
+                                 {"direction_range", {0, 0}},
+                                 {"probability", 1}};
+    const auto blur = make<Transform>(spec.dump());
+    std::map<int, int> places;  // of the line, across its direction
+    for (std::uint64_t seed = 0; seed < 400; ++seed) {
+      const cv::Mat bright = applied(*blur, point_in_motion(), seed).image > 0;
+      const auto box = cv::Rect(sectile::Mask(bright).box());
+      CHECK((angle == 0 ? box.height : box.width) == 1);
+      ++places[angle == 0 ? box.y : box.x];
+    }
+    CHECK(places.size() == 5);
+    for (const int at : {9, 10, 11}) CHECK(places[at] > 60);  // of 100
+    for (const int at : {8, 12}) CHECK(places[at] > 25);      // of 50
+  }
 }

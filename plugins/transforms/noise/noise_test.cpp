@@ -12,6 +12,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -123,6 +124,7 @@ TEST_CASE("noise is the same for all channels unless it is told otherwise") {
 
 TEST_CASE("noise draws its parameters within their ranges") {
   double least = 1e9, most = 0, darkest = 1e9, brightest = 0;
+  std::vector<double> factors;
   const auto gaussian = make<Transform>(noise_spec({{"mean_range", {-0.1, 0.1}}}).dump());
   const auto factor = make<Transform>(noise_spec({{"mode", "multiplicative"}}).dump());
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
@@ -131,6 +133,7 @@ TEST_CASE("noise draws its parameters within their ranges") {
     const auto even = noise_moments(applied(*factor, even_image(CV_32FC1, 1), seed).image);
     CHECK(even.deviation < 1e-6);
     darkest = std::min(darkest, even.mean), brightest = std::max(brightest, even.mean);
+    factors.push_back(even.mean);
   }
   CHECK(std::abs(least - 0.2) < 0.01);
   CHECK(std::abs(most - 0.44) < 0.02);
@@ -138,6 +141,7 @@ TEST_CASE("noise draws its parameters within their ranges") {
   CHECK(darkest < 0.91);
   CHECK(brightest <= 1.1001);
   CHECK(brightest > 1.09);
+  sectile::test::check_uniform(factors, 0.9, 1.1);
   const auto each = make<Transform>(noise_spec({{"mode", "multiplicative"}, {"elementwise", true}}).dump());
   const auto uniform = noise_moments(applied(*each, even_image(CV_32FC1, 1, {256, 256})).image);
   CHECK(std::abs(uniform.mean - 1) < 0.001);
@@ -201,4 +205,23 @@ TEST_CASE("noise refuses options of another mode, and ranges in the wrong order 
   refused(R"({"mode": "poisson", "scale_range": [0, 0.1]})", "/part/scale_range/0: ");
   refused(R"({"noise_scale_factor": 0})", "/part/noise_scale_factor: must be more than 0");
   refused(R"({"mode": "salt"})", "/part/mode: unknown value");
+}
+
+TEST_CASE("noise has no mean by default, and so many photons as albumentations draws") {
+  const auto gaussian = make<Transform>(noise_spec({{"std_range", {0.01, 0.01}}}).dump());
+  const auto photons = make<Transform>(noise_spec({{"mode", "poisson"}}).dump());
+  double brightest = 0, dimmest = 1;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    CHECK(std::abs(noise_moments(applied(*gaussian, even_image(CV_32FC1, 0.5), seed).image).mean - 0.5) < 0.002);
+    // The smallest brightness above 0 is that of one photon.
+    const cv::Mat after = applied(*photons, even_image(CV_32FC1, 0.4), seed).image;
+    double least = 0;
+    cv::minMaxLoc(after, &least, nullptr, nullptr, nullptr, after > 0);
+    const double photon = std::pow(least, 2.2);
+    brightest = std::max(brightest, photon), dimmest = std::min(dimmest, photon);
+  }
+  CHECK(dimmest >= 0.0999);
+  CHECK(dimmest < 0.11);
+  CHECK(brightest <= 0.3001);
+  CHECK(brightest > 0.29);
 }

@@ -9,7 +9,7 @@
 #include <opencv2/core.hpp>
 
 #include <sectile/error.h>
-#include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 #include "measured.h"
 
@@ -25,6 +25,10 @@ enum class Method {
   percentile_per_channel,
   ct_clip
 };
+
+const std::initializer_list<const char*> kMethods{
+    "standard", "image", "image_per_channel", "min_max", "min_max_per_channel", "percentile", "percentile_per_channel",
+    "ct_clip"};
 
 struct NormalizeOptions {
   Method method = Method::standard;
@@ -47,8 +51,7 @@ struct NormalizeOptions {
              "are clipped. With _per_channel, each channel by itself. ct_clip: pixels are clipped to fixed values, "
              "then mean "
              "and deviation are from the options below, as nnU-Net normalizes CT.")
-        .one_of({"standard", "image", "image_per_channel", "min_max", "min_max_per_channel", "percentile",
-                 "percentile_per_channel", "ct_clip"});
+        .one_of(kMethods);
     options.add(
         "mean", &mean,
         "Mean per channel (or one value for all), as a fraction of max_value, or for ct_clip a pixel value. Default: "
@@ -145,7 +148,7 @@ double largest(const sectile::Sample& sample) {
   }
 }
 
-class Normalize final : public sectile::Transform {
+class Normalize final : public sectile::Transform, public sectile::HasEffects {
  public:
   explicit Normalize(const NormalizeOptions& options) : options_(options) {}
 
@@ -164,6 +167,18 @@ class Normalize final : public sectile::Transform {
       default:
         if (!sample.image.empty()) set_measured(sample);
     }
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    if (is({Method::standard, Method::ct_clip})) return own;
+    own.measures = kMethods.begin()[static_cast<std::size_t>(options_.method)];
+    if (is({Method::percentile, Method::percentile_per_channel}))
+      own.measures.append(" ")
+          .append(std::to_string(options_.lower()))
+          .append(" to ")
+          .append(std::to_string(options_.upper()));
+    return own;
   }
 
  private:

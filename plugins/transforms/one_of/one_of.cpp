@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -40,12 +40,12 @@ struct OneOfOptions {
   }
 };
 
-class OneOf final : public sectile::Transform {
+class OneOf final : public sectile::Transform, public sectile::HasEffects {
  public:
-  OneOf(const OneOfOptions& options, const sectile::BuildContext& context) : probability_(options.probability) {
+  OneOf(const OneOfOptions& options, const sectile::BuildContext& context)
+      : transforms_(sectile::build_all(options.transforms, context)), probability_(options.probability) {
     double sum = 0;
-    for (std::size_t i = 0; i < options.transforms.size(); ++i) {
-      transforms_.push_back(options.transforms[i].build(context));
+    for (std::size_t i = 0; i < transforms_.size(); ++i) {
       sum += options.weights.empty() ? 1 : options.weights[i];
       ends_.push_back(sum);
     }
@@ -60,8 +60,10 @@ class OneOf final : public sectile::Transform {
     transforms_[chosen]->apply(sample, own);
   }
 
+  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
+
  private:
-  std::vector<std::shared_ptr<const sectile::Transform>> transforms_;
+  std::vector<std::shared_ptr<sectile::Transform>> transforms_;
   std::vector<double> ends_;  // of the parts of [0, sum of weights) that belong to the transforms
   double probability_;
 };

@@ -6,6 +6,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 #include "support/patterned.h"
 
 using sectile::Sample;
@@ -54,17 +55,20 @@ TEST_CASE("optical_distortion draws coefficients within its limit") {
   const auto before = annotated();
   const auto lens = lens_with({{"distort_limit", {-0.1, 0.2}}, {"mode", "fisheye"}});
   double least = 9, most = -9;
+  std::vector<double> drawn;
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     const auto shift = sectile::test::drawn_warp(*lens, before, seed).displacement.at<cv::Vec3f>(0, 0);
     const double x = -11, y = -8, squared = (x * x + y * y) / ((23 * 23 + 17 * 17) / 4.);
     const double k = shift[0] / x / squared;
     CHECK(shift[1] / y / squared == doctest::Approx(k));
     least = std::min(least, k), most = std::max(most, k);
+    drawn.push_back(k);
   }
   CHECK(least >= -0.1 - 1e-6);
   CHECK(least < -0.09);
   CHECK(most <= 0.2 + 1e-6);
   CHECK(most > 0.19);
+  sectile::test::check_uniform(drawn, -0.1, 0.2, 1e-5);
 }
 
 TEST_CASE("optical_distortion moves labels and masks with the image, and fills what is outside") {

@@ -188,3 +188,26 @@ TEST_CASE("perspective without distances, or with a probability of 0, changes no
   CHECK_THROWS_WITH_AS(perspective_with({{"scale", {-0.2, 0.1}}}), doctest::Contains("/part/scale/0"),
                        sectile::SpecError);
 }
+
+// Of the distances' squares, the mean is that of the squares of scale.
+TEST_CASE("perspective draws its scale uniformly, like albumentations") {
+  const auto perspective = perspective_with({{"scale", {0, 0.1}}});
+  double squares = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const auto corners = shown_corners(sectile::test::drawn_warp(*perspective, black(100, 200), seed));
+    squares += std::pow(corners[0].x / 200, 2) + std::pow(corners[2].y / 100 - 1, 2);
+  }
+  CHECK(std::abs(squares / 2000 / (0.01 / 3) - 1) < 0.15);  // four standard deviations
+}
+
+TEST_CASE("perspective that shows the whole image draws again what would be more than four times as large") {
+  const auto whole = perspective_with({{"keep_size", false}, {"fit_output", true}, {"scale", {0.3, 0.3}}});
+  int larger = 0;
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    const auto warp = sectile::test::drawn_warp(*whole, black(100, 200), seed);
+    CHECK(warp.size.width <= 4 * std::hypot(200, 100));
+    CHECK(warp.size.height <= 4 * std::hypot(200, 100));
+    larger += warp.size.width > 200;
+  }
+  CHECK(larger > 100);
+}

@@ -218,3 +218,36 @@ TEST_CASE("random_crop refuses classes that it does not use or know") {
   refuses(R"("class_probability": 1, "classes": ["7"])", "/part/classes/0: names the class \"7\"");
   refuses(R"("class_probability": 1.5)", "/part/class_probability");
 }
+
+// As in mmsegmentation, where a share must be less than cat_max_ratio, and the tenth window is taken as it is.
+TEST_CASE("random_crop draws up to ten times, also where a class has exactly the largest share") {
+  sectile::Sample sample;
+  sample.image = cv::Mat(1, 40, CV_8U, 0.0);
+  sample.labels = cv::Mat(1, 40, CV_16S);
+  for (int x = 0; x < 40; ++x) sample.labels.at<std::int16_t>(0, x) = x % 3 == 2;
+  for (int x = 20; x < 23; ++x) sample.labels.at<std::int16_t>(0, x) = static_cast<std::int16_t>(x - 18);
+  // Of 38 windows of three pixels, those that start at 19 to 22 have three classes, and all others one class twice.
+  const auto crop =
+      make<Transform>(R"({"type": "random_crop", "size": [1, 3], "category_max_ratio": 0.66666666666666663})");
+  int of_three_classes = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const int start = sectile::test::source(applied(*crop, sample, seed), 0, 0).x;
+    of_three_classes += start >= 19 && start <= 22;
+  }
+  const double expected = 1000 * (1 - std::pow(34 / 38.0, 10));
+  CHECK(std::abs(of_three_classes - expected) < 60);  // four standard deviations
+}
+
+TEST_CASE("random_crop counts no ignored pixels for the share of a class") {
+  sectile::Sample sample;
+  sample.image = cv::Mat(1, 40, CV_8U, 0.0);
+  sample.labels = cv::Mat(1, 40, CV_16S, cv::Scalar(2));
+  for (int x = 20; x < 25; ++x)
+    sample.labels.at<std::int16_t>(0, x) = static_cast<std::int16_t>(std::max(x - 23, int{sectile::kIgnore}));
+  // (2, -1, -1, -1, 0), (-1, -1, -1, 0, 1), (-1, -1, 0, 1, 2) and (-1, 0, 1, 2, 2) have no class of 60 %.
+  const auto crop = make<Transform>(R"({"type": "random_crop", "size": [1, 5], "category_max_ratio": 0.6})");
+  std::map<int, int> starts;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed)
+    ++starts[sectile::test::source(applied(*crop, sample, seed), 0, 0).x];
+  for (const int start : {19, 20, 21, 22}) CHECK(starts[start] > 120);  // of 173
+}

@@ -18,7 +18,7 @@ pattern = {"size": list(after["image"].shape), "values": after["image"].ravel().
            "labels": after["mask"].ravel().tolist()}
 
 windows = []
-for scale, ratio in [((0.08, 1), (3 / 4, 4 / 3)), ((0.2, 0.3), (1, 2)), ((1, 1), (3, 4))]:
+for scale, ratio in [((0.08, 1), (3 / 4, 4 / 3)), ((0.2, 0.3), (1, 2)), ((1, 1), (3, 4)), ((0.8, 1), (3 / 4, 4 / 3))]:
     crop = albumentations.RandomResizedCrop((10, 10), scale=scale, ratio=ratio, p=1)
     crop.set_random_seed(1)
     drawn = np.array([crop.get_params_dependent_on_data({"shape": (100, 150)}, {})["crop_coords"]

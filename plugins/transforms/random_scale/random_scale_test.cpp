@@ -4,6 +4,8 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
+#include "support/patterned.h"
 
 using sectile::Transform;
 using sectile::test::annotated;
@@ -55,4 +57,28 @@ TEST_CASE("random_scale makes pixels as it is told") {
     else
       CHECK(cv::norm(after.image, wanted, cv::NORM_INF) == 0);
   }
+}
+
+TEST_CASE("random_scale is applied always by default, or as often as its probability says") {
+  const auto before = annotated();
+  const auto always = make<Transform>(R"({"type": "random_scale", "range": [2, 2]})"),
+             rarely = make<Transform>(R"({"type": "random_scale", "range": [2, 2], "probability": 0.25})");
+  int scaled = 0;
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    CHECK(applied(*always, before, seed).image.cols == 46);
+    const auto after = applied(*rarely, before, seed);
+    scaled += after.image.cols == 46;
+    if (after.image.cols != 46) CHECK(after.image.data == before.image.data);
+  }
+  CHECK(std::abs(scaled - 100) < 40);
+}
+
+TEST_CASE("random_scale draws its factor uniformly, from 0.5 to 2 by default") {
+  const auto scale = make<Transform>(R"({"type": "random_scale"})");
+  sectile::Sample sample;
+  sample.image = cv::Mat(10, 1000, CV_8U, cv::Scalar(0));
+  std::vector<double> drawn;
+  for (std::uint64_t seed = 0; seed < 500; ++seed)
+    drawn.push_back(sectile::test::drawn_warp(*scale, sample, seed).size.width / 1000.);
+  sectile::test::check_uniform(drawn, 0.5, 2, 1e-3);
 }

@@ -126,6 +126,7 @@ class Resize final : public sectile::Transform {
   explicit Resize(const ResizeOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw&) const override {
+    sectile::demand_image(sample);
     if (sample.image.dims == 3)
       throw sectile::DataError(sample.id,
                                "is a volume, and resize takes images: for volumes, use random_scale with "

@@ -14,6 +14,7 @@ using sectile::Extent;
 struct RotateOptions {
   std::array<double, 2> limit = {-90, 90};
   bool crop_border = false;
+  sectile::RotateMethod rotate_method = sectile::RotateMethod::largest_box;
   sectile::RandomWarpOptions warping{};
 
   void declare(sectile::Options& options) {
@@ -29,6 +30,7 @@ struct RotateOptions {
         "If true, the result is cropped to the largest rectangle that shows nothing from outside the image (some "
         "pixels at its corners may, by rounding), so that its size differs from angle to angle. If false, it has the "
         "image's size.");
+    sectile::declare_rotate_method(&rotate_method, options);
     warping.declare(options);
   }
   void check(sectile::Problems& problems) const {
@@ -82,6 +84,7 @@ class Rotate final : public sectile::RandomWarp {
     warp.size = {from.depth, window.height, window.width};
     warp.to_input =
         sectile::in_plane(sectile::translation(x, y) * turn.t() * sectile::translation(window.x - x, window.y - y));
+    warp.boxes_are_ellipses = options_.rotate_method == sectile::RotateMethod::ellipse;
     return warp;
   }
 

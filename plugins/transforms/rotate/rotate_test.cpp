@@ -4,6 +4,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 #include "support/patterned.h"
 
 using sectile::Sample;
@@ -30,6 +31,16 @@ TEST_CASE("rotate gives the pixels and labels of albumentations 2.0.8") {
     CAPTURE(one["crop_border"].get<bool>());
     const auto rotate = rotation_by(one["angle"], {{"crop_border", one["crop_border"]}});
     sectile::test::check_as_expected(applied(*rotate, sectile::test::patterned({24, 18})), one);
+  }
+}
+
+TEST_CASE("rotate makes of a box without a mask what albumentations 2.0.8 makes of it, by each method") {
+  for (const auto& one : sectile::test::expected_of_transform("rotate")) {
+    CAPTURE(one["angle"].get<double>());
+    const auto with_method = [&](const std::string& method) {
+      return rotation_by(one["angle"], {{"crop_border", one["crop_border"]}, {"rotate_method", method}});
+    };
+    sectile::test::check_boxes_as_expected(with_method, one["boxes"]);
   }
 }
 
@@ -63,7 +74,7 @@ TEST_CASE("rotate by a right angle moves whole pixels, for sides of even and odd
 
 // A diamond of side 30 sqrt(2), turned by 45 degrees, is a square of that side. The turned corners of its box have a
 // box twice as wide: https://github.com/albumentations-team/albumentations/issues/746
-TEST_CASE("rotate takes a box from the rotated mask where there is one, and else from the box's corners") {
+TEST_CASE("rotate takes a box from the rotated mask where there is one, and else from the box's corners or ellipse") {
   Sample sample;
   sample.image = cv::Mat(100, 100, CV_8U, cv::Scalar(0));
   sectile::Polygons diamond;
@@ -85,6 +96,10 @@ TEST_CASE("rotate takes a box from the rotated mask where there is one, and else
   };
   near(after[0].box, 28.7868, 71.2132, 1);  // whole pixels
   near(after[1].box, 7.57359, 92.42641, 1e-3);
+  const auto tight = applied(*rotation_by(45, {{"rotate_method", "ellipse"}}), sample).instances;
+  REQUIRE(tight.size() == 2);
+  near(tight[0].box, 28.7868, 71.2132, 1);
+  near(tight[1].box, 20, 80, 1e-3);
 }
 
 TEST_CASE("rotate draws any angle within its limit, and moves all annotation") {
@@ -162,4 +177,14 @@ TEST_CASE("rotate is applied as often as its probability says, and refuses limit
                        doctest::Contains("/part/limit: the minimum is greater than the maximum"), sectile::SpecError);
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "rotate", "interpolation": "area"})"),
                        doctest::Contains("/part/interpolation"), sectile::SpecError);
+}
+
+TEST_CASE("rotate draws angles uniformly, like albumentations") {
+  const auto rotate = make<Transform>(R"({"type": "rotate", "probability": 1})");
+  std::vector<double> angles;
+  for (std::uint64_t seed = 0; seed < 500; ++seed) {
+    const auto turn = sectile::test::drawn_warp(*rotate, annotated(), seed).to_input;
+    angles.push_back(std::atan2(turn(1, 0), turn(0, 0)) * 180 / CV_PI);
+  }
+  sectile::test::check_uniform(angles, -90, 90);
 }

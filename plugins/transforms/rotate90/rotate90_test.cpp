@@ -43,3 +43,17 @@ TEST_CASE("rotate90 turns a volume in the plane of height and width") {
   }
   FAIL("no quarter turn was drawn");
 }
+
+TEST_CASE("rotate90 happens as often as its probability says, in half of all cases by default") {
+  const auto before = annotated();
+  for (const auto& [json, expected] : {std::pair<const char*, int>(R"({"type": "rotate90"})", 500),
+                                       {R"({"type": "rotate90", "probability": 0.25})", 250},
+                                       {R"({"type": "rotate90", "probability": 0})", 0}}) {
+    const auto turn = make<Transform>(json);
+    int turned = 0;
+    for (std::uint64_t seed = 0; seed < 1000; ++seed)
+      turned += applied(*turn, before, seed).geometry.to_original != cv::Matx44d::eye();
+    CHECK(std::abs(turned - expected) <= 60);
+    if (expected == 0) CHECK(turned == 0);
+  }
+}

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -20,15 +20,16 @@ struct SequenceOptions {
   }
 };
 
-class Sequence final : public sectile::Transform {
+class Sequence final : public sectile::Transform, public sectile::HasEffects {
  public:
-  Sequence(const SequenceOptions& options, const sectile::BuildContext& context) {
-    for (const auto& transform : options.transforms) transforms_.push_back(transform.build(context));
-  }
+  Sequence(const SequenceOptions& options, const sectile::BuildContext& context)
+      : transforms_(sectile::build_all(options.transforms, context)) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
     apply_first(transforms_.size(), sample, draw);
   }
+
+  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
 
  private:
   // A sample that the i-th one mixes in has been through those before it, like `sample`.
@@ -39,7 +40,7 @@ class Sequence final : public sectile::Transform {
     }
   }
 
-  std::vector<std::shared_ptr<const sectile::Transform>> transforms_;
+  std::vector<std::shared_ptr<sectile::Transform>> transforms_;
 };
 
 }  // namespace

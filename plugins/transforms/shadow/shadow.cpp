@@ -7,9 +7,9 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -75,8 +75,7 @@ class Shadow final : public sectile::Transform {
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
     if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
     if (sample.image.dims != 2)
-      throw sectile::DataError(sample.id,
-                               "is a volume, and shadow is for images: expected height x width; leave it out");
+      throw sectile::DataError(sample.id, "is a volume, and shadow is for images: expected height x width; remove it");
     sectile::largest_value(sample, "shadow");  // other types have values below 0, which would become brighter
     sample.image = sample.image.clone();
     const auto [fewest, most] = options_.num_shadows_limit;

@@ -14,6 +14,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -179,4 +180,16 @@ TEST_CASE("shadow refuses ranges in the wrong order and out of range") {
   refused({{"shadow_dimension", 2}}, "/part/shadow_dimension: ");
   refused({{"shadow_intensity_range", {0.5, 0.2}}}, "/part/shadow_intensity_range: the minimum is greater");
   refused({{"shadow_intensity_range", {0.5, 1.2}}}, "/part/shadow_intensity_range/1: ");
+}
+
+TEST_CASE("shadow draws its intensity uniformly, like albumentations") {
+  const auto shadow = shadow_of({{"num_shadows_limit", {1, 1}}, {"shadow_intensity_range", {0.2, 0.6}}});
+  const Sample sheet = sheet_in_shadow(CV_32F, {60, 40}, 1);
+  std::vector<double> drawn;
+  for (std::uint64_t seed = 0; seed < 400; ++seed) {
+    double darkest = 1;
+    cv::minMaxLoc(applied(*shadow, sheet, seed).image, &darkest);
+    drawn.push_back(1 - darkest);
+  }
+  sectile::test::check_uniform(drawn, 0.2, 0.6);
 }

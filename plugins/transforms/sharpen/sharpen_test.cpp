@@ -11,6 +11,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/distribution.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -105,6 +106,7 @@ TEST_CASE("sharpen makes steps steeper, in any type and number of channels") {
 
 TEST_CASE("sharpen draws strength and lightness within their ranges") {
   double least = 1e9, most = 0, darkest = 1e9, brightest = 0;
+  std::vector<double> strengths, factors;
   const auto strength = make<Transform>(R"({"type": "sharpen", "lightness": [1, 1], "probability": 1})");
   const auto light = make<Transform>(R"({"type": "sharpen", "alpha": [1, 1], "probability": 1})");
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
@@ -112,6 +114,7 @@ TEST_CASE("sharpen draws strength and lightness within their ranges") {
     least = std::min(least, alpha), most = std::max(most, alpha);
     const double factor = applied(*light, step_to_sharpen(CV_32FC1), seed).image.at<float>(3, 1) / 100.0;
     darkest = std::min(darkest, factor), brightest = std::max(brightest, factor);
+    strengths.push_back(alpha), factors.push_back(factor);
   }
   CHECK(least >= 0.1999);
   CHECK(least < 0.21);
@@ -121,6 +124,8 @@ TEST_CASE("sharpen draws strength and lightness within their ranges") {
   CHECK(darkest < 0.52);
   CHECK(brightest <= 1.0001);
   CHECK(brightest > 0.98);
+  sectile::test::check_uniform(strengths, 0.2, 0.5, 1e-5);
+  sectile::test::check_uniform(factors, 0.5, 1, 1e-5);
 }
 
 TEST_CASE("sharpen takes volumes slice by slice, single pixels and views, and leaves annotation alone") {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -49,21 +49,22 @@ struct SomeOfOptions {
   }
 };
 
-class SomeOf final : public sectile::Transform {
+class SomeOf final : public sectile::Transform, public sectile::HasEffects {
  public:
   SomeOf(const SomeOfOptions& options, const sectile::BuildContext& context)
-      : least_(options.n.front()),
+      : transforms_(sectile::build_all(options.transforms, context)),
+        least_(options.n.front()),
         most_(options.n.back()),
         replace_(options.replace),
-        probability_(options.probability) {
-    for (const auto& transform : options.transforms) transforms_.push_back(transform.build(context));
-  }
+        probability_(options.probability) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
     if (!draw.random.chance(probability_)) return;
     const auto chosen = choose(draw.random);
     apply_first(chosen.size(), chosen, sample, draw);
   }
+
+  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
 
  private:
   Numbers choose(sectile::Random& random) const {
@@ -91,7 +92,7 @@ class SomeOf final : public sectile::Transform {
     }
   }
 
-  std::vector<std::shared_ptr<const sectile::Transform>> transforms_;
+  std::vector<std::shared_ptr<sectile::Transform>> transforms_;
   std::int64_t least_, most_;
   bool replace_;
   double probability_;
@@ -99,5 +100,6 @@ class SomeOf final : public sectile::Transform {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::transform<SomeOf, SomeOfOptions>(
-                            "some_of", "Some of several transforms, chosen by chance, in order."))
+SECTILE_PLUGIN("1.0.0",
+               sectile::transform<SomeOf, SomeOfOptions>("some_of",
+                                                         "Some of several transforms, chosen by chance, in order."))

@@ -7,7 +7,6 @@
 #include "support/annotated.h"
 #include "support/component.h"
 
-using nlohmann::json;
 using sectile::Draw;
 using sectile::Random;
 using sectile::Sample;
@@ -17,16 +16,14 @@ using sectile::test::make;
 
 namespace {
 
-json some_of_brighter(double by) {
-  return {{"type", "brightness_contrast"},
-          {"probability", 1},
-          {"brightness_limit", {by, by}},
-          {"contrast_limit", {0, 0}}};
+nlohmann::json some_of_brighter(double by) {
+  return {
+      {"type", "brightness_contrast"}, {"probability", 1}, {"brightness_limit", {by, by}}, {"contrast_limit", {0, 0}}};
 }
 
 // Each of the three adds to another decimal digit.
-json some_of_three(const json& changes) {
-  json spec = {{"type", "some_of"}};
+nlohmann::json some_of_three(const nlohmann::json& changes) {
+  nlohmann::json spec = {{"type", "some_of"}};
   for (const double by : {0.001, 0.01, 0.1}) spec["transforms"].push_back(some_of_brighter(by));
   if (!changes.is_null()) spec.update(changes);
   return spec;
@@ -40,7 +37,7 @@ Sample some_of_pixel(float value) {
 }
 
 // How often each of the three was applied, as a number of three digits, and how often that came.
-std::map<int, int> some_of_counts(const json& changes, std::uint64_t draws = 2000) {
+std::map<int, int> some_of_counts(const nlohmann::json& changes, std::uint64_t draws = 2000) {
   const auto transform = make<Transform>(some_of_three(changes).dump());
   std::map<int, int> times;
   for (std::uint64_t seed = 0; seed < draws; ++seed)
@@ -78,9 +75,9 @@ TEST_CASE("some_of applies a transform several times with replace") {
 }
 
 TEST_CASE("some_of keeps the order of its list") {
-  const json doubled = {
+  const nlohmann::json doubled = {
       {"type", "brightness_contrast"}, {"probability", 1}, {"brightness_limit", {0, 0}}, {"contrast_limit", {1, 1}}};
-  const json spec = {{"type", "some_of"}, {"n", 2}, {"transforms", {doubled, some_of_brighter(0.5)}}};
+  const nlohmann::json spec = {{"type", "some_of"}, {"n", 2}, {"transforms", {doubled, some_of_brighter(0.5)}}};
   const auto transform = make<Transform>(spec.dump());
   for (std::uint64_t seed = 0; seed < 50; ++seed)
     CHECK(applied(*transform, some_of_pixel(0.25f), seed).image.at<float>(0, 0) == doctest::Approx(1));  // and not 1.5
@@ -108,7 +105,7 @@ TEST_CASE("samples that are mixed in inside some_of have been through the chosen
 }
 
 TEST_CASE("some_of says what is wrong with its options") {
-  const auto refused = [](const json& changes, const char* message) {
+  const auto refused = [](const nlohmann::json& changes, const char* message) {
     CHECK_THROWS_WITH_AS(make<Transform>(some_of_three(changes).dump()), doctest::Contains(message),
                          sectile::SpecError);
   };
@@ -116,8 +113,8 @@ TEST_CASE("some_of says what is wrong with its options") {
   refused({{"n", {1, 4}}}, "/part/n: is 4, and there are 3 transforms");
   refused({{"n", {2, 1}}}, "/part/n: the minimum is greater than the maximum");
   refused({{"n", {1, 2, 3}}}, "/part/n: has 3 numbers; expected one, or [min, max]");
-  refused({{"n", json::array()}}, "/part/n: must not be empty");
+  refused({{"n", nlohmann::json::array()}}, "/part/n: must not be empty");
   refused({{"n", -1}}, "-1 is too small");
-  refused({{"transforms", json::array()}}, "/part/transforms: must not be empty");
+  refused({{"transforms", nlohmann::json::array()}}, "/part/transforms: must not be empty");
   refused({{"probability", 2}}, "/part/probability: 2 is too large");
 }

@@ -3,7 +3,7 @@
 #include <memory>
 #include <vector>
 
-#include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -24,15 +24,16 @@ struct SometimesOptions {
   }
 };
 
-class Sometimes final : public sectile::Transform {
+class Sometimes final : public sectile::Transform, public sectile::HasEffects {
  public:
-  Sometimes(const SometimesOptions& options, const sectile::BuildContext& context) : probability_(options.probability) {
-    for (const auto& transform : options.transforms) transforms_.push_back(transform.build(context));
-  }
+  Sometimes(const SometimesOptions& options, const sectile::BuildContext& context)
+      : transforms_(sectile::build_all(options.transforms, context)), probability_(options.probability) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
     if (draw.random.chance(probability_)) apply_first(transforms_.size(), sample, draw);
   }
+
+  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
 
  private:
   // A sample that the i-th one mixes in has been through those before it, like `sample`.
@@ -43,7 +44,7 @@ class Sometimes final : public sectile::Transform {
     }
   }
 
-  std::vector<std::shared_ptr<const sectile::Transform>> transforms_;
+  std::vector<std::shared_ptr<sectile::Transform>> transforms_;
   double probability_;
 };
 

@@ -32,8 +32,8 @@ TEST_CASE("sometimes applies all of its transforms or none, as often as its prob
   }
   CHECK(all + none == 2000);
   CHECK(std::abs(all - 500) < 80);
-  const auto usual = make<Transform>(
-      R"({"type": "sometimes", "transforms": [{"type": "horizontal_flip", "probability": 1}]})");
+  const auto usual =
+      make<Transform>(R"({"type": "sometimes", "transforms": [{"type": "horizontal_flip", "probability": 1}]})");
   int flipped = 0;
   for (std::uint64_t seed = 0; seed < 2000; ++seed)
     flipped += applied(*usual, annotated(), seed).geometry.to_original(0, 0) == -1;

@@ -1,4 +1,4 @@
-// Turns images grey at random, by the methods of albumentations' ToGray (2.0.8).
+// Turns images gray at random, by the methods of albumentations' ToGray (2.0.8).
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -11,9 +11,9 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -38,7 +38,7 @@ struct ToGrayOptions {
         .at_most(kMostChannels);
     options
         .add("method", &method,
-             "How grey values come from colors. weighted_average: 0.299 R + 0.587 G + 0.114 B; from_lab: the lightness "
+             "How gray values come from colors. weighted_average: 0.299 R + 0.587 G + 0.114 B; from_lab: the lightness "
              "L of CIE L*a*b*. These are for three channels, the others for any number. desaturation: the mean of the "
              "largest and the smallest; average; max; pca: the first principal component of the image's colors, scaled "
              "to the whole range, and brighter where the sum of its weights is. An image of one channel keeps its "
@@ -164,4 +164,4 @@ class ToGray final : public sectile::Transform {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::transform<ToGray, ToGrayOptions>("to_gray", "Turns images grey at random."))
+SECTILE_PLUGIN("1.0.0", sectile::transform<ToGray, ToGrayOptions>("to_gray", "Turns images gray at random."))

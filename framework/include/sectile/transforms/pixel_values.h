@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -26,20 +26,33 @@ SECTILE_EXPORT cv::Mat flat_values(const cv::Mat& image);
 // a copy of what is not contiguous.
 SECTILE_EXPORT cv::Mat as_plane(const cv::Mat& image);
 
+// Each value of an 8-bit image or volume becomes its entry in a table of 256, as a new image.
+SECTILE_EXPORT cv::Mat looked_up(const cv::Mat& image, const std::vector<std::uint8_t>& table);
+
 namespace pixel_values {
 
+// f(from, to, count) of runs of values, which together make up the image, also if it is a view. to: of a new image.
 template <class T, class F>
-cv::Mat by_table(const cv::Mat& image, F f) {
+cv::Mat by_runs(const cv::Mat& image, F f) {
+  if (image.empty()) return {};
+  cv::Mat made(image.dims, image.size.p, image.type());
+  const cv::Mat* images[] = {&image, &made, nullptr};
+  uchar* runs[2] = {};
+  cv::NAryMatIterator each(images, runs);
+  const std::size_t count = each.size * static_cast<std::size_t>(image.channels());
+  for (std::size_t i = 0; i < each.nplanes; ++i, ++each)
+    f(reinterpret_cast<const T*>(runs[0]), reinterpret_cast<T*>(runs[1]), count);
+  return made;
+}
+
+template <class T, class F>
+std::vector<T> table_of(F f) {
   constexpr int kLargest = std::numeric_limits<T>::max();
   std::vector<T> table(static_cast<std::size_t>(kLargest) + 1);
   for (int i = 0; i <= kLargest; ++i)
     table[static_cast<std::size_t>(i)] = static_cast<T>(
-        std::lround(std::clamp(static_cast<float>(f(static_cast<float>(i))), 0.f, static_cast<float>(kLargest))));
-  cv::Mat made = image.clone();
-  T* values = made.ptr<T>();
-  std::transform(values, values + made.total() * static_cast<std::size_t>(made.channels()), values,
-                 [&](T value) { return table[value]; });
-  return made;
+        std::clamp(static_cast<float>(f(static_cast<float>(i))), 0.f, static_cast<float>(kLargest)) + 0.5f);
+  return table;
 }
 
 }  // namespace pixel_values
@@ -48,13 +61,15 @@ cv::Mat by_table(const cv::Mat& image, F f) {
 // range, by a table for 8U and 16U; 32F is neither. Other types throw cv::Exception.
 template <class F>
 cv::Mat mapped_values(const cv::Mat& image, F f) {
-  if (image.depth() == CV_8U) return pixel_values::by_table<std::uint8_t>(image, f);
-  if (image.depth() == CV_16U) return pixel_values::by_table<std::uint16_t>(image, f);
+  if (image.depth() == CV_8U) return looked_up(image, pixel_values::table_of<std::uint8_t>(f));
+  if (image.depth() == CV_16U)
+    return pixel_values::by_runs<std::uint16_t>(
+        image, [table = pixel_values::table_of<std::uint16_t>(f)](const auto* from, auto* to, std::size_t count) {
+          std::transform(from, from + count, to, [&](std::uint16_t value) { return table[value]; });
+        });
   CV_Assert(image.depth() == CV_32F);
-  cv::Mat made = image.clone();
-  auto* values = made.ptr<float>();
-  std::transform(values, values + made.total() * static_cast<std::size_t>(made.channels()), values, f);
-  return made;
+  return pixel_values::by_runs<float>(
+      image, [&](const float* from, float* to, std::size_t count) { std::transform(from, from + count, to, f); });
 }
 
 // f(from, to) of 2-D images of at most four channels, as many as OpenCV's filters take, which together make up the

@@ -87,6 +87,17 @@ class RandomWarp : public GeometricTransform {
   FillValues fill_;
 };
 
+// What a transform that rotates makes of a box without a mask. For Warp::boxes_are_ellipses.
+enum class RotateMethod { largest_box, ellipse };
+
+inline void declare_rotate_method(RotateMethod* method, Options& options) {
+  options
+      .add("rotate_method", method,
+           "What the box of an object without a mask becomes: largest_box, the bounding box of its rotated corners, or "
+           "ellipse, that of the rotated ellipse inside it, which is smaller. With a mask, a box is that of the mask.")
+      .one_of({"largest_box", "ellipse"});
+}
+
 // A matrix of positions (x, y, 1), as one of (x, y, z, 1) that leaves z as it is. Numbers that are whole but for
 // rounding become whole, so that turns by 90 and 180 degrees move whole pixels.
 inline cv::Matx44d in_plane(const cv::Matx33d& matrix) {

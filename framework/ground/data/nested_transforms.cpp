@@ -1,0 +1,35 @@
+#include <sectile/transforms/nested.h>
+
+#include <sectile/error.h>
+
+namespace sectile {
+
+HasEffects::~HasEffects() = default;
+
+std::vector<std::shared_ptr<Transform>> build_all(const std::vector<Ref<Transform>>& transforms,
+                                                  const BuildContext& context) {
+  std::vector<std::shared_ptr<Transform>> built;
+  std::vector<Problem> problems;
+  for (const auto& transform : transforms) try {
+      built.push_back(transform.build(context));
+    } catch (const SpecError& error) {
+      problems.insert(problems.end(), error.problems().begin(), error.problems().end());
+    }
+  if (!problems.empty()) throw SpecError(problems);
+  return built;
+}
+
+Effects effects_of(const std::vector<std::shared_ptr<Transform>>& transforms, const std::string& option) {
+  Effects all;
+  for (std::size_t i = 0; i < transforms.size(); ++i) {
+    const auto* role = dynamic_cast<const HasEffects*>(transforms[i].get());
+    if (!role) continue;
+    const auto own = role->effects();
+    for (const auto& place : own.mixing) all.mixing.push_back(option + "/" + std::to_string(i) + place);
+    all.soft_labels |= own.soft_labels;
+    if (!own.measures.empty()) all.measures += (all.measures.empty() ? "" : ", ") + own.measures;
+  }
+  return all;
+}
+
+}  // namespace sectile

@@ -1,0 +1,38 @@
+// Transforms that hold other transforms, and what is known of transforms before they are applied, at any depth.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sectile/transform.h>
+
+namespace sectile {
+
+// In order. Throws SpecError with the problems of all of them, not only of the first.
+SECTILE_EXPORT std::vector<std::shared_ptr<Transform>> build_all(const std::vector<Ref<Transform>>& transforms,
+                                                                 const BuildContext& context);
+
+struct Effects {
+  // Places in the spec of the transforms that call Draw::another(), which there is in training alone: "" is the
+  // transform itself, "/transforms/1" one that it holds.
+  std::vector<std::string> mixing{};
+  // Whether class numbers may become labels per class. Then the labels of all batches have that form.
+  bool soft_labels = false;
+  // How Sample::mean and deviation are measured in the image, such as "min_max": transforms with equal texts measure
+  // alike. Empty: they do not depend on the image.
+  std::string measures{};
+};
+
+// Role of a Transform that has such effects, or holds transforms that may.
+class SECTILE_EXPORT HasEffects {
+ public:
+  virtual ~HasEffects();
+  virtual Effects effects() const = 0;
+};
+
+// Of all transforms of a list together. option: the place of the list, such as "/transforms".
+SECTILE_EXPORT Effects effects_of(const std::vector<std::shared_ptr<Transform>>& transforms, const std::string& option);
+
+}  // namespace sectile
