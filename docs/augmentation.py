@@ -54,7 +54,7 @@ GROUPS = {
         "channel_shuffle": ({}, ""),
         "select_channels": ({"channels": [2, 1, 0]}, "Not at random: for `val` as well."),
         "equalize": ({}, ""),
-        "clahe": ({"clip_limit": [8, 8], "tile_grid_size": [2, 2]}, ""),
+        "clahe": ({"clip_limit": [40, 40], "tile_grid_size": [4, 4]}, ""),
         "normalize": ({}, "Done when a batch is made: a preview shows the pixels before it. `method` has min-max, z-score, "
                           "percentiles and nnU-Net's clipping of CT."),
     }),
@@ -80,8 +80,8 @@ GROUPS = {
     "Targets of losses": (
         "Maps that are computed from the annotation, warped and batched with the sample, and read by losses: see\n"
         "[spec.md](spec.md#which-output-a-loss-reads). They are the third image.", {
-        "edges": ({"width": 3}, ""), "distance_map": ({"of": "components"}, "Or to the borders of each class, in channels."),
-        "border_weights": ({}, "U-Net's."),
+        "edges": ({"width": 3}, ""), "distance_map": ({"of": "components"}, "By default, each class has a channel of its own."),
+        "border_weights": ({}, "For touching cells."),
     }),
 }
 # Transforms that hold transforms; how they are written.
@@ -199,7 +199,8 @@ More of them:
 | `coco128_detr_augmentation` | DETR's choice of a resize, or a resize, a crop and a resize |
 | `isbi2012_unet_augmentation` | U-Net's: elastic deformations, rotations, weights of borders |
 | `nuclei_strong_augmentation` | a list of albumentations' examples that is used for microscopy and in competitions |
-| `nuclei_distances`, `isbi2012_edges` | targets: distances beside labels, edges in place of them |
+| `nuclei_distances` | distances to the borders of nuclei, learned beside the labels |
+| `isbi2012_edges` | membranes, learned from the outlines of cells in place of the labels |
 """
 
 

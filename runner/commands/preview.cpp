@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <sectile/data/image_io.h>
 #include <sectile/error.h>
@@ -14,7 +15,9 @@
 #include "../../framework/ground/component_call.h"
 #include "../../framework/ground/file_notes.h"
 #include "../../framework/ground/overlays/sample_view.h"
+#include "../../framework/ground/spec/dataset_identity.h"
 #include "../../framework/ground/spec/suggestion.h"
+#include "../../framework/upper/loading/class_counter.h"
 #include "../../framework/upper/network/network.h"
 #include "../command_line.h"
 #include "../printable.h"
@@ -69,9 +72,18 @@ struct PreviewRequest {
   }
 };
 
+// What may be previewed instead.
+std::string others(const PipelineSpec::Data& data) {
+  std::string there;
+  for (const auto& [name, recipe] : {std::pair{"train", &data.train}, {"val", &data.val}, {"test", &data.test}})
+    if (*recipe) there += std::string(there.empty() ? "" : ", ").append(name);
+  return there.empty() ? "; add it: nothing else is in it either"
+                       : std::string("; choose one that is there with --split NAME: ").append(there);
+}
+
 SampleSource source_of(const SampleSpec& spec, const std::string& split, LabelMap& classes) {
   const auto& recipe = split == "train" ? spec.data.train : split == "val" ? spec.data.val : spec.data.test;
-  if (!recipe) throw SpecError("/data", "has no \"" + split + "\"");
+  if (!recipe) throw SpecError("/data", "has no \"" + split + "\"" + others(spec.data));
   SampleSource source;
   BuildContext context;
   context.task = spec.task;
@@ -80,6 +92,9 @@ SampleSource source_of(const SampleSpec& spec, const std::string& split, LabelMa
   classes = source.data->labels();
   context.labels = std::make_shared<LabelMap>(classes);
   context.data = source.data;
+  if (split == "train")  // for transforms that weigh classes by how often they occur
+    context.count_pixels = ClassCounter(source.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip,
+                                        CountCache::of_user(identity_of(spec.task, recipe)));
   source.transforms = build_all(split == "train" ? spec.transforms.train : spec.transforms.val, context);
   source.seed = static_cast<std::uint64_t>(spec.train.seed);
   source.fuse = spec.transforms.fuse;

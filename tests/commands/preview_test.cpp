@@ -88,7 +88,7 @@ TEST_CASE("data preview tells what is wrong") {
     CHECK(previews(ran, text));
   };
   says("--split vall", "unknown split \"vall\", did you mean \"val\"?");
-  says("--split test", "/data: has no \"test\"");
+  says("--split test", "/data: has no \"test\"; choose one that is there with --split NAME: train, val");
   says("--first 2", "--first is 2, and train has 2 samples; expected 0 to 1");
   says("--count 0", "--count is 0; expected 1 or more");
   says("--set /transforms/train/0/probability=3", "/transforms/train/0/probability");
@@ -113,4 +113,12 @@ TEST_CASE("data preview shows images without labels, and 16-bit ones from their 
   REQUIRE(view.size() == cv::Size(6, 4));
   CHECK(view.at<cv::Vec3b>(3, 0) == cv::Vec3b(0, 0, 0));
   CHECK(view.at<cv::Vec3b>(0, 5) == cv::Vec3b(255, 255, 255));
+}
+
+TEST_CASE("data preview counts the classes of the training data where a transform needs them") {
+  const PreviewSpec spec(R"({"train": [{"type": "border_weights", "class_balance": "inverse"}]})");
+  const auto ran = spec.run("--count 1");
+  CAPTURE(ran.output);
+  REQUIRE(ran.code == 0);
+  CHECK(spec.image("train_0000.png").cols == 3 * 40 + 2 * 4);
 }

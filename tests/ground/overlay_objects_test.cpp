@@ -88,3 +88,14 @@ TEST_CASE("masks of another size, and classes that do not exist, are refused") {
   CHECK_THROWS_WITH_AS(overlay(image, {wrong}, shown_classes()), doctest::Contains("class number out of range"),
                        DataError);
 }
+
+TEST_CASE("an overlay without scores writes the class alone") {
+  const cv::Mat image(kSide, CV_8UC3, cv::Scalar::all(100));
+  const auto drawn = [&](float score, Scores scores) {
+    return overlay(image, {shown_object({40, 50, 60, 60}, score)}, shown_classes(), scores);
+  };
+  const auto largest = [](const cv::Mat& a, const cv::Mat& b) { return cv::norm(a, b, cv::NORM_INF); };
+  CHECK(largest(drawn(0.9f, Scores::shown), drawn(0.5f, Scores::shown)) > 0);
+  CHECK(largest(drawn(0.9f, Scores::hidden), drawn(0.5f, Scores::hidden)) == 0);
+  CHECK(largest(drawn(0.9f, Scores::hidden)(cv::Rect(40, 35, 60, 14)), image(cv::Rect(40, 35, 60, 14))) > 0);
+}

@@ -44,7 +44,7 @@ TEST_CASE("a sample's view shows objects where there are no labels, or if asked 
   auto sample = test::annotated();
   sample.targets.clear();
   const auto classes = four_classes();
-  const cv::Mat objects = overlay(sample.image, sample.instances, classes);
+  const cv::Mat objects = overlay(sample.image, sample.instances, classes, Scores::hidden);
   CHECK(same_part(sample_view(sample, classes, true), 27, objects));
   sample.labels = cv::Mat();
   CHECK(same_part(sample_view(sample, classes), 27, objects));

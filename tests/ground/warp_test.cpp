@@ -308,3 +308,36 @@ TEST_CASE("a map alone is moved as a sample's is") {
   CHECK_THROWS_WITH_AS(sectile::warped(map, Warp::crop(0, 0, 0, {1, 2, 2}), Interpolation::nearest, {1, 2}),
                        doctest::Contains("3 channels, and \"fill\" 2 values"), sectile::DataError);
 }
+
+TEST_CASE("rows of any width and pixel size are mirrored, with what lies outside") {
+  for (const int type : {CV_8UC1, CV_8UC3, CV_16SC1, CV_8UC4, CV_32FC3})
+    for (int width = 1; width <= 70; ++width) {
+      CAPTURE(cv::typeToString(type));
+      CAPTURE(width);
+      const cv::Mat from = noise({width, 5}, type);
+      for (const bool upside_down : {false, true}) {
+        Warp warp = Warp::flip({1, 5, width}, 0);
+        if (upside_down) warp = fused(warp, Warp::flip(warp.size, 1));
+        warp = fused(warp, Warp::crop(-1, 1, 0, {1, 5, width + 3}));  // a column before the image, and two behind it
+        warp.stages.clear();
+        const cv::Mat found = warped(from, warp, Interpolation::linear, {9});
+        cv::Mat wanted(5, width + 3, type, cv::Scalar::all(9)), mirrored;
+        cv::flip(from, mirrored, upside_down ? -1 : 1);
+        mirrored.rowRange(1, 5).copyTo(wanted(cv::Rect(1, 0, width, 4)));
+        CHECK(difference(found, wanted) == 0);
+      }
+    }
+}
+
+TEST_CASE("small images of 8 bits are interpolated as by the reference sampler, up to their edge") {
+  for (const cv::Size size : {cv::Size(1, 1), cv::Size(1, 9), cv::Size(9, 1), cv::Size(2, 2), cv::Size(5, 3)})
+    for (const int type : {CV_8UC3, CV_8UC4})
+      for (auto& [name, warp, whole] : cases({1, size.height, size.width})) {
+        CAPTURE(std::string(name));
+        CAPTURE(size.width);
+        const cv::Mat large = noise(size + cv::Size(4, 4), type), part = large(cv::Rect({4, 4}, size));
+        const cv::Mat found = warped(part, warp, Interpolation::linear, {7});
+        CHECK(difference(found, warped(part, by_reference(warp), Interpolation::linear, {7})) <= (whole ? 0 : 1));
+        CHECK(difference(found, warped(part.clone(), warp, Interpolation::linear, {7})) == 0);
+      }
+}

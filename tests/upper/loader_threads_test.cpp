@@ -1,4 +1,7 @@
 // Transforms that mix samples and hold others, applied by several loader threads at once.
+#include <chrono>
+#include <thread>
+
 #include <opencv2/core.hpp>
 
 #include "support/annotated.h"
@@ -14,6 +17,7 @@ class ThreadedSamples final : public Dataset {
  public:
   std::size_t size() const override { return 7; }
   Sample read(std::size_t index, Parts) const override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));  // as a disk takes, so that the threads take turns
     auto sample = test::annotated({30 + static_cast<int>(index), 27});
     sample.id = std::to_string(index);
     sample.targets.erase("nearest");  // class numbers, which mixup refuses
@@ -39,7 +43,7 @@ constexpr const char* kThreadedTransforms[] = {
         {"type": "cutmix"}, {"type": "horizontal_flip"}]}]})",
     R"({"type": "normalize", "method": "percentile"})"};
 
-// The samples of one epoch, each drawn twice.
+// The samples of one epoch, each drawn several times.
 std::vector<Sample> loaded_by(int threads, bool fuse) {
   SampleSource source{std::make_shared<ThreadedSamples>(), {}, 5, fuse};
   for (const char* json : kThreadedTransforms)
@@ -47,7 +51,7 @@ std::vector<Sample> loaded_by(int threads, bool fuse) {
   constexpr std::size_t kParts = 7;
   using Samples = std::vector<Sample>;
   Loader<Sample, Samples> loader(
-      {[] { return std::int64_t{2}; }, [](std::int64_t) { return kParts; },
+      {[] { return std::int64_t{8}; }, [](std::int64_t) { return kParts; },
        [&](std::int64_t whole, std::size_t part) {
          return source.prepare({.index = part, .occurrence = static_cast<std::size_t>(whole), .batch = whole});
        },
@@ -80,12 +84,9 @@ void check_threaded_same(const Sample& a, const Sample& b) {
 TEST_CASE("samples that are mixed, warped and nested are the same for any number of loader threads") {
   for (const bool fuse : {false, true}) {
     const auto expected = loaded_by(0, fuse);
-    REQUIRE(expected.size() == 14);
-    for (const int threads : {1, 4}) {
-      CAPTURE(threads);
-      const auto found = loaded_by(threads, fuse);
-      REQUIRE(found.size() == expected.size());
-      for (std::size_t i = 0; i < found.size(); ++i) check_threaded_same(found[i], expected[i]);
-    }
+    REQUIRE(expected.size() == 56);
+    const auto found = loaded_by(4, fuse);
+    REQUIRE(found.size() == expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) check_threaded_same(found[i], expected[i]);
   }
 }

@@ -106,8 +106,11 @@ void demand_alike(const Sample& sample, const Sample& other, const char* transfo
                                    " like here: convert all samples to one type before");
   };
   demand("an image", sample.image, other.image);
-  const auto is_numbers = [](const cv::Mat& labels) { return labels.type() == CV_16SC1; };
-  if (is_numbers(sample.labels) == is_numbers(other.labels)) demand("labels", sample.labels, other.labels);
+  const auto in_two_forms = [](const cv::Mat& numbers, const cv::Mat& per_class) {
+    return numbers.type() == CV_16SC1 && per_class.depth() == CV_32F && numbers.dims == per_class.dims;
+  };
+  if (!in_two_forms(sample.labels, other.labels) && !in_two_forms(other.labels, sample.labels))
+    demand("labels", sample.labels, other.labels);
   for (const auto& [name, map] : sample.targets)
     if (const auto found = other.targets.find(name); found != other.targets.end())
       demand(std::string("a target \"").append(name).append("\""), map, found->second);

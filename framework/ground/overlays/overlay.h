@@ -18,10 +18,13 @@ Palette palette_of(const LabelMap& labels);
 // size. Returns 8U RGB: the image overlaid with class colors, with a darker line between classes.
 cv::Mat overlay(const cv::Mat& image, const cv::Mat& labels, const LabelMap& classes);
 
+enum class Scores { shown, hidden };  // hidden: of annotated objects, which have none
+
 // Objects on the image, the first one on top, each in a color of its own: its mask with a stronger line around it, its
 // box, and its class and score; of small ones the score alone, or none. Throws DataError for a mask of another size
 // than the image.
-cv::Mat overlay(const cv::Mat& image, const std::vector<Instance>& objects, const LabelMap& classes);
+cv::Mat overlay(const cv::Mat& image, const std::vector<Instance>& objects, const LabelMap& classes,
+                Scores scores = Scores::shown);
 
 // 8U RGB, as overlays show an image.
 cv::Mat shown_as_rgb(const cv::Mat& image);

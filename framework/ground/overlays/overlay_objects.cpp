@@ -59,10 +59,12 @@ std::string printable(const std::string& name) {
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 
 // Texts of small objects would hide their neighbors: the score alone, or nothing.
-std::string fitting_text(const Instance& object, const std::string& name, double scale) {
+std::string fitting_text(const Instance& object, const std::string& name, double scale, Scores scores) {
   char score[16];
   std::snprintf(score, sizeof score, "%.2f", static_cast<double>(object.score));
-  for (const auto& text : {printable(name) + " " + score, std::string(score)}) {
+  std::vector<std::string> texts{printable(name)};
+  if (scores == Scores::shown) texts = {texts[0] + " " + score, score};
+  for (const auto& text : texts) {
     int below = 0;
     if (static_cast<float>(cv::getTextSize(text, kFont, scale, 1, &below).width) <= 2 * object.box.width) return text;
   }
@@ -82,7 +84,7 @@ void draw_text(cv::Mat& image, const std::string& text, const cv::Point& box, do
               1, cv::LINE_AA);
 }
 
-void draw_box(cv::Mat& image, const Instance& object, const std::string& name, const cv::Scalar& color) {
+void draw_box(cv::Mat& image, const Instance& object, const std::string& name, const cv::Scalar& color, Scores scores) {
   const double scale = std::clamp(std::min(image.rows, image.cols) / 1200., 0.35, 1.2);
   const auto at = [](float position, int most) {
     return static_cast<int>(std::lround(std::clamp(position, 0.f, static_cast<float>(most))));
@@ -91,19 +93,20 @@ void draw_box(cv::Mat& image, const Instance& object, const std::string& name, c
   const cv::Point first(at(box.x, image.cols - 1), at(box.y, image.rows - 1));
   const cv::Point last(at(box.x + box.width - 1, image.cols - 1), at(box.y + box.height - 1, image.rows - 1));
   cv::rectangle(image, first, last, color, std::max(1, static_cast<int>(std::lround(scale * 2))));
-  if (const auto text = fitting_text(object, name, scale); !text.empty()) draw_text(image, text, first, scale, color);
+  if (const auto text = fitting_text(object, name, scale, scores); !text.empty())
+    draw_text(image, text, first, scale, color);
 }
 
 }  // namespace
 
-cv::Mat overlay(const cv::Mat& image, const std::vector<Instance>& objects, const LabelMap& classes) {
+cv::Mat overlay(const cv::Mat& image, const std::vector<Instance>& objects, const LabelMap& classes, Scores scores) {
   cv::Mat result = shown_as_rgb(image);
   for (auto i = objects.size(); i-- > 0;)
     if (!objects[i].mask.empty()) draw_mask(result, objects[i], color_of(i));
   for (auto i = objects.size(); i-- > 0;) {
     const auto category = static_cast<std::size_t>(objects[i].category);
     if (category >= classes.classes.size()) throw DataError("overlay", "an object has a class number out of range");
-    draw_box(result, objects[i], classes.classes[category].name, color_of(i));
+    draw_box(result, objects[i], classes.classes[category].name, color_of(i), scores);
   }
   return result;
 }

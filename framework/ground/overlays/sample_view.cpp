@@ -53,7 +53,7 @@ cv::Mat sample_view(const Sample& sample, const LabelMap& classes, bool objects_
   const bool objects = !sample.instances.empty() && sample.image.dims == 2 && (objects_first || sample.labels.empty());
   std::vector<cv::Mat> shown{shown_as_rgb(image)};
   if (objects)
-    shown.push_back(overlay(image, sample.instances, classes));
+    shown.push_back(overlay(image, sample.instances, classes, Scores::hidden));
   else if (!sample.labels.empty())
     shown.push_back(overlay(image, class_numbers(middle_slice(sample.labels)), classes));
   for (const auto& [name, target] : sample.targets) add_channels(middle_slice(target), shown);

@@ -4,15 +4,33 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 #include <utility>
+
+#include "reversed_pixels.h"
+#include "slanted_blends.h"
 
 namespace sectile {
 namespace {
 
+void place_whole(Axis& axis) {
+  const bool reversed = axis.scale < 0;
+  int at = static_cast<int>(axis.offset) - reversed;
+  for (Place& place : axis.places) {
+    if (at >= 0 && at < axis.limit) place.low = place.high = place.nearest = at;
+    at += reversed ? -1 : 1;
+  }
+}
+
 Axis place_axis(double scale, double offset, int count, int limit) {
+  constexpr double kFar = 1 << 30;
   Axis axis{{}, false, scale, offset, limit};
   axis.whole = std::abs(scale) == 1 && offset == std::floor(offset);
   axis.places.resize(static_cast<std::size_t>(count));
+  if (axis.whole && std::abs(offset) < kFar && count < kFar) {
+    place_whole(axis);
+    return axis;
+  }
   for (int i = 0; i < count; ++i) {
     const double at = scale * (i + 0.5) + offset;
     if (!(at + kRounding >= 0 && at + kRounding < limit)) continue;
@@ -26,25 +44,36 @@ Axis place_axis(double scale, double offset, int count, int limit) {
   return axis;
 }
 
-bool consecutive(const Axis& axis) {
+// step: 1 or -1.
+bool consecutive(const Axis& axis, int step) {
+  if (axis.whole) return axis.scale == step;
   for (std::size_t i = 1; i < axis.places.size(); ++i) {
     const int before = axis.places[i - 1].nearest, here = axis.places[i].nearest;
-    if (before >= 0 && here >= 0 && here != before + 1) return false;
+    if (before >= 0 && here >= 0 && here != before + step) return false;
   }
   return true;
 }
 
-// Copies whole pixels of Size bytes; 0: any size.
+// The columns from inside the image; they are contiguous.
+std::pair<std::size_t, std::size_t> inside(const Axis& axis) {
+  const auto& places = axis.places;
+  std::size_t begin = 0, end = places.size();
+  while (begin < end && places[begin].nearest < 0) ++begin;
+  while (end > begin && places[end - 1].nearest < 0) --end;
+  return {begin, end};
+}
+
+// Copies pixels of Size bytes; 0: any size. columns: where each is.
 template <std::size_t Size>
-void copy_pixels(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, std::size_t any_size) {
+void copy_pixels(const std::uint8_t* from, std::uint8_t* to, const std::vector<int>& columns, std::size_t any_size) {
   const std::size_t size = Size ? Size : any_size;
-  for (const Place& place : columns.places) {
-    if (place.nearest >= 0) std::memcpy(to, from + static_cast<std::size_t>(place.nearest) * size, size);
+  for (const int column : columns) {
+    std::memcpy(to, from + static_cast<std::size_t>(column) * size, size);
     to += size;
   }
 }
 
-void copy_row(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, std::size_t size) {
+void copy_row(const std::uint8_t* from, std::uint8_t* to, const std::vector<int>& columns, std::size_t size) {
   switch (size) {
     case 1:
       return copy_pixels<1>(from, to, columns, size);
@@ -63,30 +92,48 @@ void copy_row(const std::uint8_t* from, std::uint8_t* to, const Axis& columns, s
   }
 }
 
-// The columns from inside the image; they are contiguous.
-std::pair<std::size_t, std::size_t> inside(const Axis& axis) {
-  const auto& places = axis.places;
-  std::size_t begin = 0, end = places.size();
-  while (begin < end && places[begin].nearest < 0) ++begin;
-  while (end > begin && places[end - 1].nearest < 0) --end;
-  return {begin, end};
+// Columns in reverse order, and rows in either.
+void copy_reversed(const cv::Mat& from, cv::Mat& to, const Separable& warp, bool rows_reversed) {
+  const auto source = [](const Axis& axis, const cv::Range& range) {
+    const int one = axis.places[static_cast<std::size_t>(range.start)].nearest,
+              other = axis.places[static_cast<std::size_t>(range.end) - 1].nearest;
+    return cv::Range(std::min(one, other), std::max(one, other) + 1);
+  };
+  const auto range = [](const Axis& axis) {
+    const auto [begin, end] = inside(axis);
+    return cv::Range(static_cast<int>(begin), static_cast<int>(end));
+  };
+  const cv::Range rows = range(warp.rows), columns = range(warp.columns);
+  if (rows.empty() || columns.empty()) return;
+  const cv::Mat seen = from(source(warp.rows, rows), source(warp.columns, columns));
+  cv::Mat part = to(rows, columns);
+  constexpr std::size_t kThree = 3;
+  if (from.elemSize() != kThree) return cv::flip(seen, part, rows_reversed ? -1 : 1);
+  for (int y = 0; y < part.rows; ++y)
+    reverse_three_bytes(seen.ptr(rows_reversed ? part.rows - 1 - y : y), part.ptr(y),
+                        static_cast<std::size_t>(part.cols));
 }
 
 void copy_nearest(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
+  const bool in_order = consecutive(warp.rows, 1);
+  if (consecutive(warp.columns, -1) && (in_order || consecutive(warp.rows, -1)))
+    return copy_reversed(from, to, warp, !in_order);
   const std::size_t size = from.elemSize();
-  const bool together = consecutive(warp.columns);
+  const bool together = consecutive(warp.columns, 1);
   const auto [begin, end] = inside(warp.columns);
   if (begin == end) return;
+  const auto first = static_cast<std::size_t>(warp.columns.places[begin].nearest);
+  std::vector<int> columns;
+  for (std::size_t x = begin; x < end && !together; ++x) columns.push_back(warp.columns.places[x].nearest);
   for (int y = 0, before = -1; y < to.rows; ++y) {
     const int source = warp.rows.places[static_cast<std::size_t>(y)].nearest;
+    auto* const there = to.ptr(y) + begin * size;
     if (source >= 0 && source == before)
-      std::memcpy(to.ptr(y), to.ptr(y - 1), static_cast<std::size_t>(to.cols) * size);
+      std::memcpy(there, to.ptr(y - 1) + begin * size, (end - begin) * size);
     else if (source >= 0 && together)
-      std::memcpy(to.ptr(y) + begin * size,
-                  from.ptr(source) + static_cast<std::size_t>(warp.columns.places[begin].nearest) * size,
-                  (end - begin) * size);
+      std::memcpy(there, from.ptr(source) + first * size, (end - begin) * size);
     else if (source >= 0)
-      copy_row(from.ptr(source), to.ptr(y), warp.columns, size);
+      copy_row(from.ptr(source), there, columns, size);
     before = source;
   }
 }
@@ -145,8 +192,43 @@ void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
   }
 }
 
+// By the blend of slanted warps, for each row the same columns.
+void blend_bytes(const cv::Mat& from, cv::Mat& to, const Separable& warp, BlendRow<std::uint8_t> blend_row) {
+  const SourcePixels source(from);
+  const auto [begin, end] = inside(warp.columns);
+  if (begin == end) return;
+  const auto count = end - begin;
+  SlantedRow row(static_cast<int>(count));
+  std::vector<int> columns(count);  // in bytes
+  // The next pixel is inside, too: at the edge its weight is 1, or 0.
+  const auto first_of_two = [](const Place& place, int limit) {
+    return std::clamp(place.low, 0, std::max(0, limit - 2));
+  };
+  const auto part_of_next = [](const Place& place, int first) {
+    return place.low == place.high ? static_cast<float>(place.low - first) : place.part;
+  };
+  for (std::size_t i = 0; i < count; ++i) {
+    const Place& place = warp.columns.places[begin + i];
+    const int first = first_of_two(place, from.cols);
+    columns[i] = first * source.steps.pixel;
+    row.right[i] = part_of_next(place, first);
+  }
+  for (int y = 0; y < to.rows; ++y) {
+    const Place& place = warp.rows.places[static_cast<std::size_t>(y)];
+    if (place.nearest < 0) continue;
+    const int first = first_of_two(place, from.rows);
+    for (std::size_t i = 0; i < count; ++i) row.first[i] = first * source.steps.line + columns[i];
+    std::fill(row.down.begin(), row.down.end(), part_of_next(place, first));
+    blend_row(source, row, count, nullptr, to.ptr<std::uint8_t>(y) + begin * static_cast<std::size_t>(from.channels()));
+  }
+}
+
 template <class T>
 void blend(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
+  if constexpr (std::is_same_v<T, std::uint8_t>) {
+    const auto blend_row = linear_blend_of_bytes(from.channels());
+    if (blend_row && SourcePixels::fits(from)) return blend_bytes(from, to, warp, blend_row);
+  }
   if (from.channels() == 1)
     blend<T, 1>(from, to, warp);
   else if (from.channels() == 3)
@@ -258,7 +340,25 @@ std::optional<Separable> separate(const Warp& warp, const Extent& from) {
 }
 
 template <class T>
-void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Interpolation how) {
+void fill_outside(cv::Mat& to, const Separable& warp, const std::vector<T>& fill) {
+  const auto [begin, end] = inside(warp.columns);
+  const auto columns = static_cast<std::size_t>(to.cols), channels = fill.size();
+  if (begin == 0 && end == columns && warp.rows.places.front().nearest >= 0 && warp.rows.places.back().nearest >= 0)
+    return;
+  std::vector<T> row;
+  for (std::size_t x = 0; x < columns; ++x) row.insert(row.end(), fill.begin(), fill.end());
+  for (int y = 0; y < to.rows; ++y) {
+    const bool outside = warp.rows.places[static_cast<std::size_t>(y)].nearest < 0;
+    const std::size_t left = outside ? columns : begin, right = outside ? columns : end;
+    std::copy_n(row.data(), left * channels, to.ptr<T>(y));
+    std::copy_n(row.data(), (columns - right) * channels, to.ptr<T>(y) + right * channels);
+  }
+}
+
+template <class T>
+void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Interpolation how,
+                    const std::vector<T>& fill) {
+  fill_outside(to, warp, fill);
   if (how == Interpolation::nearest || (warp.columns.whole && warp.rows.whole))
     copy_nearest(from, to, warp);
   else if (how == Interpolation::linear)
@@ -269,10 +369,15 @@ void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Int
     mix<T>(from, to, warp, area_sums(warp.columns), area_sums(warp.rows));
 }
 
-template void move_separably<std::uint8_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
-template void move_separably<std::uint16_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
-template void move_separably<std::int16_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
-template void move_separably<std::int32_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
-template void move_separably<float>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation);
+template void move_separably<std::uint8_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation,
+                                           const std::vector<std::uint8_t>&);
+template void move_separably<std::uint16_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation,
+                                            const std::vector<std::uint16_t>&);
+template void move_separably<std::int16_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation,
+                                           const std::vector<std::int16_t>&);
+template void move_separably<std::int32_t>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation,
+                                           const std::vector<std::int32_t>&);
+template void move_separably<float>(const cv::Mat&, cv::Mat&, const Separable&, Interpolation,
+                                    const std::vector<float>&);
 
 }  // namespace sectile

@@ -53,9 +53,10 @@ inline bool has_perspective(const cv::Matx44d& matrix) { return matrix.row(3) !=
 
 std::optional<Separable> separate(const Warp& warp, const Extent& from);  // nullopt for any other warp
 
-// Writes the pixels from inside `from`, whose columns and rows are already swapped; the rest of `to` is unchanged.
-// area: along axes that do not grow. T: of std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float.
+// The columns and rows of `from` are already swapped. area: along axes that do not grow. fill: one value per channel.
+// T: of std::uint8_t, std::uint16_t, std::int16_t, std::int32_t, float.
 template <class T>
-void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Interpolation how);
+void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Interpolation how,
+                    const std::vector<T>& fill);
 
 }  // namespace sectile

@@ -219,6 +219,10 @@ BlendRow<T> best_blend(int channels) {
 
 }  // namespace
 
+bool SourcePixels::fits(const cv::Mat& map) {
+  return map.step[0] * static_cast<std::size_t>(map.rows) < std::size_t{std::numeric_limits<std::int32_t>::max()};
+}
+
 SourcePixels::SourcePixels(const cv::Mat& map)
     : data(map.data),
       width(map.cols),

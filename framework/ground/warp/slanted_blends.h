@@ -11,6 +11,7 @@
 namespace sectile {
 
 struct SourcePixels {
+  static bool fits(const cv::Mat& map);  // into 32 bits
   explicit SourcePixels(const cv::Mat& map);
 
   const std::uint8_t* data;

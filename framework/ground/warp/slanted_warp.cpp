@@ -43,7 +43,7 @@ bool SlantedWarp::fits(const Warp& warp, const cv::Mat& from) {
   const auto& m = warp.to_input;
   const bool plane =
       m(0, 2) == 0 && m(1, 2) == 0 && m(2, 0) == 0 && m(2, 1) == 0 && m(3, 2) == 0 && m(2, 2) * 0.5 + m(2, 3) == 0.5;
-  return plane && from.step[0] * static_cast<std::size_t>(from.rows) < kMost &&
+  return plane && SourcePixels::fits(from) &&
          static_cast<std::size_t>(warp.size.width) * static_cast<std::size_t>(warp.size.height) < kMost;
 }
 

@@ -275,7 +275,7 @@ void apply(const Warp& warp, Sample& sample) {
 void demand_image(const Sample& sample) {
   if (!sample.image.empty()) return;
   throw DataError(sample.id, "has no image: its size is " + text(extent(sample.image)) +
-                                 " pixels, expected at least 1 x 1. Check its file, and what comes before");
+                                 " pixels, expected at least 1 x 1. Check its file and the transforms before");
 }
 
 void GeometricTransform::apply(Sample& sample, Draw& draw) const {

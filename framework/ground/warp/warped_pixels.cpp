@@ -80,16 +80,6 @@ cv::Mat transposed(const cv::Mat& from) {
   return to;
 }
 
-template <class T>
-void fill_all(cv::Mat& to, const std::vector<T>& fill) {
-  T* out = to.ptr<T>();
-  const std::size_t count = to.total() * fill.size();
-  if (std::all_of(fill.begin(), fill.end(), [&](T value) { return value == fill[0]; }))
-    std::fill_n(out, count, fill[0]);
-  else
-    for (std::size_t i = 0; i < count; i += fill.size()) std::copy(fill.begin(), fill.end(), out + i);
-}
-
 // For the whole image: OpenCV is two to four times faster than `blend`.
 bool is_resize(const Warp& warp, const Extent& from) { return warp.to_input == Warp::resize(from, warp.size).to_input; }
 bool opencv_knows(Interpolation how, int channels) { return how != Interpolation::area || channels <= 4; }
@@ -112,7 +102,7 @@ void warp_slanted(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolat
 template <class T>
 void warp_image(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolation how, const std::vector<T>& fill) {
   const auto& warp = move.warp;
-  const auto separable = from.dims == 2 ? separate(warp, extent(from)) : std::nullopt;
+  const Separable* separable = from.dims == 2 ? move.separable(from) : nullptr;
   const bool grows = !separable || std::abs(separable->columns.scale) < 1 || std::abs(separable->rows.scale) < 1;
   if (how == Interpolation::area && grows) how = Interpolation::linear;
   const bool whole = separable && separable->columns.whole && separable->rows.whole;
@@ -121,8 +111,7 @@ void warp_image(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolatio
   if (!moved && std::is_same_v<T, std::int32_t>) return sample<T>(from, to, warp, how, fill);
   if (!moved && is_resize(warp, extent(from)) && opencv_knows(how, from.channels()))
     return cv::resize(from, to, to.size(), 0, 0, of_opencv(how));
-  fill_all(to, fill);
-  move_separably<T>(separable->transposed ? transposed(from) : from, to, *separable, how);
+  move_separably<T>(separable->transposed ? transposed(from) : from, to, *separable, how, fill);
 }
 
 // The part of the result that is outside a stage: 8U, not 0 there.
@@ -160,6 +149,14 @@ cv::Mat make(const Extent& size, bool volume, int type) {
 
 Move::Move(const Warp& its_warp, bool volume) : warp(its_warp) {
   for (const auto& stage : warp.stages) outside.push_back(outside_of(stage, warp.size, volume));
+}
+
+const Separable* Move::separable(const cv::Mat& from) const {
+  if (separated_ != extent(from)) {
+    separable_ = separate(warp, extent(from));
+    separated_ = extent(from);
+  }
+  return separable_ ? &*separable_ : nullptr;
 }
 
 const SlantedWarp* Move::slanted(const cv::Mat& from) const {

@@ -47,10 +47,14 @@ struct Move {
   const Warp& warp;
   std::vector<cv::Mat> outside;
 
+  // Of maps of two dimensions; kept for those of one size. Null for any other warp.
+  const Separable* separable(const cv::Mat& from) const;
   const SlantedWarp* slanted(const cv::Mat& from) const;  // null where the plain sampler is needed
 
  private:
-  mutable std::optional<SlantedWarp> slanted_{};  // positions of the maps of one size
+  mutable Extent separated_{};  // the size that separable_ is for
+  mutable std::optional<Separable> separable_{};
+  mutable std::optional<SlantedWarp> slanted_{};
 };
 
 // fills: of the warp and of each stage; one value for all channels, or one per channel.

@@ -185,6 +185,19 @@ Prepared Pipeline::prepare(const Occasion& when) const {
   throw DataError("/data/train", "has no usable sample; the first error: " + prepared.bad.front());
 }
 
+// What DenseLoss refuses, with the loss's place in the spec, which it does not know.
+LossTerms Pipeline::terms_of(const WeighedLoss& one, const Outputs& from, const Batch& truth) const {
+  try {
+    return (*one.loss)(from, truth);
+  } catch (const PluginError& error) {
+    const std::string unplaced = "loss: ", reason = error.what();
+    if (!reason.starts_with(unplaced)) throw;
+    const bool made_soft = collation_.soft_labels && from.logits.defined() && truth.labels.defined();
+    throw PluginError(one.pointer, "loss \"" + one.name + "\" " + reason.substr(unplaced.size()) +
+                                       (made_soft ? "; or remove the transform that makes them, such as mixup" : ""));
+  }
+}
+
 void Pipeline::check_terms(const WeighedLoss& one, const LossTerms& terms, bool wants_gradient) {
   const auto fail = [&](const std::string& reason) {
     throw PluginError(one.pointer, "loss \"" + one.name + "\" " + reason);
@@ -234,7 +247,7 @@ std::pair<at::Tensor, std::vector<Pipeline::NamedTerm>> Pipeline::loss(const Out
                        const std::string& prefix) {
     const double share = shares.empty() ? 1 : shares[static_cast<std::size_t>(&one - losses_.data())];
     auto parts = call<PluginError>(
-        place_of(one.loss), ids_of(batch), [&] { return (*one.loss)(from, truth); }, kBatchHint);
+        place_of(one.loss), ids_of(batch), [&] { return terms_of(one, from, truth); }, kBatchHint);
     check_terms(one, parts, from.logits.defined() && from.logits.requires_grad());
     for (const auto& term : parts) {
       const auto value = term.value * (weight * share);

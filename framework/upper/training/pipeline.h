@@ -65,6 +65,7 @@ class Pipeline : public Network {
     std::string pointer;
   };
   static double counted(const WeighedLoss& one, const Batch& batch);
+  LossTerms terms_of(const WeighedLoss& one, const Outputs& from, const Batch& truth) const;
   // Throws PluginError if they are not what Loss promises.
   static void check_terms(const WeighedLoss& one, const LossTerms& terms, bool wants_gradient);
   std::vector<WeighedLoss> losses_;

@@ -11,8 +11,8 @@
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -185,11 +185,13 @@ class Clahe final : public sectile::Transform {
 
   void change_lightness(const cv::Mat& from, cv::Mat to, double limit, double white) const {
     const bool bytes = from.depth() == CV_8U;
-    cv::Mat scaled, lab, lightness;
+    cv::Mat scaled, lab;
+    std::vector<cv::Mat> planes;
     if (!bytes) from.convertTo(scaled, CV_32F, 1 / white);
     cv::cvtColor(bytes ? from : scaled, lab, cv::COLOR_RGB2Lab);
-    cv::extractChannel(lab, lightness, 0);
-    cv::insertChannel(equalized(lightness, grid_, limit, kWhiteLightness), lab, 0);
+    cv::split(lab, planes);  // with merge(), faster than taking out a single channel
+    planes[0] = equalized(planes[0], grid_, limit, kWhiteLightness);
+    cv::merge(planes, lab);
     cv::cvtColor(lab, bytes ? to : scaled, cv::COLOR_Lab2RGB);
     if (!bytes) scaled.convertTo(to, to.depth(), white);
   }

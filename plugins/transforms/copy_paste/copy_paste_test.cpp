@@ -310,3 +310,10 @@ TEST_CASE("copy_paste leaves crowds among segments where they are") {
     CHECK(cv::countNonZero(after.labels > 0) > 0);
   }
 }
+
+TEST_CASE("copy_paste takes no regions from labels where there are objects, even if none has a mask") {
+  auto other = annotated();
+  for (auto& instance : other.instances) instance.mask = Mask();
+  const auto sample = plain_ground(9);
+  CHECK(pasted_onto(*copy_paste({}, with_things()), sample, other).image.data == sample.image.data);
+}

@@ -163,3 +163,11 @@ TEST_CASE("cutmix says what is wrong with its options, and that it needs other s
   Draw alone(Random{1}, nullptr);
   CHECK_THROWS_WITH_AS(half->apply(sample, alone), doctest::Contains("needs another sample"), sectile::DataError);
 }
+
+TEST_CASE("cutmix by itself draws all shares alike") {
+  const auto usual = make<Transform>(kCutmix);
+  const auto same = make<Transform>(R"({"type": "cutmix", "probability": 1, "alpha": 1})");
+  for (std::uint64_t seed = 0; seed < 40; ++seed)
+    CHECK(cv::norm(cutmix_of(*usual, cutmix_plain(50), cutmix_plain(10), seed).image,
+                   cutmix_of(*same, cutmix_plain(50), cutmix_plain(10), seed).image, cv::NORM_INF) == 0);
+}

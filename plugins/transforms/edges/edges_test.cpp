@@ -140,3 +140,8 @@ TEST_CASE("edges of a volume are as wide across its slices as those of an image 
     CHECK(edges_of(column, options) == edges_of(row, options));
   }
 }
+
+TEST_CASE("edges by themselves are three pixels wide, as in mmsegmentation") {
+  const auto row = labelled_for_edges(1, 9, {0, 0, 0, 0, 1, 1, 1, 1, 1});
+  CHECK(edges_of(row) == std::vector<int>{0, 0, 1, 1, 1, 0, 0, 0, 0});
+}

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <nlohmann/json.hpp>
-#include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 
 #include <sectile/error.h>
 
@@ -142,4 +142,14 @@ TEST_CASE("fog draws its density within the range, and leaves annotation alone")
                        doctest::Contains("/part/fog_coef_range: the minimum is greater"), sectile::SpecError);
   CHECK_THROWS_AS(make<Transform>(R"({"type": "fog", "fog_coef_range": [0.5, 1.2]})"), sectile::SpecError);
   CHECK_THROWS_AS(make<Transform>(R"({"type": "fog", "alpha_coef": 1.2})"), sectile::SpecError);
+}
+
+TEST_CASE("fog blurs by a kernel of a thirtieth of the shorter side") {
+  Sample before;
+  before.image = cv::Mat(160, 200, CV_8U);
+  for (int i = 0; i < 160 * 200; ++i) before.image.data[i] = static_cast<std::uint8_t>(i * 40503 % 65521 % 256);
+  const auto fog = make<Transform>(R"({"type": "fog", "fog_coef_range": [0, 0], "probability": 1})");
+  cv::Mat blurred;
+  cv::GaussianBlur(before.image, blurred, cv::Size(5, 5), 0);
+  CHECK(cv::norm(applied(*fog, before).image, blurred, cv::NORM_INF) <= 1);
 }

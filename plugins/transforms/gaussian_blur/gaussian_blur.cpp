@@ -4,8 +4,8 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 
@@ -47,8 +47,10 @@ class GaussianBlur final : public sectile::Transform {
     const double sigma = draw.random.uniform(options_.sigma_limit[0], options_.sigma_limit[1]);
     const int size = kernel_size(sigma, draw.random);
     if (sigma <= 0 || size == 1) return;
+    // As in albumentations. cv::GaussianBlur is slower for 8 bits.
+    const cv::Mat kernel = cv::getGaussianKernel(size, sigma, CV_32F);
     sample.image = sectile::in_groups(sample.image, [&](const cv::Mat& from, cv::Mat to) {
-      cv::GaussianBlur(from, to, cv::Size(size, size), sigma, sigma, kEdge);
+      cv::sepFilter2D(from, to, -1, kernel, kernel, cv::Point(-1, -1), 0, kEdge);
     });
   }
 

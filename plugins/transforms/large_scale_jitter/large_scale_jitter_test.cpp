@@ -104,3 +104,13 @@ TEST_CASE("large_scale_jitter takes images of any type, and says what is wrong w
   refused({{"scale_range", {2, 1}}}, "/part/scale_range: the minimum is greater than the maximum");
   refused({{"scale_range", {0, 1}}}, "/part/scale_range/0");
 }
+
+TEST_CASE("large_scale_jitter by itself draws factors from 0.1 to 2") {
+  const auto jitter = jitter_with(nlohmann::json::object());
+  Sample sample;
+  sample.image = cv::Mat(512, 512, CV_8U, cv::Scalar(0));
+  std::vector<double> drawn;
+  for (std::uint64_t seed = 0; seed < 500; ++seed)
+    drawn.push_back(0.5 / sectile::test::drawn_warp(*jitter, sample, seed).to_input(0, 0));
+  sectile::test::check_uniform(drawn, 0.1, 2, 0.5 / 1024);  // of whole pixels
+}

@@ -327,3 +327,19 @@ TEST_CASE("mosaic says what is wrong with its options and samples") {
                        doctest::Contains("tile 1: mosaic mixes it with tile 2, which has an image of CV_16UC1"),
                        sectile::DataError);
 }
+
+TEST_CASE("a mosaic lists the segments that it shows, and no others") {
+  const auto transform =
+      mosaic_of({{"target_size", {10, 10}}, {"cell_shape", {17, 23}}, {"center_range", {0, 1}}, {"fit_mode", "none"}});
+  int hidden = 0;
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    const auto after = mosaic_from(*transform, annotated(), {annotated(), annotated(), annotated()}, seed);
+    std::set<int> shown(after.segment_ids.begin<int>(), after.segment_ids.end<int>());
+    shown.erase(0);
+    std::set<int> listed;
+    for (const auto& segment : after.segments) listed.insert(segment.id);
+    CHECK(listed == shown);
+    hidden += shown.size() < 4;
+  }
+  CHECK(hidden > 0);
+}

@@ -12,8 +12,8 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 #include "random_numbers.h"
 
@@ -105,12 +105,17 @@ double draw_from(const std::optional<Range>& range, const Range& otherwise, sect
 
 float share_of(std::uint16_t level) { return (static_cast<float>(level) + 0.5f) / static_cast<float>(noise::kLevels); }
 
+// In steps that compilers vectorize.
 template <class T>
 T cut_off(float value) {
-  if constexpr (std::is_floating_point_v<T>)
+  if constexpr (std::is_floating_point_v<T>) {
     return value;
-  else
-    return static_cast<T>(std::clamp(value, 0.f, static_cast<float>(std::numeric_limits<T>::max())));
+  } else {
+    constexpr auto kTop = static_cast<float>(std::numeric_limits<T>::max());
+    value = value > 0 ? value : 0;
+    value = value < kTop ? value : kTop;
+    return static_cast<T>(static_cast<int>(value));
+  }
 }
 
 // Calls f(T()) with the type of the values.
@@ -138,14 +143,13 @@ template <class Numbers, class Formula>
 void combine(const cv::Mat& from, cv::Mat to, bool per_channel, Numbers numbers, Formula formula) {
   with_type(from, [&](auto type) {
     using T = decltype(type);
-    const int channels = from.channels();
+    const int channels = from.channels(), count = from.cols * channels;
     for (int y = 0; y < from.rows; ++y) {
-      const T* value = from.ptr<T>(y);
-      T* result = to.ptr<T>(y);
       const float* number = numbers(y);
+      const T* __restrict value = from.ptr<T>(y);
+      T* __restrict result = to.ptr<T>(y);
       if (per_channel || channels == 1) {
-        for (int i = 0; i < from.cols * channels; ++i)
-          result[i] = cut_off<T>(formula(static_cast<float>(value[i]), number[i]));
+        for (int i = 0; i < count; ++i) result[i] = cut_off<T>(formula(static_cast<float>(value[i]), number[i]));
         continue;
       }
       for (int x = 0; x < from.cols; ++x, value += channels, result += channels)

@@ -194,7 +194,7 @@ class Normalize final : public sectile::Transform, public sectile::HasEffects {
     const auto& image = sample.image;
     if (image.depth() == CV_32F && !cv::checkRange(image.reshape(1)))
       throw sectile::DataError(sample.id,
-                               "has pixels that are no finite numbers, so that normalize cannot measure it: "
+                               "has pixels that are not finite (NaN or Inf), so that normalize cannot measure it: "
                                "expected finite ones");
     const bool each = is({Method::image_per_channel, Method::min_max_per_channel, Method::percentile_per_channel}) &&
                       image.channels() > 1;

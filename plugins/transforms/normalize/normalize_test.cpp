@@ -185,8 +185,8 @@ TEST_CASE("normalize makes images of one value 0, takes unread images, and refus
     sample.image = cv::Mat(4, 4, CV_32FC3, cv::Scalar::all(0.1));
     for (const double value : normalized_values(applied(*change, sample))) CHECK(value == 0);
     sample.image.at<cv::Vec3f>(2, 2)[1] = std::numeric_limits<float>::quiet_NaN();
-    CHECK_THROWS_WITH_AS(applied(*change, sample), doctest::Contains("image: has pixels that are no finite numbers"),
-                         sectile::DataError);
+    CHECK_THROWS_WITH_AS(applied(*change, sample),
+                         doctest::Contains("image: has pixels that are not finite (NaN or Inf)"), sectile::DataError);
   }
 }
 
@@ -211,4 +211,15 @@ TEST_CASE("normalize refuses options that do not belong to the method") {
   refused({{"method", "percentile"}, {"upper_percentile", 101}}, "upper_percentile");
   refused({{"method", "percentile"}, {"lower_percentile", -1}}, "lower_percentile");
   refused({{"method", "zscore"}}, "method");
+}
+
+TEST_CASE("normalize takes float images a little above 1, and none whose white is not 1") {
+  const auto usual = make<Transform>(R"({"type": "normalize"})");
+  Sample sample;
+  sample.image = cv::Mat(2, 2, CV_32FC3, cv::Scalar::all(0.5));
+  sample.image.at<cv::Vec3f>(1, 1)[2] = 1.9f;
+  CHECK(applied(*usual, sample).mean.size() == 3);
+  sample.image.at<cv::Vec3f>(1, 1)[2] = 2.1f;
+  CHECK_THROWS_WITH_AS(applied(*usual, sample), doctest::Contains("of which 1 would be taken as white"),
+                       sectile::DataError);
 }

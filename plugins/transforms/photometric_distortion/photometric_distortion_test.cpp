@@ -176,3 +176,15 @@ TEST_CASE("photometric_distortion says what does not fit, and does nothing with 
   CHECK_THROWS_AS(photometric({{"hue_delta", 91}}), sectile::SpecError);
   CHECK_THROWS_AS(photometric({{"probability", 2}}), sectile::SpecError);
 }
+
+TEST_CASE("photometric_distortion has the defaults of mmsegmentation") {
+  const auto usual = make<Transform>(R"({"type": "photometric_distortion"})");
+  const auto same = photometric({{"brightness_delta", 32},
+                                 {"contrast_range", {0.5, 1.5}},
+                                 {"saturation_range", {0.5, 1.5}},
+                                 {"hue_delta", 18},
+                                 {"probability", 1}});
+  for (std::uint64_t seed = 0; seed < 40; ++seed)
+    CHECK(cv::norm(applied(*usual, photometric_sample(), seed).image, applied(*same, photometric_sample(), seed).image,
+                   cv::NORM_INF) == 0);
+}

@@ -251,3 +251,9 @@ TEST_CASE("random_crop counts no ignored pixels for the share of a class") {
     ++starts[sectile::test::source(applied(*crop, sample, seed), 0, 0).x];
   for (const int start : {19, 20, 21, 22}) CHECK(starts[start] > 120);  // of 173
 }
+
+TEST_CASE("random_crop by itself takes 256 x 256 pixels") {
+  sectile::Sample sample;
+  sample.image = cv::Mat(300, 401, CV_8U, cv::Scalar(1));
+  CHECK(applied(*make<Transform>(R"({"type": "random_crop"})"), sample).image.size() == cv::Size(256, 256));
+}

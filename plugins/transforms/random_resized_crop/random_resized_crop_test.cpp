@@ -125,3 +125,7 @@ TEST_CASE("random_resized_crop takes images of any type, and says what is wrong 
   refused({{"ratio", {2, 1}}}, "/part/ratio: the minimum is greater than the maximum");
   refused({{"ratio", {0, 1}}}, "/part/ratio/0");
 }
+
+TEST_CASE("random_resized_crop by itself makes 256 x 256 pixels") {
+  CHECK(applied(*resized_crop(nlohmann::json::object()), annotated()).image.size() == cv::Size(256, 256));
+}

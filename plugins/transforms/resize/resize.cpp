@@ -133,10 +133,10 @@ class Resize final : public sectile::Transform {
                                "equal minimum and maximum, such as [0.5, 0.5]");
     const cv::Mat image = sample.image;
     const sectile::Extent from = sectile::extent(image), to = resized(from, sample.id);
-    auto warp = sectile::Warp::resize(from, to);
-    warp.interpolation = sectile::Interpolation::nearest;  // the fastest: these pixels are replaced
-    sectile::apply(warp, sample);
+    sectile::apply(sectile::Warp::resize(from, from), sample);  // does not warp, but checks the annotation
     if (to == from) return;
+    sample.image.release();  // has filters of its own
+    sectile::apply(sectile::Warp::resize(from, to), sample);
     const cv::Size size(to.width, to.height);
     sample.image = options_.backend == Backend::cv2 ? resized_by_opencv(image, size, options_.interpolation)
                                                     : resized_by_pillow(image, size, options_.interpolation);

@@ -73,3 +73,11 @@ TEST_CASE("sometimes says what is wrong with its options") {
       make<Transform>(R"({"type": "sometimes", "transforms": [{"type": "rotate90"}], "probability": -0.1})"),
       doctest::Contains("/part/probability: -0.1 is too small"), sectile::SpecError);
 }
+
+TEST_CASE("sometimes applies its transforms in order") {
+  const auto transform = make<Transform>(R"({"type": "sometimes", "probability": 1, "transforms": [
+      {"type": "pad", "size": [20, 30], "fill": 9}, {"type": "horizontal_flip", "probability": 1}]})");
+  const auto after = applied(*transform, annotated());
+  CHECK(after.image.at<cv::Vec3b>(0, 0) == cv::Vec3b(9, 9, 9));  // padded at the right, then mirrored
+  CHECK(sectile::test::source(after, 29, 0) == cv::Point(0, 0));
+}

@@ -1,0 +1,49 @@
+// Changing values one by one: by vectors of 16 to 64 bytes, whose remainder and whose views must be right too.
+#include <sectile/transforms/pixel_values.h>
+
+#include <opencv2/core.hpp>
+
+#include "support/test.h"
+#include "support/warps.h"
+
+using namespace sectile;
+using namespace sectile::test;
+
+TEST_CASE("each value of an 8-bit image becomes its entry in the table") {
+  std::vector<std::uint8_t> table(256);
+  for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<std::uint8_t>(i * 7 + 3);
+  const cv::Mat large = noise({90, 12}, CV_8UC3);
+  for (int width = 1; width <= 90; ++width) {
+    CAPTURE(width);
+    const cv::Mat view = large(cv::Rect(90 - width, 2, width, 9)), copy = view.clone();
+    for (const cv::Mat& from : {view, copy}) {
+      const cv::Mat found = looked_up(from, table);
+      REQUIRE(found.type() == CV_8UC3);
+      REQUIRE(found.size() == from.size());
+      bool right = true;
+      for (int y = 0; y < from.rows; ++y)
+        for (int i = 0; i < width * 3; ++i) right = right && found.ptr(y)[i] == table[from.ptr(y)[i]];
+      CHECK(right);
+      CHECK(difference(from, copy) == 0);  // what others may hold is not written to
+    }
+  }
+  cv::Mat all(1, 256, CV_8U);
+  for (int i = 0; i < 256; ++i) all.at<std::uint8_t>(0, i) = static_cast<std::uint8_t>(i);
+  CHECK(difference(looked_up(all, table), cv::Mat(table).t()) == 0);
+}
+
+TEST_CASE("mapped values are rounded to the nearest and clipped; floats are neither") {
+  const auto f = [](float value) { return value * 1.25f - 10; };
+  const cv::Mat bytes = (cv::Mat_<std::uint8_t>(1, 4) << 0, 9, 90, 255);  // -10, 1.25, 102.5, 308.75
+  CHECK(difference(mapped_values(bytes, f), (cv::Mat_<std::uint8_t>(1, 4) << 0, 1, 103, 255)) == 0);
+  const cv::Mat words = (cv::Mat_<std::uint16_t>(1, 4) << 0, 9, 90, 65535);
+  CHECK(difference(mapped_values(words, f), (cv::Mat_<std::uint16_t>(1, 4) << 0, 1, 103, 65535)) == 0);
+  const cv::Mat floats = (cv::Mat_<float>(1, 3) << 0, 9, 1000);
+  CHECK(difference(mapped_values(floats, f), (cv::Mat_<float>(1, 3) << -10, 1.25, 1240)) == 0);
+  const int sizes[] = {2, 3, 4};
+  const cv::Mat volume(3, sizes, CV_8U, cv::Scalar(9));
+  const cv::Mat found = mapped_values(volume, f);
+  REQUIRE(found.dims == 3);
+  CHECK(difference(found, cv::Mat(3, sizes, CV_8U, cv::Scalar(1))) == 0);
+  CHECK(mapped_values(cv::Mat(), f).empty());
+}
