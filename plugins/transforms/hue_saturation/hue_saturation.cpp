@@ -2,9 +2,11 @@
 // get its pixels; others are computed in floating point, while albumentations rounds them to 8 bits.
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
@@ -60,47 +62,83 @@ struct Shift {
   double hue = 0, saturation = 0, value = 0;
 };
 
-// What is added to the values of the three channels of 8-bit HSV: one number below a value, and another from it on. For
-// as many values as compilers make whole vectors of. As in albumentations, shifts of saturation and value lose their
-// fraction, and the shifted hue does.
-struct Addends {
-  static constexpr std::size_t kCount = 96;
-  std::array<std::int16_t, kCount> limit{}, below{}, from{};
+// For 8-bit HSV. As in albumentations, shifts of saturation and value lose their fraction, and the shifted hue does.
+struct ByteShift {
+  int hue, saturation, value;
 
-  explicit Addends(const Shift& shift) {
-    double turned = std::fmod(shift.hue, kWhole);
-    if (turned < 0) turned += kWhole;
-    const auto hue = static_cast<std::int16_t>(turned), whole = static_cast<std::int16_t>(kWhole);
-    const auto saturation = static_cast<std::int16_t>(shift.saturation), value = static_cast<std::int16_t>(shift.value);
-    for (std::size_t i = 0; i < kCount; i += 3) {
-      limit[i] = static_cast<std::int16_t>(whole - hue), below[i] = hue,
-      from[i] = static_cast<std::int16_t>(hue - whole);
-      limit[i + 1] = 1, from[i + 1] = saturation;  // grey stays grey
-      below[i + 2] = from[i + 2] = value;
-    }
-  }
-
-  void add(std::uint8_t* __restrict values, std::size_t count) const {
-    const std::int16_t *limits = limit.data(), *lower = below.data(), *upper = from.data();
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::int16_t old = values[i], high = upper[i], low = lower[i];
-      auto sum = static_cast<std::int16_t>(old + (old >= limits[i] ? high : low));
-      sum = sum < 0 ? std::int16_t{0} : sum;
-      values[i] = static_cast<std::uint8_t>(sum > kLargest ? std::int16_t{kLargest} : sum);
-    }
-  }
+  explicit ByteShift(const Shift& shift)
+      : hue(static_cast<int>(std::fmod(shift.hue, kWhole) + (std::fmod(shift.hue, kWhole) < 0 ? kWhole : 0))),
+        saturation(static_cast<int>(shift.saturation)),
+        value(static_cast<int>(shift.value)) {}
 };
 
+#define SECTILE_INLINE __attribute__((always_inline)) inline
+
+// To the nearest integer, in a form that compilers vectorize: adding 1.5 * 2^23 leaves the integer in the low bits.
+SECTILE_INLINE int rounded(float value) {
+  constexpr float kRounder = 12582912.f;
+  return std::bit_cast<int>(value + kRounder) - std::bit_cast<int>(kRounder);
+}
+
+SECTILE_INLINE int to_byte(int value) {
+  value = value < 0 ? 0 : value;
+  return value > kLargest ? kLargest : value;
+}
+
+// Planes of red, green and blue become those of the shifted hue, saturation and value, with the arithmetic of OpenCV's
+// 8-bit HSV: 12 bits of fraction.
+SECTILE_INLINE void shift_values(const ByteShift& shift, std::size_t count, std::uint8_t* __restrict first,
+                                 std::uint8_t* __restrict second, std::uint8_t* __restrict third) {
+  constexpr int kBits = 12, kHalf = 1 << (kBits - 1), kTurn = static_cast<int>(kWhole);
+  constexpr float kOfSaturation = kLargest << kBits, kOfHue = (kTurn << kBits) / 6;
+  const int hue_shift = shift.hue, saturation_shift = shift.saturation, value_shift = shift.value;
+  for (std::size_t i = 0; i < count; ++i) {
+    const int red = first[i], green = second[i], blue = third[i];
+    int value = red > green ? red : green, least = red < green ? red : green;
+    value = value > blue ? value : blue;
+    least = least < blue ? least : blue;
+    const int range = value - least;  // where it is 0, what is divided by it is multiplied by 0
+    int saturation = (range * rounded(kOfSaturation / static_cast<float>(value)) + kHalf) >> kBits;
+    const int if_green = blue - red + 2 * range, if_blue = red - green + 4 * range, if_red = green - blue;
+    int hue = value == green ? if_green : if_blue;
+    hue = value == red ? if_red : hue;
+    hue = (hue * rounded(kOfHue / static_cast<float>(range)) + kHalf) >> kBits;
+    hue = (hue < 0 ? hue + kTurn : hue) + hue_shift;
+    const int shifted = to_byte(saturation + saturation_shift);
+    saturation = saturation > 0 ? shifted : 0;  // grey stays grey
+    first[i] = static_cast<std::uint8_t>(hue >= kTurn ? hue - kTurn : hue);
+    second[i] = static_cast<std::uint8_t>(saturation);
+    third[i] = static_cast<std::uint8_t>(to_byte(value + value_shift));
+  }
+}
+
+void shift_with_any(const ByteShift& shift, std::size_t count, std::uint8_t* one, std::uint8_t* two,
+                    std::uint8_t* three) {
+  shift_values(shift, count, one, two, three);
+}
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void shift_with_avx2(const ByteShift& shift, std::size_t count, std::uint8_t* one,
+                                                     std::uint8_t* two, std::uint8_t* three) {
+  shift_values(shift, count, one, two, three);
+}
+#endif
+
+auto best_shift() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) return shift_with_avx2;
+#endif
+  return shift_with_any;
+}
+
 // By some rows at a time, which stay in the processor's cache.
-void shift_bytes(const cv::Mat& image, const cv::Mat& to, const Addends& addends) {
+void shift_bytes(const cv::Mat& from, const cv::Mat& to, const ByteShift& shift) {
+  std::vector<cv::Mat> planes;
   cv::Mat hsv;
-  for (int y = 0; y < image.rows; y += kRows) {
-    const cv::Range rows(y, std::min(y + kRows, image.rows));
-    cv::cvtColor(image.rowRange(rows), hsv, cv::COLOR_RGB2HSV);
-    const std::size_t count = hsv.total() * 3;
-    std::size_t i = 0;
-    for (; i + Addends::kCount <= count; i += Addends::kCount) addends.add(hsv.data + i, Addends::kCount);
-    addends.add(hsv.data + i, count - i);
+  for (int y = 0; y < from.rows; y += kRows) {
+    const cv::Range rows(y, std::min(y + kRows, from.rows));
+    cv::split(from.rowRange(rows), planes);
+    best_shift()(shift, planes[0].total(), planes[0].data, planes[1].data, planes[2].data);
+    cv::merge(planes, hsv);
     cv::Mat part = to.rowRange(rows);
     cv::cvtColor(hsv, part, cv::COLOR_HSV2RGB);
   }
@@ -147,10 +185,9 @@ class HueSaturation final : public sectile::Transform {
     const double white = sectile::largest_value(sample, "hue_saturation");
     if (shift.hue == 0 && shift.saturation == 0 && shift.value == 0) return;  // spares the rounding of HSV
     const bool bytes = sample.image.depth() == CV_8U;
-    const Addends addends(shift);
     sample.image = sectile::in_groups(sample.image, [&](const cv::Mat& from, cv::Mat to) {
       if (bytes)
-        shift_bytes(from, to, addends);
+        shift_bytes(from, to, ByteShift(shift));
       else
         shift_floats(from, to, shift, white);
     });

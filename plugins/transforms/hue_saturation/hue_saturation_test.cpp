@@ -6,6 +6,7 @@
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
 #include <opencv2/core.hpp>
+#include <opencv2/imgproc.hpp>
 
 #include "support/annotated.h"
 #include "support/component.h"
@@ -71,6 +72,22 @@ TEST_CASE("hue_saturation gives the pixels of albumentations 2.0.8") {
     CHECK(differing <= 3);
     CHECK(cv::norm(before.image, untouched.image, cv::NORM_INF) == 0);  // what others may hold is not written to
   }
+}
+
+TEST_CASE("the HSV of hue_saturation is OpenCV's, of colors from the whole cube") {
+  constexpr int kSteps = 86, kStep = 3;
+  Sample sample;
+  sample.image = cv::Mat(kSteps, kSteps * kSteps, CV_8UC3);
+  for (int red = 0; red < kSteps; ++red)
+    for (int i = 0; i < kSteps * kSteps; ++i)
+      sample.image.at<cv::Vec3b>(red, i) =
+          cv::Vec3b(cv::saturate_cast<uchar>(red * kStep), cv::saturate_cast<uchar>(i / kSteps * kStep),
+                    cv::saturate_cast<uchar>(i % kSteps * kStep));
+  cv::Mat hsv, wanted;
+  cv::cvtColor(sample.image, hsv, cv::COLOR_RGB2HSV);
+  cv::cvtColor(hsv, wanted, cv::COLOR_HSV2RGB);
+  const auto found = applied(*hue_shift(0, 0.5, 0), sample).image;  // less than a step: through HSV and back
+  CHECK(cv::norm(found, wanted, cv::NORM_INF) == 0);
 }
 
 TEST_CASE("hue_saturation shifts float colors by the definition of HSV") {
