@@ -117,8 +117,9 @@ sectile data preview SPEC -o augmented --times 4  # four augmentations of each
   threads nor on what else is drawn: a run that is resumed sees the same samples.
 * **`"fuse": true`** in `transforms` joins consecutive geometric transforms to one resampling, which is faster and blurs less.
 * **Pixels.** Images have 8 or 16 bits or are float, with any number of channels; transforms of color need three. Float images
-  are taken as 0 to 1. Changes of brightness and noise are fractions of the largest value of the type, 255, 65535 or 1: give
-  smaller ones for 16-bit images that only use a part of it. Volumes are transformed slice by slice unless a transform says otherwise.
+  are taken as 0 to 1; color, noise and weather refuse what is far outside. Changes of brightness and noise are fractions of
+  the largest value of the type, 255, 65535 or 1: give smaller ones for 16-bit images that only use a part of it. Volumes are
+  transformed slice by slice unless a transform says otherwise.
 """
 
 ELSEWHERE = """## Names elsewhere

@@ -3,8 +3,6 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -14,6 +12,7 @@
 
 #include "support/annotated.h"
 #include "support/test.h"
+#include "support/transforms.h"
 
 namespace sectile::test {
 
@@ -29,17 +28,6 @@ inline Sample patterned(cv::Size size) {
       sample.labels.at<std::int16_t>(y, x) = static_cast<std::int16_t>((x / 5 + y / 4) % 3);
     }
   return sample;
-}
-
-// Kept, so that a loop may go over a part of it.
-inline const nlohmann::json& expected_of_transform(const std::string& name) {
-  static std::map<std::string, nlohmann::json> files;
-  auto& kept = files[name];
-  if (kept.is_null()) {
-    std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/" + name + "/expected.json");
-    kept = nlohmann::json::parse(file);
-  }
-  return kept;
 }
 
 // expected: "size", "values" (-1 where the reference mixes in what is outside) and "labels" (-1 outside). OpenCV's

@@ -36,7 +36,7 @@ inline cv::Mat noise(cv::Size size, int type, std::uint64_t seed = 1) {
   return pixels;
 }
 
-// A displacement, even of zero, is work for the reference sampler only.
+// A displacement, even of zero, is not separable: the same warp by other code.
 inline Warp by_reference(Warp warp) {
   warp.displacement = cv::Mat(warp.size.height, warp.size.width, CV_32FC3, cv::Scalar::all(0));
   return warp;

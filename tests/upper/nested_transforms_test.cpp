@@ -43,8 +43,7 @@ void check_nested_same(const Sample& a, const Sample& b, double difference) {
   CHECK(cv::norm(a.segment_ids, b.segment_ids, cv::NORM_INF) == 0);
   REQUIRE(a.instances.size() == b.instances.size());
   for (std::size_t i = 0; i < a.instances.size(); ++i) CHECK(a.instances[i].id == b.instances[i].id);
-  for (int i = 0; i < 16; ++i)
-    CHECK(a.geometry.to_original.val[i] == doctest::Approx(b.geometry.to_original.val[i]));
+  for (int i = 0; i < 16; ++i) CHECK(a.geometry.to_original.val[i] == doctest::Approx(b.geometry.to_original.val[i]));
 }
 
 // The values of the last channel.
@@ -102,7 +101,7 @@ TEST_CASE("a mixing transform inside a sequence gets samples after the transform
     REQUIRE(sample.image.size() == cv::Size(40, 40));
     for (const auto& [x, y] : {std::pair(0, 0), {20, 0}, {0, 20}, {20, 20}}) {
       const cv::Mat part = sample.image(cv::Rect(x, y, 20, 20));
-      CHECK(part.at<cv::Vec3b>(0, 0)[2] > 0);        // 16 x 16 pixels of an image
+      CHECK(part.at<cv::Vec3b>(0, 0)[2] > 0);                   // 16 x 16 pixels of an image
       CHECK(part.at<cv::Vec3b>(19, 19) == cv::Vec3b(0, 0, 0));  // and the padding
     }
     CHECK_FALSE(sample.geometry.invertible);

@@ -16,8 +16,8 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/error.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace sectile {
 namespace {

@@ -1,5 +1,8 @@
 #include <sectile/transforms/pixel_values.h>
 
+#include <algorithm>
+#include <limits>
+#include <sstream>
 #include <string>
 
 #if defined(__x86_64__)
@@ -61,6 +64,26 @@ auto best_replace() {
   return replace_one_by_one;
 }
 
+// What other transforms did to values from 0 to 1 is let through; 0 to 255 or Hounsfield units would be clipped, or
+// changed by so little that nothing is to be seen.
+void demand_unit_range(const Sample& sample, const char* transform) {
+  constexpr double kFarOutside = 16;
+  if (cv::checkRange(sample.image, true, nullptr, -kFarOutside, kFarOutside)) return;
+  float smallest = std::numeric_limits<float>::infinity(), largest = -smallest;
+  const cv::Mat whole = sample.image.isContinuous() ? sample.image : sample.image.clone();
+  const auto* value = whole.ptr<float>();
+  for (std::size_t i = 0; i < whole.total() * static_cast<std::size_t>(whole.channels()); ++i) {
+    smallest = std::min(smallest, value[i]);  // which leave NaN out
+    largest = std::max(largest, value[i]);
+  }
+  if (smallest >= -kFarOutside && largest < kFarOutside) return;
+  std::ostringstream found;
+  found << "has float values from " << smallest << " to " << largest;
+  throw DataError(sample.id, found.str().append("; ").append(transform).append(
+                                 " takes 0 as black and 1 as white: scale the values in the file, or remove "
+                                 "the transform"));
+}
+
 }  // namespace
 
 double largest_value(const Sample& sample, const char* transform) {
@@ -70,6 +93,7 @@ double largest_value(const Sample& sample, const char* transform) {
     case CV_16U:
       return 65535;
     case CV_32F:
+      demand_unit_range(sample, transform);
       return 1;
     default:
       throw DataError(sample.id, std::string(transform) + " knows no largest value of an image of " +

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include <sectile/error.h>
 
@@ -7,20 +8,18 @@
 #include "support/component.h"
 #include "support/distribution.h"
 #include "support/patterned.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::applied;
 using sectile::test::check_moved_together;
-using sectile::test::make;
 
 namespace {
 
 std::shared_ptr<Transform> affine_with(nlohmann::json options, const sectile::BuildContext& context = {}) {
-  options["type"] = "affine";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump(), context);
+  return sectile::test::always("affine", std::move(options), context);
 }
 
 // Of 1 / scale along x and y, drawn from many seeds.

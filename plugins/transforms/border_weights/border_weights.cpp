@@ -13,9 +13,9 @@
 
 #include <sectile/data/class_selection.h>
 #include <sectile/data/distance_transform.h>
-#include <sectile/transforms/object_map.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/object_map.h>
 
 namespace {
 

@@ -1,11 +1,11 @@
 #include <cmath>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::kIgnore;
 using sectile::Sample;
@@ -17,13 +17,7 @@ using sectile::test::make;
 namespace {
 
 Sample labelled_for_weights(int rows, int columns, const std::vector<int>& values) {
-  Sample sample;
-  sample.id = "labelled";
-  sample.image = cv::Mat(rows, columns, CV_32FC3, cv::Scalar::all(0.5));
-  sample.labels = cv::Mat(rows, columns, CV_16S);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    sample.labels.ptr<std::int16_t>()[i] = static_cast<std::int16_t>(values[i]);
-  return sample;
+  return sectile::test::labelled(rows, columns, values, CV_32FC3, 0.5);
 }
 
 std::vector<float> weights_of(const Sample& sample, nlohmann::json options = nlohmann::json::object(),
@@ -48,8 +42,7 @@ void check_weights(const std::vector<float>& found, const std::vector<float>& ex
 }  // namespace
 
 TEST_CASE("border weights are U-Net's, by the distances of SciPy to all objects") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/border_weights/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("border_weights");
   REQUIRE(expected.size() == 4);
   for (const auto& one : expected) {
     CAPTURE(one["sigma"].dump());

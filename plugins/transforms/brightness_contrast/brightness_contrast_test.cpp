@@ -1,4 +1,3 @@
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -6,6 +5,7 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -24,8 +24,7 @@ Sample all_values() {
 }  // namespace
 
 TEST_CASE("brightness_contrast gives the numbers of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/brightness_contrast/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("brightness_contrast");
   REQUIRE(expected.size() == 5);
   for (const auto& one : expected) {
     CAPTURE(one["contrast"].get<double>());

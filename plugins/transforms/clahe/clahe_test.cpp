@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <utility>
 
@@ -11,6 +10,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -19,14 +19,11 @@ using sectile::test::make;
 
 namespace {
 
-Sample clahe_sample(int height, int width, int channels) {  // as in expected.py
-  Sample sample;
-  sample.id = "slope";
-  sample.image = cv::Mat(height, width, CV_8UC(channels));
-  const std::int64_t count = std::int64_t{height} * width * channels;
-  for (std::int64_t i = 0; i < count; ++i)
-    sample.image.data[i] = static_cast<std::uint8_t>(40 + i * 100 / count + (i * i * 40503 + i * 9973) % 65521 % 64);
-  return sample;
+Sample clahe_sample(int height, int width, int channels) {
+  return sectile::test::pattern_of("slope", {width, height}, channels, [&](int x, int y, int c) {
+    const int i = (y * width + x) * channels + c;
+    return 40 + i * 100 / (height * width * channels) + sectile::test::scattered(i) % 64;
+  });
 }
 
 std::shared_ptr<Transform> clahe(double limit, int columns, int rows) {
@@ -44,8 +41,7 @@ double clahe_difference(const cv::Mat& a, const cv::Mat& b) {  // per value
 }  // namespace
 
 TEST_CASE("clahe gives the pixels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/clahe/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("clahe");
   REQUIRE(expected.size() == 5);
   for (const auto& one : expected) {
     CAPTURE(one["size"].dump());

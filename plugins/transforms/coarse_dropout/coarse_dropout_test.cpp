@@ -1,5 +1,4 @@
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,36 +12,27 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::applied;
-using sectile::test::make;
 
 namespace {
 
-// The same value in all channels.
 Sample sheet_with_holes(int type, cv::Size size = {60, 40}, double value = 100) {
-  Sample sample;
-  sample.id = "sheet";
-  sample.image = cv::Mat(size, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), cv::Scalar(value));
-  if (CV_MAT_CN(type) > 1)
-    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
-  return sample;
+  return sectile::test::sheet_of(type, size, value);
 }
 
 std::shared_ptr<Transform> dropout(nlohmann::json options, const sectile::BuildContext& context = {}) {
-  options["type"] = "coarse_dropout";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump(), context);
+  return sectile::test::always("coarse_dropout", std::move(options), context);
 }
 
 }  // namespace
 
 TEST_CASE("coarse_dropout drops as much as albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/coarse_dropout/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("coarse_dropout");
   REQUIRE(expected.size() == 4);
   for (const auto& one : expected) {
     CAPTURE(one["options"].dump());

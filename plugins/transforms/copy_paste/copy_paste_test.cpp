@@ -1,5 +1,6 @@
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -7,29 +8,20 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
-using sectile::Draw;
 using sectile::Instance;
-using sectile::kIgnore;
 using sectile::Mask;
-using sectile::Random;
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::make;
+using sectile::test::mixed_with;
 
 namespace {
 
-std::shared_ptr<Transform> copy_paste(const nlohmann::json& changes, const sectile::BuildContext& context = {}) {
-  nlohmann::json spec = {{"type", "copy_paste"}, {"probability", 1}};
-  if (!changes.is_null()) spec.update(changes);
-  return make<Transform>(spec.dump(), context);
-}
-
-Sample pasted_onto(const Transform& transform, Sample sample, const Sample& other, std::uint64_t seed = 1) {
-  Draw draw(Random{seed}, [&](Random&) { return other; });
-  transform.apply(sample, draw);
-  return sample;
+std::shared_ptr<Transform> copy_paste(nlohmann::json options, const sectile::BuildContext& context = {}) {
+  return sectile::test::always("copy_paste", std::move(options), context);
 }
 
 Instance copied_object(int category, cv::Size size, const cv::Rect& where) {
@@ -74,7 +66,7 @@ TEST_CASE("copy_paste cuts what is below, with boxes and areas anew, and removes
                       copied_object(7, size, {0, 5, 3, 3})};
   other.instances = {copied_object(9, size, {2, 1, 6, 4})};
   const auto below = sample.instances[0].mask.bitmap().clone(), image = sample.image.clone();
-  const auto after = pasted_onto(*copy_paste({}), sample, other);
+  const auto after = mixed_with(*copy_paste({}), sample, other);
   REQUIRE(after.instances.size() == 3);
   const int categories[] = {5, 7, 9}, areas[] = {12, 9, 24};
   const cv::Rect2f boxes[] = {{0, 0, 6, 4}, {0, 5, 3, 3}, {2, 1, 6, 4}};
@@ -101,7 +93,7 @@ TEST_CASE("copy_paste keeps image, labels, targets, segments and objects consist
   sectile::apply(sectile::Warp::flip({1, 17, 23}, 0), sample);
   other.image = other.image + cv::Scalar(1, 1, 1);
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const auto after = pasted_onto(*transform, sample, other, seed);
+    const auto after = mixed_with(*transform, sample, other, seed);
     std::vector<cv::Mat> channels;
     cv::split(after.image, channels);
     const cv::Mat pasted = channels[2] == 8;
@@ -140,7 +132,7 @@ TEST_CASE("copy_paste takes things from segments, or regions of classes from lab
     sample.segments = {{100, 0, false}};
     int times[4] = {};
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-      const auto after = pasted_onto(*copy_paste({}, with_things()), sample, other, seed);
+      const auto after = mixed_with(*copy_paste({}, with_things()), sample, other, seed);
       CHECK(after.instances.empty());
       for (int category = 1; category < 4; ++category) {
         const cv::Mat its = after.labels == category;
@@ -169,7 +161,7 @@ TEST_CASE("copy_paste takes regions of labels per class, and all classes where n
   auto other = plain_ground(200, {4, 4}), sample = plain_ground(9, {4, 4});
   other.labels = cv::Mat(4, 4, CV_32FC2, cv::Scalar(0, 0)), sample.labels = cv::Mat(4, 4, CV_32FC2, cv::Scalar(0, 0));
   other.labels(cv::Rect(1, 1, 2, 2)).setTo(cv::Scalar(0, 1));
-  const auto after = pasted_onto(*copy_paste({}, sectile::test::context(2, 3, true)), sample, other);
+  const auto after = mixed_with(*copy_paste({}, sectile::test::context(2, 3, true)), sample, other);
   cv::Mat second, seen;
   cv::extractChannel(after.labels, second, 1), cv::extractChannel(after.image, seen, 0);
   CHECK(cv::countNonZero(second == 1) == 4);
@@ -180,7 +172,7 @@ TEST_CASE("copy_paste takes regions of labels per class, and all classes where n
   int covered = 0;
   const auto transform = copy_paste({}, sectile::test::context(2));
   for (std::uint64_t seed = 0; seed < 200; ++seed)
-    covered += pasted_onto(*transform, plain_ground(9), all, seed).image.at<cv::Vec3b>(16, 22)[0] == 200;
+    covered += mixed_with(*transform, plain_ground(9), all, seed).image.at<cv::Vec3b>(16, 22)[0] == 200;
   CHECK(std::abs(covered - 150) < 35);  // one of one or two, or both: 3 of 4 cases
 }
 
@@ -194,7 +186,7 @@ TEST_CASE("copy_paste pastes up to so many objects, and classes that it is told 
     const auto transform = copy_paste(changes, with_things());
     std::vector<int> times(11, 0);
     for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-      const auto after = pasted_onto(*transform, sample, other, seed);
+      const auto after = mixed_with(*transform, sample, other, seed);
       CHECK(cv::countNonZero(after.image == 200) == static_cast<int>(after.instances.size()));
       ++times[after.instances.size()];
     }
@@ -209,27 +201,27 @@ TEST_CASE("copy_paste pastes up to so many objects, and classes that it is told 
   const auto dogs_and_skies = counts({{"classes", {"dog", "sky"}}});  // 5 of 10, also what is no thing
   CHECK(dogs_and_skies[5] > 130);
   CHECK(dogs_and_skies[6] == 0);
-  const auto dogs = pasted_onto(*copy_paste({{"classes", {"dog"}}}, with_things()), sample, other);
+  const auto dogs = mixed_with(*copy_paste({{"classes", {"dog"}}}, with_things()), sample, other);
   for (const auto& instance : dogs.instances) CHECK(instance.category == 2);
 }
 
 TEST_CASE("copy_paste leaves a sample as it is where there is nothing to paste") {
   const auto sample = plain_ground(9);
   auto other = plain_ground(200);  // sky alone
-  const auto same = pasted_onto(*copy_paste({}, with_things()), sample, other);
+  const auto same = mixed_with(*copy_paste({}, with_things()), sample, other);
   CHECK(same.image.data == sample.image.data);
   other.instances = {copied_object(1, {23, 17}, {0, 0, 5, 5}), copied_object(1, {23, 17}, {6, 6, 5, 5})};
   other.instances[0].crowd = true;
   other.instances[1].mask = Mask();  // a box alone
-  CHECK(pasted_onto(*copy_paste({}, with_things()), sample, other).image.data == sample.image.data);
-  CHECK(pasted_onto(*copy_paste({{"probability", 0}}), sample, annotated()).image.data == sample.image.data);
+  CHECK(mixed_with(*copy_paste({}, with_things()), sample, other).image.data == sample.image.data);
+  CHECK(mixed_with(*copy_paste({{"probability", 0}}), sample, annotated()).image.data == sample.image.data);
 }
 
 TEST_CASE("objects of a sample without labels are labeled by their classes") {
   auto sample = plain_ground(9), other = plain_ground(200);
   other.labels.release();
   other.instances = {copied_object(2, {23, 17}, {3, 4, 5, 6})};
-  const auto after = pasted_onto(*copy_paste({}, with_things()), sample, other);
+  const auto after = mixed_with(*copy_paste({}, with_things()), sample, other);
   CHECK(cv::countNonZero(after.labels == 2) == 30);
   CHECK(cv::countNonZero(after.labels == 0) == 23 * 17 - 30);
 }
@@ -243,8 +235,8 @@ TEST_CASE("blending softens the edges in the image alone, by a Gaussian of 5 pix
     sample.image = cv::Mat(size, type), other.image = cv::Mat(size, type);
     sample.image.setTo(0), other.image.setTo(200);
     other.instances = {copied_object(1, size, {10, 0, 10, 9})};
-    const auto soft = pasted_onto(*copy_paste({{"blending", true}}), sample, other);
-    const auto sharp = pasted_onto(*copy_paste({}), sample, other);
+    const auto soft = mixed_with(*copy_paste({{"blending", true}}), sample, other);
+    const auto sharp = mixed_with(*copy_paste({}), sample, other);
     cv::Mat last;
     cv::extractChannel(soft.image, last, CV_MAT_CN(type) - 1);
     last.convertTo(last, CV_32F);
@@ -268,7 +260,7 @@ TEST_CASE("copy_paste works on volumes and single pixels, and resizes the other 
   object.mask = Mask(bits), object.box = object.mask.box();
   other.instances = {object};
   for (const bool blending : {false, true}) {
-    const auto after = pasted_onto(*copy_paste({{"blending", blending}}), volume, other);
+    const auto after = mixed_with(*copy_paste({{"blending", blending}}), volume, other);
     CHECK(after.image.dims == 3);
     CHECK(after.image.at<std::uint8_t>(1, 2, 3) > 9);
     CHECK(after.image.at<std::uint8_t>(0, 2, 3) == 9);  // slices are not mixed
@@ -277,9 +269,9 @@ TEST_CASE("copy_paste works on volumes and single pixels, and resizes the other 
   Sample pixel, one;
   pixel.image = cv::Mat(1, 1, CV_8U, cv::Scalar(9)), one.image = cv::Mat(1, 1, CV_8U, cv::Scalar(200));
   one.instances = {copied_object(1, {1, 1}, {0, 0, 1, 1})};
-  CHECK(pasted_onto(*copy_paste({{"blending", true}}), pixel, one).image.at<std::uint8_t>(0, 0) == 200);
+  CHECK(mixed_with(*copy_paste({{"blending", true}}), pixel, one).image.at<std::uint8_t>(0, 0) == 200);
   auto large = annotated({46, 34});
-  const auto after = pasted_onto(*copy_paste({}, with_things()), annotated(), large);
+  const auto after = mixed_with(*copy_paste({}, with_things()), annotated(), large);
   CHECK(after.image.size() == cv::Size(23, 17));
   CHECK(after.instances.back().mask.bitmap().size() == cv::Size(23, 17));
 }
@@ -289,7 +281,7 @@ TEST_CASE("copy_paste is applied to half of all samples by default, and says wha
   const auto before = annotated();
   int pasted = 0;
   for (std::uint64_t seed = 0; seed < 600; ++seed)
-    pasted += pasted_onto(*usual, before, before, seed).image.data != before.image.data;
+    pasted += mixed_with(*usual, before, before, seed).image.data != before.image.data;
   CHECK(std::abs(pasted - 300) < 60);
   const auto refused = [](const nlohmann::json& changes, const char* message) {
     CHECK_THROWS_WITH_AS(copy_paste(changes, with_things()), doctest::Contains(message), sectile::SpecError);
@@ -305,7 +297,7 @@ TEST_CASE("copy_paste leaves crowds among segments where they are") {
   other.instances.clear();
   other.segments[1].crowd = true;
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
-    const auto after = pasted_onto(*copy_paste({}, with_things()), sample, other, seed);
+    const auto after = mixed_with(*copy_paste({}, with_things()), sample, other, seed);
     CHECK(cv::countNonZero(after.labels == other.segments[1].category) == 0);
     CHECK(cv::countNonZero(after.labels > 0) > 0);
   }
@@ -315,5 +307,5 @@ TEST_CASE("copy_paste takes no regions from labels where there are objects, even
   auto other = annotated();
   for (auto& instance : other.instances) instance.mask = Mask();
   const auto sample = plain_ground(9);
-  CHECK(pasted_onto(*copy_paste({}, with_things()), sample, other).image.data == sample.image.data);
+  CHECK(mixed_with(*copy_paste({}, with_things()), sample, other).image.data == sample.image.data);
 }

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include <sectile/transforms/random_warp.h>
 #include <sectile/error.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include <opencv2/core.hpp>
 
 #include <sectile/data/class_selection.h>
-#include <sectile/transforms/random_warp.h>
 #include <sectile/error.h>
+#include <sectile/transforms/random_warp.h>
 
 namespace {
 

@@ -6,6 +6,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Draw;
 using sectile::Random;
@@ -13,14 +14,9 @@ using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::make;
+using sectile::test::mixed_with;
 
 namespace {
-
-Sample cutmix_of(const Transform& transform, Sample sample, const Sample& other, std::uint64_t seed) {
-  Draw draw(Random{seed}, [&](Random&) { return other; });
-  transform.apply(sample, draw);
-  return sample;
-}
 
 Sample cutmix_plain(int value, int type = CV_8UC1, cv::Size size = {100, 100}) {
   Sample sample;
@@ -43,7 +39,7 @@ TEST_CASE("cutmix cuts labels, objects, segments and targets exactly where it cu
   const auto image = sample.image.clone();
   int cut = 0;
   for (std::uint64_t seed = 0; seed < 60; ++seed) {
-    const auto after = cutmix_of(*transform, sample, other, seed);
+    const auto after = mixed_with(*transform, sample, other, seed);
     CHECK(cv::norm(sample.image, image, cv::NORM_INF) == 0);
     cv::Mat parity;
     cv::extractChannel(after.image, parity, 2);
@@ -83,7 +79,7 @@ TEST_CASE("the rectangle of cutmix has sides of the square root of a share, and 
   double sum = 0;
   int longest = 0;
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
-    const auto after = cutmix_of(*half, cutmix_plain(50), cutmix_plain(10), seed);
+    const auto after = mixed_with(*half, cutmix_plain(50), cutmix_plain(10), seed);
     const auto box = cv::boundingRect(after.image == 10);
     CHECK(box.area() == cv::countNonZero(after.image == 10));
     sum += box.area(), longest = std::max({longest, box.width, box.height});
@@ -95,7 +91,7 @@ TEST_CASE("the rectangle of cutmix has sides of the square root of a share, and 
   int small = 0, large = 0;
   const auto usual = make<Transform>(kCutmix);
   for (std::uint64_t seed = 0; seed < 500; ++seed) {
-    const int count = cv::countNonZero(cutmix_of(*usual, cutmix_plain(50), cutmix_plain(10), seed).image == 10);
+    const int count = cv::countNonZero(mixed_with(*usual, cutmix_plain(50), cutmix_plain(10), seed).image == 10);
     small += count < 500;
     large += count > 6000;
   }
@@ -109,7 +105,7 @@ TEST_CASE("cutmix takes all types, numbers of channels, sizes and volumes") {
     CAPTURE(type);
     int mixed = 0;
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
-      const auto after = cutmix_of(*transform, cutmix_plain(50, type), cutmix_plain(10, type, {30, 40}), seed);
+      const auto after = mixed_with(*transform, cutmix_plain(50, type), cutmix_plain(10, type, {30, 40}), seed);
       CHECK(after.image.type() == type);
       CHECK(after.image.size() == cv::Size(100, 100));
       cv::Mat last;
@@ -121,7 +117,7 @@ TEST_CASE("cutmix takes all types, numbers of channels, sizes and volumes") {
   }
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
     const auto pixel = cutmix_plain(50, CV_8UC1, {1, 1});
-    CHECK(cutmix_of(*transform, pixel, cutmix_plain(10, CV_8UC1, {1, 1}), seed).image.data == pixel.image.data);
+    CHECK(mixed_with(*transform, pixel, cutmix_plain(10, CV_8UC1, {1, 1}), seed).image.data == pixel.image.data);
   }
   const int sizes[] = {10, 12, 14};
   Sample volume, other;
@@ -129,7 +125,7 @@ TEST_CASE("cutmix takes all types, numbers of channels, sizes and volumes") {
   volume.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(0)), other.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(1));
   int most = 0, least = 10 * 12 * 14;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    const auto after = cutmix_of(*transform, volume, other, seed);
+    const auto after = mixed_with(*transform, volume, other, seed);
     const int count = cv::countNonZero(after.labels == 1);
     CHECK(count == cv::countNonZero(after.image == 10));
     CHECK(after.image.dims == 3);
@@ -145,8 +141,8 @@ TEST_CASE("cutmix changes nothing with the probability 0, and is applied to half
   const auto usual = make<Transform>(R"({"type": "cutmix", "alpha": 1000})");  // so that each is seen
   int mixed = 0;
   for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    CHECK(cutmix_of(*never, before, other, seed).image.data == before.image.data);
-    mixed += cutmix_of(*usual, before, other, seed).image.data != before.image.data;
+    CHECK(mixed_with(*never, before, other, seed).image.data == before.image.data);
+    mixed += mixed_with(*usual, before, other, seed).image.data != before.image.data;
   }
   CHECK(std::abs(mixed - 500) < 70);
 }
@@ -168,6 +164,6 @@ TEST_CASE("cutmix by itself draws all shares alike") {
   const auto usual = make<Transform>(kCutmix);
   const auto same = make<Transform>(R"({"type": "cutmix", "probability": 1, "alpha": 1})");
   for (std::uint64_t seed = 0; seed < 40; ++seed)
-    CHECK(cv::norm(cutmix_of(*usual, cutmix_plain(50), cutmix_plain(10), seed).image,
-                   cutmix_of(*same, cutmix_plain(50), cutmix_plain(10), seed).image, cv::NORM_INF) == 0);
+    CHECK(cv::norm(mixed_with(*usual, cutmix_plain(50), cutmix_plain(10), seed).image,
+                   mixed_with(*same, cutmix_plain(50), cutmix_plain(10), seed).image, cv::NORM_INF) == 0);
 }

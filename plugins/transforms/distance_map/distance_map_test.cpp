@@ -1,11 +1,11 @@
 #include <cmath>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::kIgnore;
 using sectile::Sample;
@@ -17,13 +17,7 @@ using sectile::test::make;
 namespace {
 
 Sample labelled_for_distances(int rows, int columns, const std::vector<int>& values) {
-  Sample sample;
-  sample.id = "labelled";
-  sample.image = cv::Mat(rows, columns, CV_16U, cv::Scalar(7));
-  sample.labels = cv::Mat(rows, columns, CV_16S);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    sample.labels.ptr<std::int16_t>()[i] = static_cast<std::int16_t>(values[i]);
-  return sample;
+  return sectile::test::labelled(rows, columns, values, CV_16U, 7);
 }
 
 sectile::Instance object_of(const cv::Mat& bitmap, int category) {
@@ -50,8 +44,7 @@ std::vector<float> values_of_distances(const cv::Mat& map) {
 }  // namespace
 
 TEST_CASE("distance maps are those of SciPy, of classes and of connected components") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/distance_map/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("distance_map");
   REQUIRE(expected.size() == 10);
   for (const auto& one : expected) {
     CAPTURE(one["options"].dump());

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -16,15 +16,9 @@ using sectile::test::make;
 
 namespace {
 
-Sample downscale_pattern() {  // that of expected.py
-  Sample sample;
-  sample.id = "pattern";
-  sample.image = cv::Mat(9, 11, CV_8UC3);
-  for (int y = 0; y < 9; ++y)
-    for (int x = 0; x < 11; ++x)
-      for (int c = 0; c < 3; ++c)
-        sample.image.at<cv::Vec3b>(y, x)[c] = static_cast<std::uint8_t>((7 * x + 13 * y * y + 50 * c + x * y) % 256);
-  return sample;
+Sample downscale_pattern() {
+  return sectile::test::pattern_of("pattern", {11, 9}, 3,
+                                   [](int x, int y, int c) { return (7 * x + 13 * y * y + 50 * c + x * y) % 256; });
 }
 
 Sample downscale_steps(int type, const std::vector<int>& sizes = {8, 8}) {  // neighbors differ
@@ -41,8 +35,7 @@ Sample downscale_steps(int type, const std::vector<int>& sizes = {8, 8}) {  // n
 }  // namespace
 
 TEST_CASE("downscale gives the pixels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/downscale/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("downscale");
   REQUIRE(expected.size() == 5);
   for (const auto& one : expected) {
     CAPTURE(one["scale"].get<double>());

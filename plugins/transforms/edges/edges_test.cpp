@@ -1,10 +1,10 @@
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::kIgnore;
 using sectile::Sample;
@@ -15,13 +15,7 @@ using sectile::test::make;
 namespace {
 
 Sample labelled_for_edges(int rows, int columns, const std::vector<int>& values) {
-  Sample sample;
-  sample.id = "labelled";
-  sample.image = cv::Mat(rows, columns, CV_8UC3, cv::Scalar::all(7));
-  sample.labels = cv::Mat(rows, columns, CV_16S);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    sample.labels.ptr<std::int16_t>()[i] = static_cast<std::int16_t>(values[i]);
-  return sample;
+  return sectile::test::labelled(rows, columns, values, CV_8UC3, 7);
 }
 
 std::vector<int> edges_of(const Sample& sample, const std::string& options = "",
@@ -36,8 +30,7 @@ std::vector<int> edges_of(const Sample& sample, const std::string& options = "",
 }  // namespace
 
 TEST_CASE("edges are those of mmsegmentation's GenerateEdge, and ignored where labels are") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/edges/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("edges");
   REQUIRE(expected.size() == 7);
   int marked = 0;
   for (const auto& one : expected) {

@@ -1,32 +1,26 @@
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <sectile/error.h>
 
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/patterned.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::applied;
-using sectile::test::make;
 
 namespace {
 
 std::shared_ptr<Transform> elastic_with(nlohmann::json options, const sectile::BuildContext& context = {}) {
-  options["type"] = "elastic";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump(), context);
+  return sectile::test::always("elastic", std::move(options), context);
 }
 
-Sample blank_image(int height, int width) {
-  Sample sample;
-  sample.id = "blank";
-  sample.image = cv::Mat(height, width, CV_8U, cv::Scalar(0));
-  return sample;
-}
+Sample blank_image(int height, int width) { return sectile::test::sheet_of(CV_8U, {width, height}, 0); }
 
 cv::Mat displacement_along(int axis, const Transform& elastic, const Sample& sample, std::uint64_t seed = 1) {
   cv::Mat field;

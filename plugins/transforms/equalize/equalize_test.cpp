@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -8,6 +7,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -16,15 +16,11 @@ using sectile::test::make;
 
 namespace {
 
-Sample equalize_sample() {  // as in expected.py
-  Sample sample;
-  sample.id = "dark";
-  sample.image = cv::Mat(20, 32, CV_8UC3);
-  for (std::int64_t i = 0; i < 20 * 32 * 3; ++i) {
-    const std::int64_t value = (i * i * 40503 + i * 9973) % 65521 % 256;
-    sample.image.data[i] = static_cast<std::uint8_t>(value * value / 400);
-  }
-  return sample;
+Sample equalize_sample() {
+  return sectile::test::pattern_of("dark", {32, 20}, 3, [](int x, int y, int c) {
+    const auto value = sectile::test::scattered((y * 32 + x) * 3 + c);
+    return value * value / 400;
+  });
 }
 
 std::shared_ptr<Transform> equalize_by(const std::string& mode, bool by_channels) {
@@ -35,8 +31,7 @@ std::shared_ptr<Transform> equalize_by(const std::string& mode, bool by_channels
 }  // namespace
 
 TEST_CASE("equalize gives the pixels of albumentations 2.0.8 and Pillow") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/equalize/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("equalize");
   REQUIRE(expected.size() == 4);
   const auto before = equalize_sample(), untouched = equalize_sample();
   for (const auto& one : expected) {
@@ -96,17 +91,8 @@ TEST_CASE("equalize takes a volume, and a view, as a whole") {
 }
 
 TEST_CASE("equalize is applied as often as its probability says, and leaves annotation alone") {
-  const auto change = make<Transform>(R"({"type": "equalize"})");
-  Sample sample = sectile::test::annotated();
-  int unchanged = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
-    const auto after = applied(*change, sample, seed);
-    unchanged += after.image.data == sample.image.data;
-    CHECK(after.labels.data == sample.labels.data);
-  }
-  CHECK(std::abs(unchanged - 200) < 50);
-  CHECK(applied(*make<Transform>(R"({"type": "equalize", "probability": 0})"), sample).image.data == sample.image.data);
-  sample.image = cv::Mat();
+  sectile::test::check_applied_half_the_time("equalize");
+  const Sample sample;
   CHECK(applied(*equalize_by("cv", true), sample).image.empty());
 }
 

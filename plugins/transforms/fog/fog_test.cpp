@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -11,22 +10,15 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::applied;
 using sectile::test::make;
+using sectile::test::sheet_of;
 
 namespace {
-
-Sample sheet_in_fog(int type, cv::Size size, double value) {
-  Sample sample;
-  sample.id = "sheet";
-  sample.image = cv::Mat(size, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), cv::Scalar(value));
-  if (CV_MAT_CN(type) > 1)
-    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
-  return sample;
-}
 
 double mean_in_fog(const cv::Mat& image) {
   cv::Mat first;
@@ -37,14 +29,9 @@ double mean_in_fog(const cv::Mat& image) {
 }  // namespace
 
 TEST_CASE("fog of density 0 only blurs, to the pixels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/fog/expected.json");
-  const auto values = nlohmann::json::parse(file)["blur"][0]["values"].get<std::vector<std::uint8_t>>();
-  Sample before;
-  before.image = cv::Mat(12, 15, CV_8UC3);
-  for (int y = 0; y < 12; ++y)
-    for (int x = 0; x < 15; ++x)
-      for (int c = 0; c < 3; ++c)
-        before.image.ptr(y, x)[c] = static_cast<std::uint8_t>((x * 31 + y * 47 + c * 71 + (x * y * 11) % 97) % 256);
+  const auto values = sectile::test::expected_of_transform("fog")["blur"][0]["values"].get<std::vector<std::uint8_t>>();
+  const Sample before = sectile::test::pattern_of(
+      "street", {15, 12}, 3, [](int x, int y, int c) { return (x * 31 + y * 47 + c * 71 + (x * y * 11) % 97) % 256; });
   REQUIRE(values.size() == 12 * 15 * 3);
   const cv::Mat untouched = before.image.clone();
   const auto fog = make<Transform>(R"({"type": "fog", "fog_coef_range": [0, 0], "probability": 1})");
@@ -55,8 +42,7 @@ TEST_CASE("fog of density 0 only blurs, to the pixels of albumentations 2.0.8") 
 }
 
 TEST_CASE("fog is as bright as that of albumentations 2.0.8, as a whole and in the middle") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/fog/expected.json");
-  const auto expected = nlohmann::json::parse(file)["fog"];
+  const auto& expected = sectile::test::expected_of_transform("fog")["fog"];
   REQUIRE(expected.size() == 4);
   for (const auto& one : expected) {
     CAPTURE(one.dump());
@@ -69,8 +55,7 @@ TEST_CASE("fog is as bright as that of albumentations 2.0.8, as a whole and in t
     constexpr int kTimes = 100;
     double mean = 0, middle = 0;
     for (std::uint64_t seed = 0; seed < kTimes; ++seed) {
-      const cv::Mat after =
-          applied(*fog, sheet_in_fog(CV_8UC3, {width, height}, one["value"].get<double>()), seed).image;
+      const cv::Mat after = applied(*fog, sheet_of(CV_8UC3, {width, height}, one["value"].get<double>()), seed).image;
       mean += mean_in_fog(after) / kTimes;
       const cv::Rect third(width / 3, height / 3, width * 2 / 3 - width / 3, height * 2 / 3 - height / 3);
       middle += mean_in_fog(after(third)) / kTimes;
@@ -84,12 +69,12 @@ TEST_CASE("fog is as bright as that of albumentations 2.0.8, as a whole and in t
 
 TEST_CASE("fog is the same over images of any type and number of channels") {
   const auto fog = make<Transform>(R"({"type": "fog", "fog_coef_range": [0.7, 0.7], "probability": 1})");
-  const cv::Mat bytes = applied(*fog, sheet_in_fog(CV_8UC1, {60, 40}, 51)).image;
+  const cv::Mat bytes = applied(*fog, sheet_of(CV_8UC1, {60, 40}, 51)).image;
   for (const int type : {CV_8UC3, CV_8UC4, CV_8UC(7), CV_16UC3, CV_32FC1, CV_32FC(7)}) {
     CAPTURE(cv::typeToString(type));
     const int depth = CV_MAT_DEPTH(type);
     const double largest = depth == CV_8U ? 255 : depth == CV_16U ? 65535 : 1;
-    const cv::Mat after = applied(*fog, sheet_in_fog(type, {60, 40}, 0.2 * largest)).image;
+    const cv::Mat after = applied(*fog, sheet_of(type, {60, 40}, 0.2 * largest)).image;
     REQUIRE(after.type() == type);
     for (const int channel : {0, after.channels() - 1}) {
       cv::Mat one;
@@ -107,9 +92,8 @@ TEST_CASE("fog is the same over images of any type and number of channels") {
   volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(0));
   CHECK_THROWS_WITH_AS(applied(*fog, volume), doctest::Contains("scan: is a volume, and fog is for images"),
                        sectile::DataError);
-  CHECK_THROWS_WITH_AS(applied(*fog, sheet_in_fog(CV_16SC1, {4, 4}, 0)), doctest::Contains("sheet: "),
-                       sectile::DataError);
-  CHECK(applied(*fog, sheet_in_fog(CV_8UC3, {1, 1}, 9)).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(9, 9, 9));
+  CHECK_THROWS_WITH_AS(applied(*fog, sheet_of(CV_16SC1, {4, 4}, 0)), doctest::Contains("sheet: "), sectile::DataError);
+  CHECK(applied(*fog, sheet_of(CV_8UC3, {1, 1}, 9)).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(9, 9, 9));
 }
 
 TEST_CASE("fog draws its density within the range, and leaves annotation alone") {
@@ -118,7 +102,7 @@ TEST_CASE("fog draws its density within the range, and leaves annotation alone")
         std::string(R"({"type": "fog", "probability": 1, "fog_coef_range": )").append(range).append("}"));
     double sum = 0;
     for (std::uint64_t seed = 0; seed < 50; ++seed)
-      sum += mean_in_fog(applied(*even, sheet_in_fog(CV_32FC1, {300, 200}, 0), seed).image) / 50;
+      sum += mean_in_fog(applied(*even, sheet_of(CV_32FC1, {300, 200}, 0), seed).image) / 50;
     return sum;
   };
   const double thin = brightness("[0.2, 0.2]"), any = brightness("[0.2, 1]"), dense = brightness("[1, 1]");
@@ -126,18 +110,7 @@ TEST_CASE("fog draws its density within the range, and leaves annotation alone")
   CHECK(any > thin + 0.2 * (dense - thin));
   CHECK(any < dense - 0.2 * (dense - thin));
 
-  const Sample annotated = sectile::test::annotated();
-  const auto often = make<Transform>(R"({"type": "fog"})");
-  int foggy = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Sample after = applied(*often, annotated, seed);
-    foggy += after.image.data != annotated.image.data;
-    CHECK(after.labels.data == annotated.labels.data);
-  }
-  CHECK(foggy > 440);
-  CHECK(foggy < 560);
-  CHECK(applied(*make<Transform>(R"({"type": "fog", "probability": 0})"), annotated).image.data ==
-        annotated.image.data);
+  sectile::test::check_applied_half_the_time("fog");
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "fog", "fog_coef_range": [0.5, 0.2]})"),
                        doctest::Contains("/part/fog_coef_range: the minimum is greater"), sectile::SpecError);
   CHECK_THROWS_AS(make<Transform>(R"({"type": "fog", "fog_coef_range": [0.5, 1.2]})"), sectile::SpecError);

@@ -5,8 +5,8 @@
 
 #include <opencv2/core.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -7,6 +6,7 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -23,8 +23,7 @@ std::shared_ptr<Transform> gamma_of(double percent) {
 }  // namespace
 
 TEST_CASE("gamma gives the numbers of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/gamma/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("gamma");
   REQUIRE(expected.size() == 4);
   Sample before;
   before.image = cv::Mat(16, 16, CV_8U);

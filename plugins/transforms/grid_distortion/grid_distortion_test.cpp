@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include <sectile/error.h>
 
@@ -7,19 +8,17 @@
 #include "support/component.h"
 #include "support/distribution.h"
 #include "support/patterned.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::applied;
-using sectile::test::make;
 
 namespace {
 
 std::shared_ptr<Transform> grid_with(nlohmann::json options, const sectile::BuildContext& context = {}) {
-  options["type"] = "grid_distortion";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump(), context);
+  return sectile::test::always("grid_distortion", std::move(options), context);
 }
 
 // Where the centers of the columns (axis 0) or rows come from.
@@ -33,11 +32,7 @@ std::vector<double> sources_along(int axis, const Transform& grid, const Sample&
   return sources;
 }
 
-Sample image_of_size(int height, int width) {
-  Sample sample;
-  sample.image = cv::Mat(height, width, CV_8U, cv::Scalar(0));
-  return sample;
-}
+Sample image_of_size(int height, int width) { return sectile::test::sheet_of(CV_8U, {width, height}, 0); }
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -11,6 +10,7 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -21,11 +21,7 @@ namespace {
 
 // As in expected.py: scattered colors, and grey pixels in the first row.
 Sample hue_sample() {
-  Sample sample;
-  sample.id = "colors";
-  sample.image = cv::Mat(9, 11, CV_8UC3);
-  for (std::int64_t i = 0; i < 9 * 11 * 3; ++i)
-    sample.image.data[i] = static_cast<std::uint8_t>((i * i * 40503 + i * 9973) % 65521 % 256);
+  Sample sample = sectile::test::scattered_pattern("colors", {11, 9});
   for (int x = 0; x < 11; ++x) {
     auto& pixel = sample.image.at<cv::Vec3b>(0, x);
     pixel = cv::Vec3b::all(pixel[0]);
@@ -53,8 +49,7 @@ bool hue_near(const cv::Vec3f& a, const cv::Vec3f& b) { return cv::norm(a - b) <
 }  // namespace
 
 TEST_CASE("hue_saturation gives the pixels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/hue_saturation/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("hue_saturation");
   REQUIRE(expected.size() == 7);
   const auto before = hue_sample(), untouched = hue_sample();
   for (const auto& one : expected) {

@@ -2,8 +2,8 @@
 // that its colors have other artifacts than those of files, which these are.
 #include <array>
 
-#include <sectile/transforms/lossy_compression.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/lossy_compression.h>
 
 namespace {
 

@@ -1,6 +1,5 @@
 #include <cmath>
 #include <cstring>
-#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -22,15 +22,9 @@ using sectile::test::make;
 namespace {
 
 Sample waves_to_compress(cv::Size size, int channels) {
-  Sample sample;
-  sample.id = "waves";
-  sample.image = cv::Mat(size, CV_8UC(channels));
-  for (int y = 0; y < size.height; ++y)
-    for (int x = 0; x < size.width; ++x)
-      for (int c = 0; c < channels; ++c)
-        sample.image.ptr(y, x)[c] =
-            cv::saturate_cast<std::uint8_t>(128 + 80 * std::sin(x / 4.0 + c) + 40 * std::cos(y / 3.0 - 2 * c));
-  return sample;
+  return sectile::test::pattern_of("waves", size, channels, [](int x, int y, int c) {
+    return cv::saturate_cast<std::uint8_t>(128 + 80 * std::sin(x / 4.0 + c) + 40 * std::cos(y / 3.0 - 2 * c));
+  });
 }
 
 double error_of_compression(const Sample& before, const char* type, int quality) {
@@ -45,8 +39,7 @@ double error_of_compression(const Sample& before, const char* type, int quality)
 }  // namespace
 
 TEST_CASE("jpeg_compression gives the pixels of OpenCV") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/jpeg_compression/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("jpeg_compression");
   REQUIRE(expected.size() == 5);
   for (const auto& one : expected) {
     CAPTURE(one["type"].dump());
@@ -128,18 +121,7 @@ TEST_CASE("jpeg_compression draws its quality within the range, and leaves annot
   }
   CHECK(found == possible);
 
-  const Sample annotated = sectile::test::annotated();
-  const auto often = make<Transform>(R"({"type": "jpeg_compression"})");
-  int compressed = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Sample after = applied(*often, annotated, seed);
-    compressed += after.image.data != annotated.image.data;
-    CHECK(after.labels.data == annotated.labels.data);
-  }
-  CHECK(compressed > 440);
-  CHECK(compressed < 560);
-  CHECK(applied(*make<Transform>(R"({"type": "jpeg_compression", "probability": 0})"), annotated).image.data ==
-        annotated.image.data);
+  sectile::test::check_applied_half_the_time("jpeg_compression");
 }
 
 TEST_CASE("jpeg_compression says what it does not compress") {

@@ -6,24 +6,18 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
-using sectile::Draw;
 using sectile::kIgnore;
-using sectile::Random;
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::make;
+using sectile::test::mixed_with;
 
 namespace {
 
 constexpr const char* kMixup = R"({"type": "mixup", "probability": 1})";
-
-Sample mixup_of(const Transform& transform, Sample sample, const Sample& other, std::uint64_t seed = 1) {
-  Draw draw(Random{seed}, [&](Random&) { return other; });
-  transform.apply(sample, draw);
-  return sample;
-}
 
 Sample mixup_plain(double value, int type = CV_32FC1) {
   Sample sample;
@@ -45,7 +39,7 @@ TEST_CASE("mixup blends images, and labels as shares of classes with the same we
   other.targets["distance"] = cv::Mat(4, 5, CV_32F, cv::Scalar(10));
   sample.tags = {4}, other.tags = {1, 4};
   for (std::uint64_t seed = 0; seed < 20; ++seed) {
-    const auto after = mixup_of(*transform, sample, other, seed);
+    const auto after = mixed_with(*transform, sample, other, seed);
     const float others = after.image.at<float>(3, 4);  // its weight
     CHECK(others >= 0);
     CHECK(others <= 1);
@@ -69,7 +63,7 @@ TEST_CASE("the weights of mixup are of the beta distribution") {
     double sum = 0, squares = 0;
     constexpr int kCount = 4000;
     for (std::uint64_t seed = 0; seed < kCount; ++seed) {
-      const double weight = mixup_of(*transform, mixup_plain(0), mixup_plain(1), seed).image.at<float>(0, 0);
+      const double weight = mixed_with(*transform, mixup_plain(0), mixup_plain(1), seed).image.at<float>(0, 0);
       sum += weight, squares += weight * weight;
     }
     const double mean = sum / kCount, variance = squares / kCount - mean * mean;
@@ -84,7 +78,7 @@ TEST_CASE("mixup uses Beta(0.2, 0.2) for half of all samples by default") {
   double squares = 0;
   const auto before = mixup_plain(-1);
   for (std::uint64_t seed = 0; seed < 2000; ++seed) {
-    const auto after = mixup_of(*usual, before, mixup_plain(1), seed);
+    const auto after = mixed_with(*usual, before, mixup_plain(1), seed);
     if (after.image.data == before.image.data) continue;
     ++applied;
     squares += std::pow(after.image.at<float>(0, 0), 2);  // four times the variance
@@ -96,7 +90,7 @@ TEST_CASE("mixup uses Beta(0.2, 0.2) for half of all samples by default") {
 TEST_CASE("mixup keeps the objects of both, whole, with ids that differ, and no segments") {
   auto sample = annotated(), other = annotated({46, 34});
   for (auto* one : {&sample, &other}) one->targets.erase("nearest");
-  const auto after = mixup_of(*make<Transform>(kMixup, sectile::test::context(4)), sample, other);
+  const auto after = mixed_with(*make<Transform>(kMixup, sectile::test::context(4)), sample, other);
   REQUIRE(after.instances.size() == 6);
   std::set<std::int64_t> ids;
   for (std::size_t i = 0; i < 6; ++i) ids.insert(after.instances[i].id);
@@ -118,7 +112,7 @@ TEST_CASE("mixup tells that it mixes samples and makes labels per class, unless 
     CAPTURE(probability);
     const auto transform = make<Transform>(
         std::string(R"({"type": "mixup", "probability": )").append(probability).append("}"), sectile::test::context(2));
-    const auto untouched = mixup_of(*transform, sample, sample);
+    const auto untouched = mixed_with(*transform, sample, sample);
     CHECK(untouched.image.data == sample.image.data);
     CHECK(untouched.labels.data == sample.labels.data);
     const auto effects = sectile::effects_of({transform}, "/list");
@@ -132,7 +126,7 @@ TEST_CASE("mixup takes all types, numbers of channels, labels per class, single 
   const auto transform = make<Transform>(R"({"type": "mixup", "probability": 1, "alpha": 1000})");
   for (const int type : {CV_8UC1, CV_16UC3, CV_16SC1, CV_32FC4, CV_8UC(7)}) {
     CAPTURE(type);
-    const auto after = mixup_of(*transform, mixup_plain(100, type), mixup_plain(200, type));
+    const auto after = mixed_with(*transform, mixup_plain(100, type), mixup_plain(200, type));
     CHECK(after.image.type() == type);
     cv::Mat last;
     cv::extractChannel(after.image, last, CV_MAT_CN(type) - 1);
@@ -144,14 +138,14 @@ TEST_CASE("mixup takes all types, numbers of channels, labels per class, single 
   Sample pixel, other;
   pixel.image = cv::Mat(1, 1, CV_32F, cv::Scalar(0)), other.image = cv::Mat(1, 1, CV_32F, cv::Scalar(1));
   pixel.labels = cv::Mat(1, 1, CV_32FC2, cv::Scalar(1, 0)), other.labels = cv::Mat(1, 1, CV_32FC2, cv::Scalar(1, 1));
-  const auto after = mixup_of(*transform, pixel, other);
+  const auto after = mixed_with(*transform, pixel, other);
   CHECK(after.labels.at<cv::Vec2f>(0, 0)[0] == doctest::Approx(1));
   CHECK(after.labels.at<cv::Vec2f>(0, 0)[1] == doctest::Approx(after.image.at<float>(0, 0)));
   const int sizes[] = {2, 3, 4};
   pixel.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(100)), other.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(200));
   pixel.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(0)), other.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(1));
   const auto context = sectile::test::context(2);
-  const auto volume = mixup_of(*make<Transform>(kMixup, context), pixel, other);
+  const auto volume = mixed_with(*make<Transform>(kMixup, context), pixel, other);
   CHECK(volume.image.dims == 3);
   CHECK(volume.labels.type() == CV_32FC2);
   CHECK(volume.labels.at<cv::Vec2f>(1, 2, 3)[0] + volume.labels.at<cv::Vec2f>(1, 2, 3)[1] == doctest::Approx(1));
@@ -161,7 +155,7 @@ TEST_CASE("mixup refuses annotation that would lose its meaning") {
   auto context = sectile::test::context(4);
   const auto transform = make<Transform>(kMixup, context);
   const auto refused = [&](const Sample& sample, const Sample& other, const char* message) {
-    CHECK_THROWS_WITH_AS(mixup_of(*transform, sample, other), doctest::Contains(message), sectile::DataError);
+    CHECK_THROWS_WITH_AS(mixed_with(*transform, sample, other), doctest::Contains(message), sectile::DataError);
   };
   auto sample = mixup_plain(0), other = mixup_plain(1);
   sample.labels = cv::Mat(4, 5, CV_16S, cv::Scalar(1));

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <set>
+#include <utility>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -9,6 +9,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Draw;
 using sectile::kIgnore;
@@ -20,10 +21,8 @@ using sectile::test::make;
 
 namespace {
 
-std::shared_ptr<Transform> mosaic_of(const nlohmann::json& changes, const sectile::BuildContext& context = {}) {
-  nlohmann::json spec = {{"type", "mosaic"}, {"probability", 1}};
-  if (!changes.is_null()) spec.update(changes);
-  return make<Transform>(spec.dump(), context);
+std::shared_ptr<Transform> mosaic_of(nlohmann::json options, const sectile::BuildContext& context = {}) {
+  return sectile::test::always("mosaic", std::move(options), context);
 }
 
 // Of one sample and others, one after the other.
@@ -67,8 +66,7 @@ cv::Mat mosaic_rows(const std::vector<T>& values, int height, int width, int typ
 }  // namespace
 
 TEST_CASE("mosaic gives the images and labels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/mosaic/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("mosaic");
   REQUIRE(expected.size() == 8);
   for (const auto& one : expected) {
     CAPTURE(one["place"].get<double>());

@@ -1,5 +1,4 @@
 #include <cmath>
-#include <fstream>
 #include <map>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -21,32 +21,21 @@ namespace {
 
 // As in expected.py.
 Sample sample_in_motion() {
-  Sample sample;
-  sample.id = "street";
-  sample.image = cv::Mat(12, 15, CV_8UC3);
-  for (int y = 0; y < 12; ++y)
-    for (int x = 0; x < 15; ++x)
-      for (int c = 0; c < 3; ++c)
-        sample.image.ptr(y, x)[c] = static_cast<std::uint8_t>((x * 31 + y * 47 + c * 71 + (x * y * 11) % 97) % 256);
-  return sample;
+  return sectile::test::pattern_of(
+      "street", {15, 12}, 3, [](int x, int y, int c) { return (x * 31 + y * 47 + c * 71 + (x * y * 11) % 97) % 256; });
 }
 
 // A bright pixel in the middle of 21 x 21, which smears into the mirrored kernel.
 Sample point_in_motion(int type = CV_32FC1) {
-  Sample sample;
-  sample.id = "point";
-  sample.image = cv::Mat(21, 21, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), 0.0);
-  sample.image(cv::Rect(10, 10, 1, 1)).setTo(200);
-  if (CV_MAT_CN(type) > 1)
-    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
+  Sample sample = sectile::test::sheet_of(type, {21, 21}, 0);
+  sample.image(cv::Rect(10, 10, 1, 1)).reshape(1).setTo(200);
   return sample;
 }
 
 }  // namespace
 
 TEST_CASE("motion_blur gives the pixels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/motion_blur/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("motion_blur");
   REQUIRE(expected.size() == 6);
   for (const auto& one : expected) {
     CAPTURE(one["angle"].get<double>());
@@ -56,19 +45,10 @@ TEST_CASE("motion_blur gives the pixels of albumentations 2.0.8") {
                                  {"direction_range", {one["direction"], one["direction"]}},
                                  {"allow_shifted", false},
                                  {"probability", 1}};
-    Sample before = sample_in_motion();
     const bool is_float = one["depth"] == "32F";
-    if (is_float) before.image.convertTo(before.image, CV_32F, 1 / 255.0);
-    const cv::Mat untouched = before.image.clone();
-    const cv::Mat after = applied(*make<Transform>(spec.dump()), before).image;
-    REQUIRE(after.type() == before.image.type());
-    const auto values = one["values"].get<std::vector<float>>();
-    cv::Mat found;
-    after.reshape(1, 1).convertTo(found, CV_32F);
-    REQUIRE(found.total() == values.size());
-    const cv::Mat reference(1, static_cast<int>(values.size()), CV_32F, const_cast<float*>(values.data()));
+    const auto [found, reference] =
+        sectile::test::beside_expected(*make<Transform>(spec.dump()), sample_in_motion(), one);
     CHECK(cv::norm(found, reference, cv::NORM_INF) <= (is_float ? 1e-4 : 1.01));
-    CHECK(cv::norm(before.image, untouched, cv::NORM_INF) == 0);  // what others may hold is not written to
   }
 }
 
@@ -152,18 +132,7 @@ TEST_CASE("motion_blur draws sizes, angles and shifts within their ranges") {
 }
 
 TEST_CASE("motion_blur leaves annotation alone, and the image too where it is not applied") {
-  const Sample annotated = sectile::test::annotated();
-  const auto often = make<Transform>(R"({"type": "motion_blur"})");
-  int blurred = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Sample after = applied(*often, annotated, seed);
-    blurred += after.image.data != annotated.image.data;
-    CHECK(after.labels.data == annotated.labels.data);
-  }
-  CHECK(blurred > 440);
-  CHECK(blurred < 560);
-  CHECK(applied(*make<Transform>(R"({"type": "motion_blur", "probability": 0})"), annotated).image.data ==
-        annotated.image.data);
+  sectile::test::check_applied_half_the_time("motion_blur");
   const Sample large = sample_in_motion();
   Sample view = large, copy = large;
   view.image = large.image(cv::Rect(3, 2, 6, 5));

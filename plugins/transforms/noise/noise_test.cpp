@@ -1,5 +1,4 @@
 #include <cmath>
-#include <fstream>
 #include <set>
 #include <string>
 #include <utility>
@@ -13,6 +12,7 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -22,12 +22,7 @@ using sectile::test::make;
 namespace {
 
 Sample even_image(int type, double value, cv::Size size = {64, 48}) {
-  Sample sample;
-  sample.id = "wall";
-  sample.image = cv::Mat(size, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), cv::Scalar(value));
-  if (CV_MAT_CN(type) > 1)
-    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
-  return sample;
+  return sectile::test::sheet_of(type, size, value);
 }
 
 struct NoiseMoments {
@@ -41,25 +36,22 @@ NoiseMoments noise_moments(const cv::Mat& image) {
   return {mean[0], deviation[0]};
 }
 
-nlohmann::json noise_spec(nlohmann::json options) {
-  options["type"] = "noise";
-  options["probability"] = 1;
-  return options;
+std::shared_ptr<Transform> noise_of(nlohmann::json options) {
+  return sectile::test::always("noise", std::move(options));
 }
 
 }  // namespace
 
 TEST_CASE("noise of one factor gives the numbers of albumentations 2.0.8, and random noise its mean and deviation") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/noise/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("noise");
   REQUIRE(expected["multiplicative"].size() == 4);
   Sample all;
   all.image = cv::Mat(16, 16, CV_8U);
   for (int i = 0; i < 256; ++i) all.image.data[i] = static_cast<std::uint8_t>(i);
   for (const auto& one : expected["multiplicative"]) {
     CAPTURE(one["factor"].get<double>());
-    const auto spec = noise_spec({{"mode", "multiplicative"}, {"multiplier", {one["factor"], one["factor"]}}});
-    const cv::Mat after = applied(*make<Transform>(spec.dump()), all).image;
+    const auto noise = noise_of({{"mode", "multiplicative"}, {"multiplier", {one["factor"], one["factor"]}}});
+    const cv::Mat after = applied(*noise, all).image;
     CHECK(std::vector<int>(after.data, after.data + 256) == one["values"].get<std::vector<int>>());
     CHECK(all.image.data[200] == 200);  // what others may hold is not written to
   }
@@ -67,7 +59,7 @@ TEST_CASE("noise of one factor gives the numbers of albumentations 2.0.8, and ra
   for (const auto& one : expected["random"]) {
     CAPTURE(one.dump());
     const auto before = even_image(CV_8UC3, one["value"].get<double>(), {512, 512});
-    const auto found = noise_moments(applied(*make<Transform>(noise_spec(one["options"]).dump()), before).image);
+    const auto found = noise_moments(applied(*noise_of(one["options"]), before).image);
     CHECK(std::abs(found.mean - one["mean"].get<double>()) < 0.3);
     CHECK(found.deviation == doctest::Approx(one["deviation"].get<double>()).epsilon(0.01));
   }
@@ -101,8 +93,8 @@ TEST_CASE("noise is normally distributed, with nothing in common between neighbo
 
 TEST_CASE("noise is the same for all channels unless it is told otherwise") {
   const auto same_channels = [](const char* options, int type) {
-    const auto spec = noise_spec(nlohmann::json::parse(options));
-    const cv::Mat after = applied(*make<Transform>(spec.dump()), even_image(type, 100)).image;
+    const auto noise = noise_of(nlohmann::json::parse(options));
+    const cv::Mat after = applied(*noise, even_image(type, CV_MAT_DEPTH(type) == CV_32F ? 0.4 : 100)).image;
     cv::Mat first, last;
     cv::extractChannel(after, first, 0);
     cv::extractChannel(after, last, after.channels() - 1);
@@ -125,8 +117,8 @@ TEST_CASE("noise is the same for all channels unless it is told otherwise") {
 TEST_CASE("noise draws its parameters within their ranges") {
   double least = 1e9, most = 0, darkest = 1e9, brightest = 0;
   std::vector<double> factors;
-  const auto gaussian = make<Transform>(noise_spec({{"mean_range", {-0.1, 0.1}}}).dump());
-  const auto factor = make<Transform>(noise_spec({{"mode", "multiplicative"}}).dump());
+  const auto gaussian = noise_of({{"mean_range", {-0.1, 0.1}}});
+  const auto factor = noise_of({{"mode", "multiplicative"}});
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     const auto found = noise_moments(applied(*gaussian, even_image(CV_32FC1, 0.5), seed).image);
     least = std::min(least, found.deviation), most = std::max(most, found.deviation);
@@ -142,7 +134,7 @@ TEST_CASE("noise draws its parameters within their ranges") {
   CHECK(brightest <= 1.1001);
   CHECK(brightest > 1.09);
   sectile::test::check_uniform(factors, 0.9, 1.1);
-  const auto each = make<Transform>(noise_spec({{"mode", "multiplicative"}, {"elementwise", true}}).dump());
+  const auto each = noise_of({{"mode", "multiplicative"}, {"elementwise", true}});
   const auto uniform = noise_moments(applied(*each, even_image(CV_32FC1, 1, {256, 256})).image);
   CHECK(std::abs(uniform.mean - 1) < 0.001);
   CHECK(std::abs(uniform.deviation - 0.2 / std::sqrt(12)) < 0.001);
@@ -150,15 +142,15 @@ TEST_CASE("noise draws its parameters within their ranges") {
 
 TEST_CASE("noise keeps type and size, also of one pixel, and the range of counted photons") {
   for (const char* mode : {"gaussian", "multiplicative", "poisson"}) {
-    const auto noise = make<Transform>(noise_spec({{"mode", mode}}).dump());
+    const auto noise = noise_of({{"mode", mode}});
     for (const int type : {CV_8UC1, CV_8UC4, CV_16UC3, CV_32FC(7)}) {
       const cv::Mat after = applied(*noise, even_image(type, 1, {1, 1})).image;
       CHECK(after.type() == type);
       CHECK(after.size() == cv::Size(1, 1));
     }
-    CHECK_THROWS_WITH_AS(applied(*noise, even_image(CV_16SC1, 0)), doctest::Contains("wall: "), sectile::DataError);
+    CHECK_THROWS_WITH_AS(applied(*noise, even_image(CV_16SC1, 0)), doctest::Contains("sheet: "), sectile::DataError);
   }
-  const auto photons = make<Transform>(noise_spec({{"mode", "poisson"}}).dump());
+  const auto photons = noise_of({{"mode", "poisson"}});
   double low = 0, high = 0;
   cv::minMaxLoc(applied(*photons, even_image(CV_32FC1, 0.9)).image, &low, &high);
   CHECK(low >= 0);
@@ -172,24 +164,12 @@ TEST_CASE("noise keeps type and size, also of one pixel, and the range of counte
 }
 
 TEST_CASE("noise leaves annotation alone, and the image too where it is not applied") {
-  const Sample annotated = sectile::test::annotated();
-  const auto often = make<Transform>(R"({"type": "noise"})");
-  int noisy = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Sample after = applied(*often, annotated, seed);
-    noisy += after.image.data != annotated.image.data;
-    CHECK(after.labels.data == annotated.labels.data);
-  }
-  CHECK(noisy > 440);
-  CHECK(noisy < 560);
-  CHECK(applied(*make<Transform>(R"({"type": "noise", "probability": 0})"), annotated).image.data ==
-        annotated.image.data);
+  sectile::test::check_applied_half_the_time("noise");
 }
 
 TEST_CASE("noise refuses options of another mode, and ranges in the wrong order and out of range") {
   const auto refused = [](const char* options, const char* problem) {
-    CHECK_THROWS_WITH_AS(make<Transform>(noise_spec(nlohmann::json::parse(options)).dump()), doctest::Contains(problem),
-                         sectile::SpecError);
+    CHECK_THROWS_WITH_AS(noise_of(nlohmann::json::parse(options)), doctest::Contains(problem), sectile::SpecError);
   };
   refused(R"({"multiplier": [1, 1]})", "/part/multiplier: has no effect in this mode: expected only in mode mult");
   refused(R"({"elementwise": true})", "/part/elementwise: has no effect");
@@ -208,8 +188,8 @@ TEST_CASE("noise refuses options of another mode, and ranges in the wrong order 
 }
 
 TEST_CASE("noise has no mean by default, and so many photons as albumentations draws") {
-  const auto gaussian = make<Transform>(noise_spec({{"std_range", {0.01, 0.01}}}).dump());
-  const auto photons = make<Transform>(noise_spec({{"mode", "poisson"}}).dump());
+  const auto gaussian = noise_of({{"std_range", {0.01, 0.01}}});
+  const auto photons = noise_of({{"mode", "poisson"}});
   double brightest = 0, dimmest = 1;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     CHECK(std::abs(noise_moments(applied(*gaussian, even_image(CV_32FC1, 0.5), seed).image).mean - 0.5) < 0.002);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
 
 #include <sectile/error.h>
@@ -9,6 +8,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -107,8 +107,7 @@ TEST_CASE("normalize says what does not fit") {
 }
 
 TEST_CASE("normalize by the image's own values gives the numbers of albumentations, TorchIO's scheme and nnU-Net") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/normalize/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("normalize");
   REQUIRE(expected.size() == 7);
   for (const auto& one : expected) {
     const auto method = one["method"].get<std::string>();

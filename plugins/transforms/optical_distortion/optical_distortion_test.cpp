@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include <opencv2/imgproc.hpp>
 
@@ -8,19 +9,17 @@
 #include "support/component.h"
 #include "support/distribution.h"
 #include "support/patterned.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::applied;
-using sectile::test::make;
 
 namespace {
 
 std::shared_ptr<Transform> lens_with(nlohmann::json options, const sectile::BuildContext& context = {}) {
-  options["type"] = "optical_distortion";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump(), context);
+  return sectile::test::always("optical_distortion", std::move(options), context);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include <opencv2/imgproc.hpp>
 
@@ -9,27 +10,20 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/patterned.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
 using sectile::test::applied;
-using sectile::test::make;
 
 namespace {
 
 std::shared_ptr<Transform> perspective_with(nlohmann::json options, const sectile::BuildContext& context = {}) {
-  options["type"] = "perspective";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump(), context);
+  return sectile::test::always("perspective", std::move(options), context);
 }
 
-Sample black(int height, int width) {
-  Sample sample;
-  sample.id = "black";
-  sample.image = cv::Mat(height, width, CV_8U, cv::Scalar(0));
-  return sample;
-}
+Sample black(int height, int width) { return sectile::test::sheet_of(CV_8U, {width, height}, 0); }
 
 // The corners of the result, clockwise from the upper left, in the sample.
 std::array<cv::Point2f, 4> shown_corners(const sectile::Warp& warp) {

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 
 #include <sectile/error.h>
@@ -10,6 +9,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -18,14 +18,7 @@ using sectile::test::make;
 
 namespace {
 
-Sample photometric_sample() {  // as in expected.py
-  Sample sample;
-  sample.id = "colors";
-  sample.image = cv::Mat(7, 8, CV_8UC3);
-  for (std::int64_t i = 0; i < 7 * 8 * 3; ++i)
-    sample.image.data[i] = static_cast<std::uint8_t>((i * i * 40503 + i * 9973) % 65521 % 256);
-  return sample;
-}
+Sample photometric_sample() { return sectile::test::scattered_pattern("colors", {8, 7}); }
 
 // Nothing happens, but for what is given.
 std::shared_ptr<Transform> photometric(nlohmann::json options) {
@@ -52,8 +45,7 @@ std::vector<cv::Vec3b> photometric_colors(const Transform& change, const cv::Vec
 }  // namespace
 
 TEST_CASE("photometric_distortion gives the pixels of mmsegmentation, in its orders and as often") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/photometric_distortion/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("photometric_distortion");
   REQUIRE(expected.size() == 5);
   const auto change = photometric({{"contrast_range", {1.4, 1.4}}, {"saturation_range", {0.6, 0.6}}});
   const auto before = photometric_sample(), untouched = photometric_sample();

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,34 +14,23 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::applied;
-using sectile::test::make;
+using sectile::test::sheet_of;
 
 namespace {
 
-Sample sheet_in_shadow(int type, cv::Size size, double value) {
-  Sample sample;
-  sample.id = "sheet";
-  sample.image = cv::Mat(size, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), cv::Scalar(value));
-  if (CV_MAT_CN(type) > 1)
-    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
-  return sample;
-}
-
 std::shared_ptr<Transform> shadow_of(nlohmann::json options) {
-  options["type"] = "shadow";
-  if (!options.contains("probability")) options["probability"] = 1;
-  return make<Transform>(options.dump());
+  return sectile::test::always("shadow", std::move(options));
 }
 
 }  // namespace
 
 TEST_CASE("shadow darkens values as albumentations 2.0.8 does, and as much of the image") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/shadow/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("shadow");
   REQUIRE(expected["values"].size() == 4);
   Sample all;
   all.image = cv::Mat(40, 256, CV_8UC3);
@@ -75,7 +63,7 @@ TEST_CASE("shadow darkens values as albumentations 2.0.8 does, and as much of th
   for (const auto& one : expected["shares"]) {
     CAPTURE(one["options"].dump());
     const auto shadow = shadow_of(one["options"]);
-    const Sample sheet = sheet_in_shadow(CV_8U, {60, 40}, 200);
+    const Sample sheet = sheet_of(CV_8U, {60, 40}, 200);
     double sum = 0, squares = 0;
     constexpr int kTimes = 2000;
     for (std::uint64_t seed = 0; seed < kTimes; ++seed) {
@@ -90,7 +78,7 @@ TEST_CASE("shadow darkens values as albumentations 2.0.8 does, and as much of th
 }
 
 TEST_CASE("shadow stays in its region, and falls anywhere in it") {
-  const Sample sheet = sheet_in_shadow(CV_8U, {60, 40}, 200);
+  const Sample sheet = sheet_of(CV_8U, {60, 40}, 200);
   const auto dark_box = [&](const nlohmann::json& options) {
     cv::Mat dark = cv::Mat::zeros(sheet.image.size(), CV_8U);
     const auto shadow = shadow_of(options);
@@ -104,12 +92,12 @@ TEST_CASE("shadow stays in its region, and falls anywhere in it") {
 
 TEST_CASE("shadow has the same form over images of any type and number of channels") {
   const auto shadow = shadow_of({{"shadow_intensity_range", {0.4, 0.4}}, {"num_shadows_limit", {1, 1}}});
-  const cv::Mat form = applied(*shadow, sheet_in_shadow(CV_8U, {30, 20}, 100)).image != 100;
+  const cv::Mat form = applied(*shadow, sheet_of(CV_8U, {30, 20}, 100)).image != 100;
   REQUIRE(cv::countNonZero(form) > 0);
   for (const int type : {CV_8UC3, CV_8UC4, CV_8UC(7), CV_16UC1, CV_16UC3, CV_32FC1, CV_32FC(7)}) {
     CAPTURE(cv::typeToString(type));
     const double value = CV_MAT_DEPTH(type) == CV_32F ? 0.5 : 100;
-    const cv::Mat after = applied(*shadow, sheet_in_shadow(type, {30, 20}, value)).image;
+    const cv::Mat after = applied(*shadow, sheet_of(type, {30, 20}, value)).image;
     REQUIRE(after.type() == type);
     for (const int channel : {0, after.channels() - 1}) {
       cv::Mat one;
@@ -126,14 +114,14 @@ TEST_CASE("shadow has the same form over images of any type and number of channe
   volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(0));
   CHECK_THROWS_WITH_AS(applied(*shadow, volume), doctest::Contains("scan: is a volume, and shadow is for images"),
                        sectile::DataError);
-  CHECK_THROWS_WITH_AS(applied(*shadow, sheet_in_shadow(CV_16SC1, {4, 4}, 0)), doctest::Contains("sheet: "),
+  CHECK_THROWS_WITH_AS(applied(*shadow, sheet_of(CV_16SC1, {4, 4}, 0)), doctest::Contains("sheet: "),
                        sectile::DataError);
-  CHECK(applied(*shadow, sheet_in_shadow(CV_8UC3, {1, 1}, 100)).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(60, 60, 60));
+  CHECK(applied(*shadow, sheet_of(CV_8UC3, {1, 1}, 100)).image.at<cv::Vec3b>(0, 0) == cv::Vec3b(60, 60, 60));
 }
 
 TEST_CASE("shadow draws number and intensity within their ranges, and leaves annotation alone") {
   std::set<int> values;
-  const Sample sheet = sheet_in_shadow(CV_8U, {60, 40}, 200);
+  const Sample sheet = sheet_of(CV_8U, {60, 40}, 200);
   const auto one = shadow_of({{"num_shadows_limit", {1, 1}}, {"shadow_intensity_range", {0.2, 0.4}}});
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     const cv::Mat after = applied(*one, sheet, seed).image;
@@ -155,17 +143,7 @@ TEST_CASE("shadow draws number and intensity within their ranges, and leaves ann
   }
   CHECK(depths == std::set<int>{50, 100, 200});
 
-  const Sample annotated = sectile::test::annotated();
-  const auto often = shadow_of({{"probability", 0.5}});
-  int shadowed = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Sample after = applied(*often, annotated, seed);
-    shadowed += after.image.data != annotated.image.data;
-    CHECK(after.labels.data == annotated.labels.data);
-  }
-  CHECK(shadowed > 440);
-  CHECK(shadowed < 560);
-  CHECK(applied(*shadow_of({{"probability", 0}}), annotated).image.data == annotated.image.data);
+  sectile::test::check_applied_half_the_time("shadow");
 }
 
 TEST_CASE("shadow refuses ranges in the wrong order and out of range") {
@@ -184,7 +162,7 @@ TEST_CASE("shadow refuses ranges in the wrong order and out of range") {
 
 TEST_CASE("shadow draws its intensity uniformly, like albumentations") {
   const auto shadow = shadow_of({{"num_shadows_limit", {1, 1}}, {"shadow_intensity_range", {0.2, 0.6}}});
-  const Sample sheet = sheet_in_shadow(CV_32F, {60, 40}, 1);
+  const Sample sheet = sheet_of(CV_32F, {60, 40}, 1);
   std::vector<double> drawn;
   for (std::uint64_t seed = 0; seed < 400; ++seed) {
     double darkest = 1;

@@ -6,8 +6,8 @@
 
 #include <opencv2/imgproc.hpp>
 
-#include <sectile/transforms/pixel_values.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/pixel_values.h>
 
 namespace {
 

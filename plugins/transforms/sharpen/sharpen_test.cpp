@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "support/annotated.h"
 #include "support/component.h"
 #include "support/distribution.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -22,25 +22,15 @@ namespace {
 
 // As in expected.py.
 Sample sample_to_sharpen() {
-  Sample sample;
-  sample.id = "street";
-  sample.image = cv::Mat(10, 13, CV_8UC3);
-  for (int y = 0; y < 10; ++y)
-    for (int x = 0; x < 13; ++x)
-      for (int c = 0; c < 3; ++c)
-        sample.image.ptr(y, x)[c] =
-            static_cast<std::uint8_t>(64 + (x * 29 + y * 57 + c * 83 + (x * y * 13) % 101) % 128);
-  return sample;
+  return sectile::test::pattern_of("street", {13, 10}, 3, [](int x, int y, int c) {
+    return 64 + (x * 29 + y * 57 + c * 83 + (x * y * 13) % 101) % 128;
+  });
 }
 
 // A step from 100 to 140 between columns 4 and 5.
 Sample step_to_sharpen(int type) {
-  Sample sample;
-  sample.id = "step";
-  sample.image = cv::Mat(7, 10, CV_MAKETYPE(CV_MAT_DEPTH(type), 1), cv::Scalar(100));
-  sample.image.colRange(5, 10).setTo(140);
-  if (CV_MAT_CN(type) > 1)
-    cv::merge(std::vector<cv::Mat>(static_cast<std::size_t>(CV_MAT_CN(type)), sample.image), sample.image);
+  Sample sample = sectile::test::sheet_of(type, {10, 7}, 100);
+  sample.image.colRange(5, 10).reshape(1).setTo(140);
   return sample;
 }
 
@@ -54,28 +44,17 @@ float last_channel(const cv::Mat& image, int y, int x) {
 }  // namespace
 
 TEST_CASE("sharpen gives the pixels of albumentations 2.0.8") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/sharpen/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("sharpen");
   REQUIRE(expected.size() == 5);
   for (const auto& one : expected) {
     CAPTURE(one["options"].dump());
     nlohmann::json spec = one["options"];
     spec["type"] = "sharpen";
     spec["probability"] = 1;
-    Sample before = sample_to_sharpen();
     const bool is_float = one["depth"] == "32F";
-    if (is_float) before.image.convertTo(before.image, CV_32F, 1 / 255.0);
-    const cv::Mat untouched = before.image.clone();
-    const cv::Mat after = applied(*make<Transform>(spec.dump()), before).image;
-    REQUIRE(after.type() == before.image.type());
-    const auto values = one["values"].get<std::vector<float>>();
-    cv::Mat found;
-    after.reshape(1, 1).convertTo(found, CV_32F);
+    auto [found, reference] = sectile::test::beside_expected(*make<Transform>(spec.dump()), sample_to_sharpen(), one);
     if (is_float) found = cv::min(cv::max(found, 0.0), 1.0);  // as albumentations clips them
-    REQUIRE(found.total() == values.size());
-    const cv::Mat reference(1, static_cast<int>(values.size()), CV_32F, const_cast<float*>(values.data()));
     CHECK(cv::norm(found, reference, cv::NORM_INF) <= (is_float ? 1e-4 : 1.01));
-    CHECK(cv::norm(before.image, untouched, cv::NORM_INF) == 0);  // what others may hold is not written to
   }
 }
 
@@ -152,18 +131,7 @@ TEST_CASE("sharpen takes volumes slice by slice, single pixels and views, and le
     CHECK(cv::norm(applied(*sharpen, view).image, applied(*sharpen, copy).image, cv::NORM_INF) == 0);
   }
 
-  const Sample annotated = sectile::test::annotated();
-  const auto often = make<Transform>(R"({"type": "sharpen"})");
-  int sharpened = 0;
-  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
-    const Sample result = applied(*often, annotated, seed);
-    sharpened += result.image.data != annotated.image.data;
-    CHECK(result.labels.data == annotated.labels.data);
-  }
-  CHECK(sharpened > 440);
-  CHECK(sharpened < 560);
-  CHECK(applied(*make<Transform>(R"({"type": "sharpen", "probability": 0})"), annotated).image.data ==
-        annotated.image.data);
+  sectile::test::check_applied_half_the_time("sharpen");
 }
 
 TEST_CASE("sharpen refuses options of the other method, and values that make no sense") {

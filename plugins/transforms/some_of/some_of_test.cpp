@@ -6,9 +6,8 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
-using sectile::Draw;
-using sectile::Random;
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::applied;
@@ -91,17 +90,7 @@ TEST_CASE("some_of is always applied by default, and as often as its probability
 }
 
 TEST_CASE("samples that are mixed in inside some_of have been through the chosen transforms before") {
-  const auto transform = make<Transform>(R"({"type": "some_of", "n": 2, "transforms": [
-      {"type": "pad", "size": [40, 40], "fill": 200}, {"type": "cutmix", "probability": 1}]})");
-  Sample other;
-  other.image = cv::Mat(20, 30, CV_8U, cv::Scalar(10));
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    Sample sample;
-    sample.image = cv::Mat(20, 30, CV_8U, cv::Scalar(50));
-    Draw draw(Random{seed}, [&](Random&) { return other; });
-    transform->apply(sample, draw);
-    CHECK(cv::countNonZero(sample.image == 200) == 40 * 40 - 20 * 30);
-  }
+  sectile::test::check_others_go_through("some_of", {{"n", 2}});
 }
 
 TEST_CASE("some_of says what is wrong with its options") {

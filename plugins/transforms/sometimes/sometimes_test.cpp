@@ -2,9 +2,8 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
-using sectile::Draw;
-using sectile::Random;
 using sectile::Sample;
 using sectile::Transform;
 using sectile::test::annotated;
@@ -51,17 +50,7 @@ TEST_CASE("sometimes changes nothing with the probability 0, and always with 1")
 }
 
 TEST_CASE("samples that are mixed in inside sometimes have been through the transforms before") {
-  const auto transform = make<Transform>(R"({"type": "sometimes", "probability": 1, "transforms": [
-      {"type": "pad", "size": [40, 40], "fill": 200}, {"type": "cutmix", "probability": 1}]})");
-  Sample other;
-  other.image = cv::Mat(20, 30, CV_8U, cv::Scalar(10));
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
-    Sample sample;
-    sample.image = cv::Mat(20, 30, CV_8U, cv::Scalar(50));
-    Draw draw(Random{seed}, [&](Random&) { return other; });
-    transform->apply(sample, draw);
-    CHECK(cv::countNonZero(sample.image == 200) == 40 * 40 - 20 * 30);
-  }
+  sectile::test::check_others_go_through("sometimes", nlohmann::json::object());
 }
 
 TEST_CASE("sometimes says what is wrong with its options") {

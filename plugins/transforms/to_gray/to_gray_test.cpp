@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
 
 #include <sectile/error.h>
 #include <nlohmann/json.hpp>
@@ -8,6 +7,7 @@
 
 #include "support/annotated.h"
 #include "support/component.h"
+#include "support/transforms.h"
 
 using sectile::Sample;
 using sectile::Transform;
@@ -16,14 +16,7 @@ using sectile::test::make;
 
 namespace {
 
-Sample to_gray_sample(int channels) {  // as in expected.py
-  Sample sample;
-  sample.id = "colors";
-  sample.image = cv::Mat(6, 7, CV_8UC(channels));
-  for (std::int64_t i = 0; i < 6 * 7 * channels; ++i)
-    sample.image.data[i] = static_cast<std::uint8_t>((i * i * 40503 + i * 9973) % 65521 % 256);
-  return sample;
-}
+Sample to_gray_sample(int channels) { return sectile::test::scattered_pattern("colors", {7, 6}, channels); }
 
 std::shared_ptr<Transform> to_gray(const std::string& method, int channels = 0) {
   nlohmann::json options = {{"type", "to_gray"}, {"method", method}, {"probability", 1}};
@@ -34,8 +27,7 @@ std::shared_ptr<Transform> to_gray(const std::string& method, int channels = 0) 
 }  // namespace
 
 TEST_CASE("to_gray gives the values of albumentations 2.0.8 by each method") {
-  std::ifstream file(SECTILE_SOURCE_DIR "/plugins/transforms/to_gray/expected.json");
-  const auto expected = nlohmann::json::parse(file);
+  const auto& expected = sectile::test::expected_of_transform("to_gray");
   REQUIRE(expected.size() == 10);
   for (const auto& one : expected) {
     const auto method = one["method"].get<std::string>();
@@ -100,16 +92,7 @@ TEST_CASE("to_gray repeats images of one channel, and takes unread ones") {
 }
 
 TEST_CASE("to_gray is applied as often as its probability says, and leaves annotation alone") {
-  const auto change = make<Transform>(R"({"type": "to_gray"})");
-  const Sample sample = sectile::test::annotated();
-  int unchanged = 0;
-  for (std::uint64_t seed = 0; seed < 400; ++seed) {
-    const auto after = applied(*change, sample, seed);
-    unchanged += after.image.data == sample.image.data;
-    CHECK(after.labels.data == sample.labels.data);
-  }
-  CHECK(std::abs(unchanged - 200) < 50);
-  CHECK(applied(*make<Transform>(R"({"type": "to_gray", "probability": 0})"), sample).image.data == sample.image.data);
+  sectile::test::check_applied_half_the_time("to_gray");
 }
 
 TEST_CASE("to_gray says what does not fit") {

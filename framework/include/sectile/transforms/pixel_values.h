@@ -13,7 +13,8 @@
 
 namespace sectile {
 
-// The value that stands for white: 255, 65535, or 1 for float. Throws DataError for other types; `transform`: who asks.
+// The value that stands for white: 255, 65535, or 1 for float. Throws DataError for other types, and for float values
+// that are far from 0 to 1, below -16 or from 16 on. `transform`: who asks.
 SECTILE_EXPORT double largest_value(const Sample& sample, const char* transform);
 
 // Throws DataError unless the image has three channels; `transform`: who asks.
