@@ -70,12 +70,13 @@ GROUPS = {
         "shadow": ({"num_shadows_limit": [2, 2]}, ""),
     }),
     "Several images": (
-        "The other samples are drawn from the training data, with the transforms before this one applied to them. Segments of\n"
-        "panoptic data stay with the image that is on top; `mixup` drops them.", {
+        "The other samples are drawn from all of the training data, also from what a sampler never takes, with the transforms before\n"
+        "this one applied to them. Segments of panoptic data stay with the image that is on top; `mixup` drops them.", {
         "mosaic": ({"target_size": [SIDE, SIDE], "cell_shape": [SIDE, SIDE]}, ""),
         "copy_paste": ({}, "What is hidden is removed from masks and boxes."),
         "cutmix": ({}, ""),
-        "mixup": ({"alpha": 5}, "Shown is the class with the larger share. Losses have to read shares: `cross_entropy` does."),
+        "mixup": ({"alpha": 5}, "Shown is the class with the larger share. Losses have to read shares: `cross_entropy`, `focal`, "
+                  "`bce` and `dice` do."),
     }),
     "Targets of losses": (
         "Maps that are computed from the annotation, warped and batched with the sample, and read by losses: see\n"
@@ -124,7 +125,12 @@ sectile data preview SPEC -o augmented --times 4  # four augmentations of each
 
 ELSEWHERE = """## Names elsewhere
 
-Names of options and their defaults are those of albumentations 2.0.8 where it has the transform, with `p` as `probability`.
+Names of options and their defaults are those of albumentations 2.0.8 where it has the transform, with `p` as `probability`. Older
+ones here differ: `rotate90` turns with probability 0.5 and then always (theirs always draws, one of four times no turn), `pad`
+puts the image in the middle only with `"position": "center"`, `resize` averages over pixels when it shrinks unless told
+otherwise, `random_crop` pads what is too small, and `normalize` says `deviation` and `max_value`. Pixels differ on purpose in
+`jpeg_compression` (theirs compresses red as blue), `optical_distortion`, `grid_distortion` and `perspective` (theirs are off by
+up to a pixel, or scaled twice), and `sharpen` by `gaussian` (theirs wraps around at 256).
 
 | albumentations | here |
 |---|---|

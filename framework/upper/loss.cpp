@@ -18,7 +18,8 @@ LossTerms DenseLoss::operator()(const Outputs& outputs, const Batch& batch) cons
 
 at::Tensor DenseLoss::forward_per_class(const at::Tensor&, const at::Tensor&) const {
   throw PluginError("loss",
-                    "cannot read labels per class (overlapping classes, soft labels); use one that does: bce, dice");
+                    "cannot read labels per class (overlapping classes, soft labels); use one that does: "
+                    "cross_entropy, focal, bce, dice");
 }
 
 }  // namespace sectile

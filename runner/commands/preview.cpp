@@ -33,11 +33,12 @@ constexpr const char* kSummary =
     "Writes samples as a network gets them, to look at: after the transforms of their split, those of \"train\" for\n"
     "train and those of \"val\" for the others, but before \"normalize\". Beside each image is the same with its "
     "labels,\n"
-    "or its objects, drawn over it, then its targets in grayscale; ignored pixels have no color. Images that are not "
-    "of\n"
-    "8 bits are scaled from their smallest value to their largest, and of other than one or three channels, the first\n"
-    "is shown. Only \"data\", \"task\", \"transforms\" and \"train\" of the spec are read: its model may be "
-    "missing.\n\n"
+    "or its objects, drawn over it, then its targets in grayscale, at most 16 channels of each; ignored pixels have\n"
+    "no color, and of overlapping classes the one with the largest share is drawn, the first of equal ones. Images\n"
+    "that are not of 8 bits are scaled from their smallest value to their largest, and of other than one or three\n"
+    "channels, the first is shown. Only \"data\", \"task\", \"transforms\" and \"train\" of the spec are read: its "
+    "model may\n"
+    "be missing.\n\n"
     "The files are train_0000.png and so on, by the number of the sample in its dataset; with --times,\n"
     "train_0000_1.png for the first time, and so on. Random numbers are those of a run's epochs with the spec's seed,\n"
     "in which each sample comes once.";
@@ -98,6 +99,7 @@ SampleSource source_of(const SampleSpec& spec, const std::string& split, LabelMa
   source.transforms = build_all(split == "train" ? spec.transforms.train : spec.transforms.val, context);
   source.seed = static_cast<std::uint64_t>(spec.train.seed);
   source.fuse = spec.transforms.fuse;
+  source.skip_bad = spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
   return source;
 }
 
@@ -127,8 +129,8 @@ void preview(int count, char** words) {
       "first", po::value<int>()->default_value(0)->value_name("N"), "number of the first sample, from 0")(
       "count", po::value<int>()->default_value(8)->value_name("N"), "how many samples, or as many as there are")(
       "times", po::value<int>()->default_value(1)->value_name("N"),
-      "how often each sample is transformed, with other random numbers each time")("overwrite",
-                                                                                   "replace files that exist already");
+      "how often each sample is transformed, with other random numbers each time")(
+      "overwrite", "replace files that exist already; others in the folder, of an earlier preview, stay");
   const auto line = parse({words, words + count}, "data preview SPEC [--split NAME] [-o DIR] [--set PTR=VALUE]...",
                           kSummary, own, 2, 2);
   const PreviewRequest request(line);
@@ -146,11 +148,10 @@ void preview(int count, char** words) {
   const auto end = std::min(total, request.first + request.count);
   refuse_files_there(request, end);
   make_output_folder(request.output);
-  const bool skip_bad = spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
   for (std::size_t i = request.first; i < end; ++i)
     for (std::size_t time = 0; time < request.times; ++time) {
       Sample sample;
-      const auto reason = reason_to_skip(skip_bad, [&] {
+      const auto reason = reason_to_skip(source.skip_bad, [&] {
         sample = source.prepare({.epoch = time, .index = i, .batch = static_cast<std::int64_t>(time * total + i)});
       });
       if (!reason.empty()) {

@@ -22,7 +22,7 @@ constexpr const char* kGeometricSpecs[] = {
     R"({"type": "affine", "translate_px": [-60, 60, 0, 5], "interpolation": "cubic", "probability": 1})",
     R"({"type": "crop", "size": [20, 90]})",
     R"({"type": "crop", "size": [60, 30], "position": "top_left", "fill": 7})",
-    R"({"type": "crop", "window": [-3, 5, 20, 50], "label_fill": "class 2"})",
+    R"({"type": "crop", "window": [-3, -5, 20, 50], "label_fill": "class 2"})",
     R"({"type": "crop_foreground", "source": "labels", "background": ["class 0"], "margin": 3})",
     R"({"type": "crop_foreground", "threshold": 2, "k_divisible": 8})",
     R"({"type": "elastic", "alpha": 300, "sigma": 4, "probability": 1})",
@@ -120,6 +120,20 @@ TEST_CASE("every geometric transform takes volumes") {
     }
   }
   CHECK(geometric >= 17);
+}
+
+TEST_CASE("a wrong number of fills is refused at the first sample, though chance does not have it applied") {
+  for (const char* name : {"affine", "elastic", "grid_distortion", "optical_distortion", "perspective", "rotate"}) {
+    CAPTURE(std::string(name));
+    const auto transform = sectile::test::make<sectile::Transform>(
+        std::string(R"({"type": ")").append(name).append(R"(", "fill": [1, 2, 3], "probability": 0})"));
+    sectile::Sample sample;
+    sample.id = "bands";
+    sample.image = cv::Mat(12, 15, CV_8UC4, cv::Scalar::all(7));
+    sectile::Draw draw(sectile::Random{1}, nullptr);
+    CHECK_THROWS_WITH_AS(transform->apply(sample, draw), doctest::Contains("bands: has 4 channels, and \"fill\" 3"),
+                         sectile::DataError);
+  }
 }
 
 TEST_CASE("the contract of geometric transforms sees one that hides what its warp depends on") {

@@ -9,7 +9,9 @@
 
 #include <opencv2/core.hpp>
 
+#include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 #include "contract.h"
 
@@ -135,6 +137,30 @@ void check_never(Findings& findings, const Subject& subject) {
   }
 }
 
+bool refuses(const Transform& transform, const Sample& input) {
+  try {
+    applied(transform, input, 3);
+    return false;
+  } catch (const DataError&) {
+    return true;
+  }
+}
+
+// What a transform cannot take, it refuses at the first sample, and not only when chance has it applied: a training
+// would stop in the middle.
+void check_seldom(Findings& findings, const Subject& subject, const Transform& always) {
+  const auto seldom = build<Transform>(subject, context(kClasses), {{"probability", 0.0001}});
+  if (dynamic_cast<const HasEffects*>(seldom.get())) return;  // of nested transforms and of mixing, others may refuse
+  for (const auto& sizes : {kImage, kVolume})
+    for (const int depth : {CV_8U, CV_16U, CV_16S, CV_32F})
+      for (const int channels : {1, 3, 4, 7}) {
+        const auto input = sample(1, sizes, CV_MAKETYPE(depth, channels), true);
+        findings.expect(refuses(*seldom, input) == refuses(always, input),
+                        std::string(sizes.size() == 3 ? "a volume" : "an image").append(" of ") +
+                            cv::typeToString(input.image.type()) + " is refused only when chance has it applied");
+      }
+}
+
 // Each of several threads makes of a sample what one thread makes of it.
 void check_threads(Findings& findings, const Transform& transform) {
   constexpr std::size_t kSamples = 8;
@@ -187,7 +213,10 @@ Findings transform_contract(const Subject& subject) {
   if (!by_default) return findings;
   const auto image = [] { return sample(1, kImage, CV_8UC3, true); };
   findings.attempt("an annotated image", [&] { check_one(findings, *by_default, image, 1, "an annotated image"); });
-  if (by_chance) findings.attempt("probability 0", [&] { check_never(findings, subject); });
+  if (by_chance) {
+    findings.attempt("probability 0", [&] { check_never(findings, subject); });
+    findings.attempt("probability 0.0001", [&] { check_seldom(findings, subject, *by_default); });
+  }
 
   const auto transform = build<Transform>(subject, context(kClasses), with_small_results(subject, given));
   for (std::uint64_t key = 2; key <= 8; ++key)

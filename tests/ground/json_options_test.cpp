@@ -94,6 +94,10 @@ TEST_CASE("a wrong type is told with what was wanted and what was found") {
               "/part/then: expected object, found \"bare\"; write {\"type\": \"bare\"}"});
 }
 
+TEST_CASE("one value in place of an array of fixed length is told how many there must be") {
+  CHECK(problems_of(R"("size": 64)") == Lines{"/part/size: expected array of 2 values, found 64"});
+}
+
 TEST_CASE("limits hold at their ends, and for every number in arrays, maps and optional values") {
   CHECK(problems_of(R"("whole": 99, "numbers": [0, 4], "maybe": 1, "factors": {"a": 10})") == Lines{});
   CHECK(problems_of(R"("whole": 100, "numbers": [1, -0.5, 4.5], "size": [1, 0], "maybe": 0, "factors": {"a": 10.5})") ==

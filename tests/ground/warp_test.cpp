@@ -129,6 +129,15 @@ TEST_CASE("a size of zero and annotation of another size are errors that name th
                        doctest::Contains("labels of 4 x 5 pixels belong to an image of 4 x 6"), sectile::DataError);
 }
 
+TEST_CASE("a result of too many pixels is refused before any memory is taken for it") {
+  Sample sample;
+  sample.id = "huge";
+  sample.image = cv::Mat(2, 2, CV_8U, cv::Scalar(1));
+  CHECK_THROWS_WITH_AS(apply(Warp::crop(0, 0, 0, {1, 1 << 20, 1 << 20}), sample),
+                       doctest::Contains("huge: would become 1048576 x 1048576 pixels, and up to 536870912 are"),
+                       DataError);
+}
+
 TEST_CASE("warps in a row lead positions back to the file") {
   Sample sample;
   sample.image = cv::Mat(40, 60, CV_8U, 0.0);

@@ -63,7 +63,8 @@ def cross_entropy(logits, labels, case):
     if case["labels"] == "soft":
         counted = (labels >= 0).all(1)
         last = lambda t: t.movedim(1, -1)[counted]
-        return F.cross_entropy(last(logits), last(labels), weights, label_smoothing=smoothing)
+        loss = F.cross_entropy(last(logits), last(labels), weights, label_smoothing=smoothing, reduction="sum")
+        return loss / (last(labels) * weights).sum()  # PyTorch's mean of class numbers; of soft labels, it counts pixels
     counted = labels >= 0
     target = labels.clamp_min(0) * (1 - smoothing) + smoothing / 2
     factor = per_class(options.get("class_weights", [1.0] * classes), logits) * counted

@@ -102,6 +102,7 @@ TEST_CASE("images that are trained and evaluated on, and random transforms of ev
   auto spec = data.spec();
   spec["data"]["val"] = spec["data"]["train"];
   spec["transforms"]["val"].insert(spec["transforms"]["val"].begin(), Json{{"type", "horizontal_flip"}});
+  spec["data"]["test"] = spec["data"]["val"];
   for (const std::string command : {"check", "train"}) {
     const auto ran = data.run(command, spec, command == "train" ? "-o " + (data.scratch / "run").string() : "");
     CAPTURE(ran.output);

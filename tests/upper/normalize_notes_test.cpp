@@ -58,4 +58,34 @@ TEST_CASE("a note tells of images that are normalized in another way in training
   CHECK(other(by_method(R"("method": "percentile")"), by_method(R"("method": "percentile", "lower_percentile": 5)")));
   CHECK(normalization_notes(by_method(R"("method": "image")"), R"({"type": "horizontal_flip"})")
             .find("images are normalized in \"train\" only") != std::string::npos);
+  const auto clip = [](const char* most) {
+    return by_method(R"("method": "ct_clip", "mean": [100], "deviation": [50], "clip": [0, )" + std::string(most) +
+                     "]");
+  };
+  CHECK(other(clip("100"), clip("200")));
+}
+
+TEST_CASE("a note tells of images that are normalized by chance, with the place of what normalizes") {
+  const auto usual = by_method(R"("mean": [0.5])");
+  const auto nested = [&](const std::string& type, const std::string& options, const std::string& more = "") {
+    return R"({"type": ")" + type + R"(", )" + options + R"(, "transforms": [)" + more + usual + "]}";
+  };
+  const auto flip = std::string(R"({"type": "horizontal_flip"}, )");
+  const auto at = [](const std::string& place) { return place + ": normalizes images by chance"; };
+  for (const auto& transform : {nested("one_of", R"("probability": 0.5)"), nested("sometimes", R"("probability": 0.9)"),
+                                nested("some_of", R"("probability": 0.5)"), nested("some_of", R"("n": [0, 1])")}) {
+    CAPTURE(transform);
+    const auto notes = normalization_notes(transform, usual);
+    CHECK(notes.starts_with(at("/transforms/train/1/transforms/0")));
+    CHECK(std::count(notes.begin(), notes.end(), '\n') == 1);
+    CHECK(normalization_notes(usual, transform).starts_with(at("/transforms/val/0/transforms/0")));
+  }
+  for (const auto& transform : {nested("one_of", R"("probability": 1)", flip), nested("some_of", R"("n": 1)", flip),
+                                nested("some_of", R"("n": 2, "replace": true)", flip)})
+    CHECK(normalization_notes(transform, usual).starts_with(at("/transforms/train/1/transforms/1")));
+  const auto deep = R"({"type": "sequence", "transforms": [)" + nested("sometimes", R"("probability": 0.5)") + "]}";
+  CHECK(normalization_notes(deep, usual).starts_with(at("/transforms/train/1/transforms/0/transforms/0")));
+  for (const auto& transform : {nested("one_of", R"("probability": 1)"), nested("sometimes", R"("probability": 1)"),
+                                nested("some_of", R"("n": 2)", flip)})
+    CHECK(normalization_notes(transform, usual).empty());
 }

@@ -1,5 +1,8 @@
 #include "upper/loading/sample_source.h"
 
+#include <set>
+#include <utility>
+
 #include <sectile/error.h>
 #include <opencv2/core.hpp>
 
@@ -68,6 +71,30 @@ class LoseImage final : public Transform {
 class CutAllAway final : public GeometricTransform {
  public:
   Warp warp(const Sample&, Draw&) const override { return Warp::crop(0, 0, 0, {1, 0, 9}); }
+};
+
+// Only the samples that are named can be read.
+class PartlyBad final : public Dataset {
+ public:
+  explicit PartlyBad(std::set<std::size_t> good) : good_(std::move(good)) {}
+  std::size_t size() const override { return 6; }
+  Sample read(std::size_t index, Parts) const override {
+    if (!good_.count(index)) throw DataError(std::to_string(index), "is damaged");
+    auto sample = annotated({20, 17});
+    sample.id = std::to_string(index);
+    return sample;
+  }
+  const LabelMap& labels() const override { return labels_; }
+
+ private:
+  std::set<std::size_t> good_;
+  LabelMap labels_;
+};
+
+// Becomes the sample that it is given to mix in.
+class TakeOther final : public Transform {
+ public:
+  void apply(Sample& sample, Draw& draw) const override { sample = draw.another(); }
 };
 
 TransformChain chain(const std::vector<const char*>& parts) {
@@ -162,4 +189,27 @@ TEST_CASE("a sample of which a transform left no pixel is refused by what comes 
     transforms.front() = std::make_shared<CutAllAway>();
     CHECK_THROWS_WITH_AS(prepared(), doctest::Contains("0 x 9 pixels"), DataError);
   }
+}
+
+TEST_CASE("a sample that cannot be mixed in is replaced by the next one where bad samples are skipped") {
+  const auto taken = [](const std::set<std::size_t>& good, std::size_t epoch, bool skip_bad) {
+    SampleSource source{std::make_shared<PartlyBad>(good), {std::make_shared<TakeOther>()}, 4};
+    source.skip_bad = skip_bad;
+    return source.prepare({.epoch = epoch, .index = 3}).id;
+  };
+  std::set<std::string> ids;
+  for (std::size_t epoch = 0; epoch < 30; ++epoch) {
+    const auto chosen = taken({0, 1, 2, 3, 4, 5}, epoch, false);
+    CHECK(taken({0, 1, 2, 3, 4, 5}, epoch, true) == chosen);
+    const auto first = std::stoul(chosen);
+    // From the chosen one on, without the sample itself.
+    const std::string expected = first == 1 ? "1" : "0";
+    CHECK(taken({0, 1, 3}, epoch, true) == expected);
+    ids.insert(expected);
+    CHECK(taken({3}, epoch, true) == "3");  // there is no other
+    if (first != 0 && first != 1)
+      CHECK_THROWS_WITH_AS(taken({0, 1, 3}, epoch, false), doctest::Contains("is damaged"), DataError);
+  }
+  CHECK(ids.size() == 2);
+  CHECK_THROWS_WITH_AS(taken({0, 1}, 0, true), doctest::Contains("3: is damaged"), DataError);
 }

@@ -91,7 +91,9 @@ TEST_CASE("a loss that cannot read labels per class is refused with the first ba
     const auto message = std::string("/loss/0: loss \"").append(loss).append("\" cannot read labels per class");
     if (!refused) continue;
     CHECK_THROWS_WITH(all.report(), doctest::Contains(message.c_str()));
-    CHECK_THROWS_WITH(all.report(), doctest::Contains("; or remove the transform that makes them, such as mixup"));
+    CHECK_THROWS_WITH(all.report(),
+                      doctest::Contains("; use one that does: cross_entropy, focal, bce, dice; or remove the "
+                                        "transform that makes them, such as mixup"));
   }
 }
 

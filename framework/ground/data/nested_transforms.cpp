@@ -6,6 +6,13 @@ namespace sectile {
 
 HasEffects::~HasEffects() = default;
 
+Effects Effects::by_chance() const {
+  auto made = *this;
+  made.normalizing.clear();
+  made.normalizing_by_chance.insert(made.normalizing_by_chance.end(), normalizing.begin(), normalizing.end());
+  return made;
+}
+
 std::vector<std::shared_ptr<Transform>> build_all(const std::vector<Ref<Transform>>& transforms,
                                                   const BuildContext& context) {
   std::vector<std::shared_ptr<Transform>> built;
@@ -26,6 +33,10 @@ Effects effects_of(const std::vector<std::shared_ptr<Transform>>& transforms, co
     if (!role) continue;
     const auto own = role->effects();
     for (const auto& place : own.mixing) all.mixing.push_back(option + "/" + std::to_string(i) + place);
+    for (const auto& place : own.normalizing) all.normalizing.push_back(option + "/" + std::to_string(i) + place);
+    for (const auto& place : own.normalizing_by_chance)
+      all.normalizing_by_chance.push_back(option + "/" + std::to_string(i) + place);
+    all.clips.insert(all.clips.end(), own.clips.begin(), own.clips.end());
     all.soft_labels |= own.soft_labels;
     if (!own.measures.empty()) all.measures += (all.measures.empty() ? "" : ", ") + own.measures;
   }

@@ -138,18 +138,23 @@ void through_webp(const cv::Mat& image, int quality, const std::string& where, c
 
 }  // namespace
 
-cv::Mat after_compression(const cv::Mat& image, LossyFormat format, int quality, const std::string& where) {
+void demand_compressible(const cv::Mat& image, LossyFormat format, const std::string& where) {
   const bool jpeg = format == LossyFormat::jpeg;
   if (image.type() != CV_8UC1 && image.type() != CV_8UC3)
     throw DataError(where, std::string("is ").append(cv::typeToString(image.type())) +
                                ", and only images of 8 bits, gray or RGB (CV_8UC1 or CV_8UC3), are compressed: convert "
-                               "it, or leave this transform out");
+                               "it, or remove the transform");
   const Extent size = extent(image);
   const int largest = jpeg ? kLargestJpeg : kLargestWebp;
   if (std::max(size.width, size.height) > largest)
     throw DataError(where, std::string("has ").append(std::to_string(size.height)) + " x " +
                                std::to_string(size.width) + " pixels, and a " + (jpeg ? "JPEG" : "WebP") +
                                " has at most " + std::to_string(largest) + " along a side: resize or crop it before");
+}
+
+cv::Mat after_compression(const cv::Mat& image, LossyFormat format, int quality, const std::string& where) {
+  demand_compressible(image, format, where);
+  const bool jpeg = format == LossyFormat::jpeg;
   return in_groups(
       image, [&](const cv::Mat& from, cv::Mat to) { (jpeg ? through_jpeg : through_webp)(from, quality, where, to); });
 }

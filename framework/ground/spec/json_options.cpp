@@ -42,9 +42,11 @@ bool holds(Shape shape, const Json& json) {
 }
 
 std::string wrong_type(const Json& json, const ValueType& type, bool single) {
-  std::string message = "expected " + (single ? json_type(type.element->shape) + std::string(" or ") : "") +
-                        json_type(type.shape) + ", found " + quoted(json);
-  if (type.shape == Shape::array && holds(type.element->shape, json)) message += "; put it in [ ]";
+  std::string message =
+      "expected " + (single ? json_type(type.element->shape) + std::string(" or ") : "") + json_type(type.shape) +
+      (type.fixed_size ? " of " + std::to_string(type.fixed_size) + " values" : "") + ", found " + quoted(json);
+  if (type.shape == Shape::array && type.fixed_size <= 1 && holds(type.element->shape, json))
+    message += "; put it in [ ]";
   if (type.shape == Shape::component && json.is_string()) message += "; write {\"type\": " + quoted(json) + "}";
   return message;
 }

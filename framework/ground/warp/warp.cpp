@@ -10,6 +10,8 @@
 namespace sectile {
 namespace {
 
+constexpr int kMostPixels = 1 << 29;  // of an image or slice, as of resize
+
 Fills same_fill(const Warp& warp, const std::vector<double>& fill) { return Fills(1 + warp.stages.size(), fill); }
 
 std::string text(const Extent& size) {
@@ -49,6 +51,9 @@ void check(const Warp& warp, const std::string& where) {
   };
   for (const auto& stage : warp.stages) demand_pixels(stage.size);
   demand_pixels(warp.size);
+  if (static_cast<double>(warp.size.height) * warp.size.width > kMostPixels)
+    throw DataError(where, "would become " + text(warp.size) + " pixels, and up to " + std::to_string(kMostPixels) +
+                               " are supported in an image or slice: make it smaller");
   if (!warp.displacement.empty() && (warp.displacement.type() != CV_32FC3 || extent(warp.displacement) != warp.size))
     throw DataError(where, "a displacement is 32FC3 of the result's size");
 }

@@ -61,21 +61,21 @@ Seen seen_of(const SampleSource& source) {
 std::vector<std::string> evaluation_notes(const Dataset& trained, const std::vector<std::string>& told,
                                           const SampleSource& source, const std::string& pointer) {
   std::vector<std::string> notes;
-  for (const auto& note : source.notes)
+  const auto add = [&](const std::string& note) {
     if (std::find(told.begin(), told.end(), note) == told.end()) notes.push_back(note);
+  };
+  for (const auto& note : source.notes) add(note);
   AllProblems untold;  // reading the samples reports them
   untold.try_to("", [&] {
-    if (const auto note = on_trained_images(trained, *source.data)) notes.push_back(pointer + ": " + *note);
+    if (const auto note = on_trained_images(trained, *source.data)) add(pointer + ": " + *note);
   });
   untold.try_to("", [&] {
     const auto seen = seen_of(source);
     if (!seen.is_invertible)
-      notes.emplace_back(
-          "/transforms/val: moves pixels in a way that cannot be inverted, as elastic does, so that evaluation at the "
+      add("/transforms/val: moves pixels in a way that cannot be inverted, as elastic does, so that evaluation at the "
           "size of the file and prediction will fail; use such transforms in \"train\" only");
     if (seen.is_random)
-      notes.emplace_back(
-          "/transforms/val: is random, so that an image is not predicted as it is evaluated; use transforms without "
+      add("/transforms/val: is random, so that an image is not predicted as it is evaluated; use transforms without "
           "chance there");
   });
   return notes;

@@ -8,8 +8,8 @@
 
 namespace sectile {
 
-// The dataset's own, without those that were told about the training data; images that are also trained on; transforms
-// that are random. pointer: of the split, such as "/data/val". Reads up to three samples.
+// The dataset's own, images that are also trained on, and transforms that are random, without the notes that were told
+// already, of other data. pointer: of the split, such as "/data/val". Reads up to three samples.
 std::vector<std::string> evaluation_notes(const Dataset& trained, const std::vector<std::string>& told,
                                           const SampleSource& source, const std::string& pointer);
 

@@ -91,10 +91,18 @@ class Chain {
 Sample apply(const SampleSource& source, Sample sample, std::size_t count, const Occasion& when, std::uint64_t stream) {
   const auto others = [&source, when](std::size_t position) {
     return [&source, when, position](Random& random) {
-      const auto step = 1 + random.below(std::max<std::int64_t>(1, static_cast<std::int64_t>(source.data->size()) - 1));
-      auto other = when;
-      other.index = (when.index + static_cast<std::size_t>(step)) % source.data->size();
-      return apply(source, source.read(other.index), position, other, random.bits());
+      const auto size = source.data->size(), rest = std::max<std::size_t>(1, size - 1);
+      const auto first = static_cast<std::size_t>(random.below(static_cast<std::int64_t>(rest)));
+      const auto its_stream = random.bits();
+      const auto prepared = [&](std::size_t step) {
+        auto other = when;
+        other.index = (when.index + step) % size;
+        return apply(source, source.read(other.index), position, other, its_stream);
+      };
+      Sample made;
+      for (std::size_t tries = 0; tries < rest; ++tries)
+        if (reason_to_skip(source.skip_bad, [&] { made = prepared(1 + (first + tries) % rest); }).empty()) return made;
+      return prepared(0);  // the sample itself: there is no other
     };
   };
   Chain chain(sample, source.fuse);

@@ -31,6 +31,9 @@ struct SampleSource {
   int channels = 0;                  // of the images that the transforms get; 0: those of the files
   std::vector<std::string> notes{};  // of the dataset, for the user
   Parts parts{};                     // that are read
+  // Whether a sample that is to be mixed in and cannot be prepared is replaced by the next one, or if there is none by
+  // the sample that it is mixed into. It is reported when it comes as a sample of its own.
+  bool skip_bad = false;
 
   // The sample as stored in the file, with Geometry::original filled in, and grayscale converted to RGB or the reverse.
   Sample read(std::size_t index) const;

@@ -69,11 +69,12 @@ Pipeline Pipeline::as_far_as_possible(const PluginIndex& index, PipelineSpec pla
 
 void Pipeline::open_data(AllProblems& all) {
   training.fuse = spec.transforms.fuse;
+  training.skip_bad = spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
   all.try_to("/data/train", [&] { training.data = open_dataset(spec.data.train, context, "/data/train", notes); });
   if (training.data) {
     context.labels = std::make_shared<LabelMap>(training.data->labels());
     context.data = training.data;
-    const ClassCounter counter(training.data, spec.data.on_bad_sample == PipelineSpec::BadSample::skip,
+    const ClassCounter counter(training.data, training.skip_bad,
                                CountCache::of_user(identity_of(spec.task, spec.data.train)));
     context.count_pixels = counter;
     context.list_classes = [counter] { return counter.classes_of_samples(); };
@@ -108,8 +109,20 @@ bool Pipeline::measure_sample(AllProblems& all) {
   return measured;
 }
 
+bool Pipeline::note_chance_of_normalizing() {
+  auto places = effects_of(training.transforms, "/transforms/train").normalizing_by_chance;
+  const auto later = effects_of(evaluation_transforms, "/transforms/val").normalizing_by_chance;
+  places.insert(places.end(), later.begin(), later.end());
+  for (const auto& place : places)
+    notes.push_back(place +
+                    ": normalizes images by chance, so the network gets some normalized and others not, or with other "
+                    "values; put one \"normalize\" at the end of the list, where it is applied to all");
+  return !places.empty();
+}
+
 // Images that are normalized in only one of the two lists are other images to the network.
 void Pipeline::note_other_statistics(const Prepared& first) {
+  const bool by_chance = note_chance_of_normalizing();
   const SampleSource evaluation{training.data, evaluation_transforms, training.seed, training.fuse, training.channels};
   AllProblems untold;
   Sample other;
@@ -123,12 +136,12 @@ void Pipeline::note_other_statistics(const Prepared& first) {
                                            " channels, and \"train\" of " +
                                            std::to_string(first.sample.image.channels()) +
                                            ", which the network then expects: let both select the same channels");
+  if (by_chance) return;  // what follows would depend on the seed
   const bool trained = !first.sample.mean.empty(), evaluated = !other.mean.empty();
-  const auto measured = effects_of(training.transforms, "").measures,
-             measured_later = effects_of(evaluation_transforms, "").measures;
-  const bool by_image = !measured.empty() || !measured_later.empty();
-  const bool same = by_image ? measured == measured_later
-                             : first.sample.mean == other.mean && first.sample.deviation == other.deviation;
+  const auto measured = effects_of(training.transforms, ""), measured_later = effects_of(evaluation_transforms, "");
+  const bool by_image = !measured.measures.empty() || !measured_later.measures.empty();
+  const bool same = measured.measures == measured_later.measures && measured.clips == measured_later.clips &&
+                    (by_image || (first.sample.mean == other.mean && first.sample.deviation == other.deviation));
   if (trained && evaluated && !same)
     notes.emplace_back(
         "/transforms: \"train\" and \"val\" normalize images with other values, so the network is trained on other "
@@ -173,12 +186,11 @@ Prepared Pipeline::prepare(const Occasion& when) const {
     refuse_size(sample, how);
     return sample;
   };
-  const bool skip_bad = spec.data.on_bad_sample == PipelineSpec::BadSample::skip;
   Prepared prepared;
   for (std::size_t tries = 0; tries < training.data->size(); ++tries) {
     auto next = when;
     next.index = (when.index + tries) % training.data->size();
-    auto reason = reason_to_skip(skip_bad, [&] { prepared.sample = prepared_at(next); });
+    auto reason = reason_to_skip(training.skip_bad, [&] { prepared.sample = prepared_at(next); });
     if (reason.empty()) return prepared;
     prepared.bad.push_back(std::move(reason));
   }

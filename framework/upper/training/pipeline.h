@@ -55,6 +55,7 @@ class Pipeline : public Network {
   void open_data(AllProblems& all);
   void refuse_missing_weights() const;
   bool measure_sample(AllProblems& all);
+  bool note_chance_of_normalizing();  // whether there is any
   void note_other_statistics(const Prepared& first);
   void build_losses(const PluginIndex& index, AllProblems& all);
 

@@ -36,7 +36,9 @@ struct CrossEntropyOptions {
     options
         .add("average", &average,
              "What the sum over the labelled pixels is divided by. counted: the weights of these pixels, as in "
-             "PyTorch. all: the number of all pixels of the batch (times classes, where classes overlap), ignored ones "
+             "PyTorch; of soft labels, each class's weight times its share, so that a share of 1 is a class number "
+             "(PyTorch: the number of pixels). all: the number of all pixels of the batch (times classes, where "
+             "classes overlap), ignored ones "
              "and the padding of images included and whatever their weights; this is mmsegmentation's default where no "
              "class weights are given. A batch with "
              "many ignored pixels then counts less.")
@@ -87,7 +89,7 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
       const auto valid = labels >= 0;
       count = weights_.defined() ? (valid * weights_per_class(labels)).sum(at::kDouble) : valid.sum();
     } else {
-      count = (labels >= 0).all(1).sum();
+      count = weight_of_soft(labels.to(at::kDouble), (labels >= 0).all(1, /*keepdim=*/true));
     }
     return count.item<double>();
   }
@@ -206,7 +208,13 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
     const auto target = labels * (1 - smoothing_) + smoothing_ / static_cast<double>(logits.size(1));
     const auto own = pixel_weights.defined() ? pixel_weights * counted : counted;
     const auto sum = -(logits.log_softmax(1) * target * weights_per_class(logits) * own).sum();
-    return mean(sum, counted.sum(), labels);
+    return mean(sum, weight_of_soft(labels, counted), labels);
+  }
+
+  // The same number as of class numbers where each pixel has one class. counted: [N, 1, …]
+  at::Tensor weight_of_soft(const at::Tensor& labels, const at::Tensor& counted) const {
+    if (!weights_.defined()) return counted.sum();
+    return (labels * counted * weights_per_class(labels)).sum();
   }
 
   double smoothing_;

@@ -57,6 +57,52 @@ TEST_CASE("cross entropy of soft labels over all pixels divides by all pixels") 
         doctest::Approx(value(R"({"type": "cross_entropy"})") * 2 / 3).epsilon(1e-12));
 }
 
+// All batches of a run with mixup have soft labels, also of samples that are not mixed.
+TEST_CASE("soft labels of one class per pixel have the loss, the gradient and the count of class numbers") {
+  const auto logits = small_batch_logits(), numbers = small_batch_labels();
+  const auto soft = at::one_hot(numbers.clamp_min(0), 3)
+                        .movedim(-1, 1)
+                        .to(at::kFloat)
+                        .masked_fill((numbers < 0).unsqueeze(1), kIgnore);
+  for (const char* name : {"cross_entropy", "bce", "focal", "boundary"})
+    for (const char* options :
+         {"", R"(, "class_weights": [1, 7, 0.25])", R"(, "class_weights": [1, 7, 0.25], "label_smoothing": 0.2)",
+          R"(, "class_weights": [0, 2, 0.5], "average": "all")",
+          R"(, "class_weights": [1, 7, 0.25], "label_smoothing": 0.2, "pixel_weights": "w")",
+          R"(, "class_weights": [1, 7, 0.25], "average": "all", "pixel_weights": "w")", R"(, "alpha": [0.1, 0.9, 0.4])",
+          R"(, "activation": "sigmoid")"}) {
+      const auto json = std::string(R"({"type": ")").append(name).append("\"").append(options).append("}");
+      CAPTURE(json);
+      const auto has = [&](const char* text) { return json.find(text) != std::string::npos; };
+      const bool weighs = has("cross_entropy") || has("bce"), activates = has("focal") || has("boundary");
+      if ((has("class_weights") && !weighs) || (has("activation") && !activates)) continue;
+      if ((has("average") || has("pixel_weights")) && !has("cross_entropy")) continue;
+      if (has("alpha") && !has("focal")) continue;
+      const auto loss = make<Loss>(json, context(3));
+      const auto evaluated = [&](const at::Tensor& labels) {
+        auto batch = with_labels(labels);
+        batch.targets["w"] = at::arange(24, at::kFloat).view({2, 1, 3, 4}) / 8;
+        auto leaf = logits.clone().requires_grad_();
+        const auto terms = (*loss)(with_logits(leaf), batch);
+        terms.front().value.backward();
+        return Evaluated{terms.front().value.item<double>(), leaf.grad()};
+      };
+      const auto of_numbers = evaluated(numbers), of_soft = evaluated(soft);
+      CHECK(of_soft.value == doctest::Approx(of_numbers.value).epsilon(1e-10));
+      CHECK(of_soft.gradient.allclose(of_numbers.gradient, 1e-9, 1e-12));
+      const auto& mean = dynamic_cast<const MeanLoss&>(*loss);
+      CHECK(mean.counted(soft) == doctest::Approx(mean.counted(numbers)).epsilon(1e-12));
+    }
+}
+
+TEST_CASE("cross entropy of soft labels counts each class's weight by its share") {
+  const auto loss = make<Loss>(R"({"type": "cross_entropy", "class_weights": [1, 3]})", context(2));
+  const auto labels = at::tensor({0.25, 1., -1., 0.75, 0., -1.}, at::kFloat).view({1, 2, 1, 3});
+  CHECK(dynamic_cast<const MeanLoss&>(*loss).counted(labels) == 0.25 + 3 * 0.75 + 1);
+  // All classes have a probability of one half.
+  CHECK(evaluate(*loss, at::zeros({1, 2, 1, 3}, at::kDouble), labels).value == doctest::Approx(std::log(2)));
+}
+
 TEST_CASE("cross entropy refuses wrong weights and averages and says what it expected") {
   const auto refuses = [](const char* options, const char* message) {
     CAPTURE(options);

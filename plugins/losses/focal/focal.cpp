@@ -49,7 +49,7 @@ at::Tensor mean(const at::Tensor& loss, const at::Tensor& counted) {
 class Focal final : public sectile::DenseLoss, public sectile::MeanLoss {
  public:
   Focal(const FocalOptions& options, const sectile::BuildContext& context)
-      : gamma_(options.gamma), sigmoid_(options.activation == Activation::sigmoid) {
+      : gamma_(options.gamma), sigmoid_(options.activation == Activation::sigmoid), classes_(context.classes()) {
     const bool overlapping = context.labels && context.labels->overlapping;
     if (overlapping && options.activation == Activation::softmax)
       throw sectile::OptionError("activation", "is softmax, and the classes overlap: use sigmoid or auto");
@@ -70,7 +70,8 @@ class Focal final : public sectile::DenseLoss, public sectile::MeanLoss {
   }
 
   double counted(const at::Tensor& labels) const override {
-    if (!labels.is_floating_point()) return (labels != sectile::kIgnore).sum().item<double>();
+    if (!labels.is_floating_point())
+      return (labels != sectile::kIgnore).sum().item<double>() * (sigmoid_ ? classes_ : 1);
     const auto valid = labels >= 0;  // [N, C, …]
     return (sigmoid_ ? valid : valid.all(1)).sum().item<double>();
   }
@@ -117,6 +118,7 @@ class Focal final : public sectile::DenseLoss, public sectile::MeanLoss {
 
   double gamma_;
   bool sigmoid_;
+  int classes_;
   at::Tensor alpha_;  // [C]; undefined: no balancing
 };
 

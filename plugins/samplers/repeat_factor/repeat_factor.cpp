@@ -18,7 +18,8 @@ struct RepeatFactorOptions {
         .add("repeat_threshold", &repeat_threshold,
              "Classes in a smaller share f of the training samples than this, t, are repeated, sqrt(t / f) times; all "
              "others once. A sample is repeated as often as its rarest class: in each epoch, the fraction of a time is "
-             "a chance of one time more. Then the samples are shuffled. 0.001 is LVIS's, for 1203 classes; few classes "
+             "a chance of one time more. Then the samples are shuffled, and cut or filled to the mean length of an "
+             "epoch. 0.001 is LVIS's, for 1203 classes; few classes "
              "need more, such as 0.1. Classes are those of labels and objects; images are not read to find them.")
         .at_least(0)
         .at_most(1);
@@ -83,5 +84,6 @@ class RepeatFactor final : public sectile::Sampler {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::sampler<RepeatFactor, RepeatFactorOptions>(
-                            "repeat_factor", "Every sample once per epoch, and those of rare classes more often."))
+SECTILE_PLUGIN("1.0.0",
+               sectile::sampler<RepeatFactor, RepeatFactorOptions>(
+                   "repeat_factor", "Every sample about once per epoch, and those of rare classes more often."))

@@ -38,8 +38,10 @@ struct BorderWeightsOptions {
              "do not change with the scale: add it after transforms that change the size of what is seen. A sample "
              "without labels and objects gets none.")
         .not_empty();
-    options.add("w0", &w0, "Weight that is added where two objects touch.").at_least(0);
-    options.add("sigma", &sigma, "How fast it falls with the distance of two objects, in pixels.").at_least(0.01);
+    options.add("w0", &w0, "Weight that is added where two objects touch.").at_least(0).at_most(1e6);
+    options.add("sigma", &sigma, "How fast it falls with the distance of two objects, in pixels.")
+        .at_least(0.01)
+        .at_most(1000);
     options
         .add("objects", &objects,
              "instances: annotated objects with a mask, or segments. components: connected components of each class's "

@@ -135,6 +135,8 @@ TEST_CASE("border weights refuse wrong options and say what they expected") {
                          sectile::SpecError);
   };
   refuses(R"("w0": -1)", "/part/w0");
+  refuses(R"("w0": 1e7)", "/part/w0");
+  refuses(R"("sigma": 1001)", "/part/sigma");
   refuses(R"("sigma": 0)", "/part/sigma");
   refuses(R"("objects": "boxes")", "/part/objects");
   refuses(R"("name": "")", "/part/name");

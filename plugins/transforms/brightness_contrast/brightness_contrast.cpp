@@ -23,7 +23,8 @@ struct BrightnessContrastOptions {
         .at_least(-1)
         .at_most(1);
     options.add("contrast_limit", &contrast_limit, "[min, max] contrast change: -0.2 multiplies pixel values by 0.8.")
-        .at_least(-1);
+        .at_least(-1)
+        .at_most(100);
     options.add("brightness_by_max", &brightness_by_max,
                 "If false, brightness changes are relative to the image's mean instead of the maximum value.");
     options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
@@ -57,12 +58,14 @@ class BrightnessContrast final : public sectile::Transform {
   explicit BrightnessContrast(const BrightnessContrastOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
+    const double top = sectile::largest_value(sample, "brightness_contrast");
     if (!draw.random.chance(options_.probability)) return;
     const auto& contrast = options_.contrast_limit;
     const auto& brightness = options_.brightness_limit;
     const double alpha = 1 + draw.random.uniform(contrast[0], contrast[1]);
     const double share = draw.random.uniform(brightness[0], brightness[1]);
-    const double top = sectile::largest_value(sample, "brightness_contrast");
     const double beta = share * (options_.brightness_by_max ? top : mean(sample.image));
     if (sample.image.depth() == CV_32F)
       adjust_float(sample.image, alpha, beta);

@@ -162,9 +162,11 @@ class Clahe final : public sectile::Transform {
       : options_(options), grid_(options.tile_grid_size[0], options.tile_grid_size[1]) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
-    const double limit = draw.random.uniform(options_.clip_limit[0], options_.clip_limit[1]);
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     const double white = sectile::largest_value(sample, "clahe");
+    if (!draw.random.chance(options_.probability)) return;
+    const double limit = draw.random.uniform(options_.clip_limit[0], options_.clip_limit[1]);
     const bool colors = sample.image.channels() == kColors;
     sample.image = sectile::in_groups(sample.image, [&](const cv::Mat& from, cv::Mat to) {
       if (colors)

@@ -18,6 +18,8 @@
 
 namespace {
 
+constexpr int kMostSide = 1 << 20;  // as of the image files that are read
+
 enum class FillMode { value, random, random_uniform };
 using Range = std::array<double, 2>;
 using Holes = std::vector<cv::Rect>;
@@ -32,15 +34,19 @@ struct CoarseDropoutOptions {
   double probability = 0.5;
 
   void declare(sectile::Options& options) {
-    options.add("num_holes_range", &num_holes_range, "[min, max] number of holes, which may overlap.").at_least(1);
+    options.add("num_holes_range", &num_holes_range, "[min, max] number of holes, which may overlap.")
+        .at_least(1)
+        .at_most(10000);
     options
         .add(
             "hole_height_range", &hole_height_range,
             "[min, max] height of a hole: both below 1 as fractions of the image's height, or both as whole numbers of "
             "pixels, of which a hole has at most the image's height.")
-        .at_least(0);
+        .at_least(0)
+        .at_most(kMostSide);
     options.add("hole_width_range", &hole_width_range, "[min, max] width of a hole: fractions or pixels likewise.")
-        .at_least(0);
+        .at_least(0)
+        .at_most(kMostSide);
     options
         .add("fill_mode", &fill_mode,
              "value: holes have the value of fill. random: each value in them is random. random_uniform: each hole has "
@@ -153,6 +159,9 @@ class CoarseDropout final : public sectile::Transform {
   }
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
+    if (!sample.image.empty()) demand_fit(sample);
+    const std::vector<double> labels = label_values(sample);
     if (!draw.random.chance(options_.probability)) return;
     const cv::Mat& any = sample.image.empty() ? sample.labels : sample.image;  // only the annotation may have been read
     if (any.empty()) return;
@@ -160,10 +169,24 @@ class CoarseDropout final : public sectile::Transform {
     const sectile::Random numbers{draw.random.bits()};
     if (holes.empty()) return;
     if (!sample.image.empty()) fill_image(sample, holes, numbers);
-    if (options_.label_fill) fill_annotation(sample, holes);
+    if (options_.label_fill) fill_annotation(sample, holes, labels);
   }
 
  private:
+  std::vector<double> fill() const { return options_.fill.value_or(std::vector<double>{0}); }
+
+  void demand_fit(const sectile::Sample& sample) const {
+    if (options_.fill_mode != FillMode::value) {
+      sectile::largest_value(sample, "coarse_dropout");  // there are random values of the types that have one
+      return;
+    }
+    const auto values = fill().size();
+    if (values != 1 && values != static_cast<std::size_t>(sample.image.channels()))
+      throw sectile::DataError(sample.id, std::string("has ").append(std::to_string(sample.image.channels())) +
+                                              " channels, and coarse_dropout's \"fill\" " + std::to_string(values) +
+                                              " values: give one for all, or one for each");
+  }
+
   // Those with any pixels.
   Holes draw_holes(const sectile::Extent& size, sectile::Random& random) const {
     const auto& [fewest, most] = options_.num_holes_range;
@@ -182,16 +205,9 @@ class CoarseDropout final : public sectile::Transform {
 
   void fill_image(sectile::Sample& sample, const Holes& holes, const sectile::Random& numbers) const {
     if (options_.fill_mode == FillMode::value) {
-      const auto values = options_.fill.value_or(std::vector<double>{0});
-      if (values.size() != 1 && values.size() != static_cast<std::size_t>(sample.image.channels()))
-        throw sectile::DataError(sample.id, std::string("has ").append(std::to_string(sample.image.channels())) +
-                                                " channels, and coarse_dropout's \"fill\" " +
-                                                std::to_string(values.size()) +
-                                                " values: give one for all, or one for each");
-      sample.image = filled(sample.image, holes, values);
+      sample.image = filled(sample.image, holes, fill());
       return;
     }
-    sectile::largest_value(sample, "coarse_dropout");  // there are random values of the types that have one
     const bool uniform = options_.fill_mode == FillMode::random_uniform;
     sample.image = sample.image.clone();
     if (sample.image.depth() == CV_8U) fill_at_random<std::uint8_t>(sample.image, holes, uniform, numbers);
@@ -199,8 +215,8 @@ class CoarseDropout final : public sectile::Transform {
     if (sample.image.depth() == CV_32F) fill_at_random<float>(sample.image, holes, uniform, numbers);
   }
 
-  void fill_annotation(sectile::Sample& sample, const Holes& holes) const {
-    sample.labels = filled(sample.labels, holes, label_values(sample));
+  void fill_annotation(sectile::Sample& sample, const Holes& holes, const std::vector<double>& labels) const {
+    sample.labels = filled(sample.labels, holes, labels);
     sample.segment_ids = filled(sample.segment_ids, holes, {0});
     for (auto& [name, target] : sample.targets)
       target = filled(target, holes, {target.depth() == CV_32F ? 0.0 : sectile::kIgnore});

@@ -88,6 +88,9 @@ TEST_CASE("coarse_dropout fills any type and number of channels, and all slices 
   CHECK_THROWS_WITH_AS(applied(*colored, sheet_with_holes(CV_8UC4)),
                        doctest::Contains("sheet: has 4 channels, and coarse_dropout's \"fill\" 3 values: give one"),
                        sectile::DataError);
+  // Also where chance does not have it applied.
+  const auto seldom = dropout({{"fill", {1, 2, 3}}, {"probability", 0}});
+  CHECK_THROWS_AS(applied(*seldom, sheet_with_holes(CV_8UC4)), sectile::DataError);
   Sample volume;
   const int sizes[] = {3, 40, 60};
   volume.image = cv::Mat(3, sizes, CV_8UC2, cv::Scalar(100, 100));
@@ -226,6 +229,8 @@ TEST_CASE("coarse_dropout says which options do not fit") {
                          sectile::SpecError);
   };
   refused({{"num_holes_range", {3, 2}}}, "/part/num_holes_range: the minimum is greater");
+  refused({{"num_holes_range", {1, 10001}}}, "/part/num_holes_range/1: 10001 is too large");
+  refused({{"hole_width_range", {1, 1e9}}}, "/part/hole_width_range/1: ");
   refused({{"num_holes_range", {0, 2}}}, "/part/num_holes_range/0: ");
   refused({{"hole_height_range", {0.3, 0.2}}}, "/part/hole_height_range: the minimum is greater");
   refused({{"hole_width_range", {0.5, 3}}}, "/part/hole_width_range: expected two fractions below 1, or two whole");

@@ -21,7 +21,8 @@ struct ContrastOptions {
         .add("contrast_range", &contrast_range,
              "[min, max] factor of the differences to the mean of each channel. In a range around 1, half of the "
              "factors are below 1 and half above, uniformly distributed on both sides.")
-        .at_least(0);
+        .at_least(0)
+        .at_most(100);
     options.add("preserve_range", &preserve_range,
                 "Clip each channel to the minimum and maximum that it had. If false, integers are clipped to the range "
                 "of their type.");

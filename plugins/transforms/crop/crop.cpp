@@ -65,14 +65,20 @@ class Crop final : public sectile::GeometricTransform {
 
  protected:
   sectile::Warp warp(const sectile::Sample& sample, sectile::Draw&) const override {
-    sectile::Warp warp = options_.window.empty() ? at_position(sample) : of_window(sectile::extent(sample.image));
+    sectile::Warp warp = options_.window.empty() ? at_position(sample) : of_window(sample);
     fill_.set(warp);
     return warp;
   }
 
  private:
-  sectile::Warp of_window(const Extent& from) const {
+  sectile::Warp of_window(const sectile::Sample& sample) const {
     const auto& window = options_.window;
+    const Extent from = sectile::extent(sample.image);
+    if (window[0] >= from.width || window[1] >= from.height || window[2] <= 0 || window[3] <= 0)
+      throw sectile::DataError(sample.id, std::string("has ").append(std::to_string(from.width)) + " x " +
+                                              std::to_string(from.height) +
+                                              " pixels (width x height), and crop's \"window\" shows none of them: "
+                                              "expected [x_min, y_min, x_max, y_max] that meets the image");
     return sectile::Warp::crop(window[0], window[1], 0, {from.depth, window[3] - window[1], window[2] - window[0]});
   }
 

@@ -118,6 +118,19 @@ TEST_CASE("crop says what is wrong with its options") {
   refused({{"window", {0, 0, 1, 0}}}, "/part/window: is empty");
 }
 
+TEST_CASE("crop refuses a window that shows no pixel of the image") {
+  Sample sample;
+  sample.id = "street";
+  sample.image = cv::Mat(20, 30, CV_8UC3, cv::Scalar::all(1));
+  const std::vector<int> beside[] = {{30, 0, 40, 20}, {0, 20, 30, 25}, {-5, 0, 0, 20}, {0, -5, 30, 0}};
+  for (const auto& window : beside)
+    CHECK_THROWS_WITH_AS(applied(*crop_with({{"window", window}}), sample),
+                         doctest::Contains("street: has 30 x 20 pixels (width x height), and crop's \"window\" shows"),
+                         sectile::DataError);
+  const std::vector<int> meeting[] = {{29, 0, 40, 20}, {0, 19, 30, 25}, {-5, 0, 1, 20}, {0, -5, 30, 1}};
+  for (const auto& window : meeting) CHECK_NOTHROW(applied(*crop_with({{"window", window}}), sample));
+}
+
 TEST_CASE("crop at the top left of a volume takes the first slices, and at its center those in the middle") {
   Sample volume;
   const int sizes[] = {7, 6, 9};

@@ -120,16 +120,19 @@ class Equalize final : public sectile::Transform {
   explicit Equalize(const EqualizeOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     const double white = sectile::largest_value(sample, "equalize");
     if (options_.mode == Mode::pil && sample.image.depth() != CV_8U)
       throw sectile::DataError(sample.id, "is " + cv::typeToString(sample.image.type()) +
                                               "; equalize's mode \"pil\" expected 8 bits: set \"mode\" to \"cv\"");
-    if (options_.by_channels || sample.image.channels() == 1) {
+    const bool by_channels = options_.by_channels || sample.image.channels() == 1;
+    if (!by_channels) sectile::demand_rgb(sample, "equalize with \"by_channels\": false");
+    if (!draw.random.chance(options_.probability)) return;
+    if (by_channels) {
       sample.image = equalized(sample.image, options_.mode, white);
       return;
     }
-    sectile::demand_rgb(sample, "equalize with \"by_channels\": false");
     const cv::Mat result = brightness_equalized(sectile::as_plane(sample.image), options_.mode, white);
     sample.image = sample.image.dims == 2 ? result : result.reshape(0, sample.image.dims, sample.image.size.p);
   }

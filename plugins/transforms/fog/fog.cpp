@@ -145,10 +145,12 @@ class Fog final : public sectile::Transform {
   explicit Fog(const FogOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     if (sample.image.dims != 2)
       throw sectile::DataError(sample.id, "is a volume, and fog is for images: expected height x width; remove it");
     const auto white = static_cast<float>(sectile::largest_value(sample, "fog"));
+    if (!draw.random.chance(options_.probability)) return;
     const double density = draw.random.uniform(options_.fog_coef_range[0], options_.fog_coef_range[1]);
     const cv::Mat counts = draw_discs(sample.image.size(), density, draw.random);
     const auto alpha = static_cast<float>(options_.alpha_coef * density);

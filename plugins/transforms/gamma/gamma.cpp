@@ -20,7 +20,8 @@ struct GammaOptions {
     options
         .add("gamma_limit", &gamma_limit,
              "[min, max] gamma in percent, drawn uniformly: 80 makes images brighter, 120 darker, 100 changes nothing.")
-        .at_least(1);
+        .at_least(1)
+        .at_most(10000);
     options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
   }
   void check(sectile::Problems& problems) const {
@@ -47,10 +48,11 @@ class Gamma final : public sectile::Transform {
   explicit Gamma(const GammaOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
+    const double white = sectile::largest_value(sample, "gamma");
     if (!draw.random.chance(options_.probability)) return;
     const double gamma = draw.random.uniform(options_.gamma_limit[0], options_.gamma_limit[1]) / kPercent;
-    if (sample.image.empty()) return;  // only the annotation was read
-    const double white = sectile::largest_value(sample, "gamma");
     if (gamma == 1) return;
     sample.image = sample.image.depth() == CV_32F ? floats_raised(sample.image, gamma)
                                                   : integers_raised(sample.image, gamma, white);

@@ -174,15 +174,16 @@ class HueSaturation final : public sectile::Transform {
   explicit HueSaturation(const HueSaturationOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
+    sectile::demand_rgb(sample, "hue_saturation");
+    const double white = sectile::largest_value(sample, "hue_saturation");
     if (!draw.random.chance(options_.probability)) return;
     const auto drawn = [&](const Limit& limit) { return draw.random.uniform(limit[0], limit[1]); };
     Shift shift;
     shift.hue = drawn(options_.hue_shift_limit);
     shift.saturation = drawn(options_.sat_shift_limit);
     shift.value = drawn(options_.val_shift_limit);
-    if (sample.image.empty()) return;  // only the annotation was read
-    sectile::demand_rgb(sample, "hue_saturation");
-    const double white = sectile::largest_value(sample, "hue_saturation");
     if (shift.hue == 0 && shift.saturation == 0 && shift.value == 0) return;  // spares the rounding of HSV
     const bool bytes = sample.image.depth() == CV_8U;
     sample.image = sectile::in_groups(sample.image, [&](const cv::Mat& from, cv::Mat to) {

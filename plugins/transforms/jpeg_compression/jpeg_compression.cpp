@@ -35,7 +35,10 @@ class JpegCompression final : public sectile::Transform {
   explicit JpegCompression(const JpegCompressionOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
+    sectile::demand_compressible(sample.image, options_.compression_type, sample.id);
+    if (!draw.random.chance(options_.probability)) return;
     const auto& [least, most] = options_.quality_range;
     const int quality = least + static_cast<int>(draw.random.below(most - least + 1));
     sample.image = sectile::after_compression(sample.image, options_.compression_type, quality, sample.id);

@@ -65,8 +65,11 @@ class Mixup final : public sectile::Transform, public sectile::HasEffects {
   }
 
   void apply(Sample& sample, sectile::Draw& draw) const override {
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
+    if (!sample.image.empty()) demand_means(sample);
     if (!draw.random.chance(options_.probability)) return;
     auto other = sectile::mixing_partner(sample, draw, "mixup");
+    demand_means(other);
     check(sample, other);
     check(other, sample);
     const double weight = sectile::beta_distributed(draw.random, options_.alpha, options_.alpha);
@@ -90,6 +93,14 @@ class Mixup final : public sectile::Transform, public sectile::HasEffects {
   }
 
  private:
+  // Targets of class numbers are refused.
+  static void demand_means(const Sample& sample) {
+    for (const auto& [name, map] : sample.targets)
+      if (map.depth() != CV_32F)
+        throw DataError(sample.id, std::string("cannot be mixed by mixup: it has the target \"").append(name) +
+                                       "\" of class numbers, which have no mean; expected targets of 32F");
+  }
+
   // What would lose its meaning is refused.
   static void check(const Sample& sample, const Sample& other) {
     const auto refuse = [&](const std::string& what) {
@@ -97,13 +108,9 @@ class Mixup final : public sectile::Transform, public sectile::HasEffects {
     };
     if (!sample.labels.empty() && other.labels.empty())
       refuse("labels, and the other has none; expected labels in both or in none");
-    for (const auto& [name, map] : sample.targets) {
-      if (map.depth() != CV_32F)
-        refuse(std::string("the target \"").append(name).append("\" of class numbers, which have no mean; expected ") +
-               "targets of 32F");
+    for (const auto& [name, map] : sample.targets)
       if (other.targets.count(name) == 0)
         refuse(std::string("the target \"").append(name).append("\", and the other has not; expected it in both"));
-    }
   }
 
   static cv::Mat weighted(const cv::Mat& a, const cv::Mat& b, double weight) {

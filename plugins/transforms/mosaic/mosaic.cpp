@@ -99,10 +99,11 @@ class Mosaic final : public sectile::Transform, public sectile::HasEffects {
   }
 
   void apply(Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability)) return;
-    sectile::demand_image(sample);
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     if (sample.image.dims == 3)
       throw sectile::DataError(sample.id, "is a volume; mosaic expects images: remove it, or use cutmix");
+    if (!draw.random.chance(options_.probability)) return;
+    sectile::demand_image(sample);
     const int x = meeting_point(1, draw.random), y = meeting_point(0, draw.random);
     const auto tiles = visible_tiles({x, y});
     // As in albumentations, the sample itself has the largest part.

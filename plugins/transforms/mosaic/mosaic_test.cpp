@@ -319,6 +319,7 @@ TEST_CASE("mosaic says what is wrong with its options and samples") {
   volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(0));
   CHECK_THROWS_WITH_AS(mosaic_from(*mosaic_of({}), volume, {}),
                        doctest::Contains("volume: is a volume; mosaic expects images"), sectile::DataError);
+  CHECK_THROWS_AS(mosaic_from(*mosaic_of({{"probability", 0}}), volume, {}), sectile::DataError);
   Sample wide = mosaic_tile(2);
   wide.image.convertTo(wide.image, CV_16U);
   CHECK_THROWS_WITH_AS(mosaic_from(*mosaic_of({}), mosaic_tile(1), {wide, wide, wide}),

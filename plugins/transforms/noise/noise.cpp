@@ -163,8 +163,10 @@ class Noise final : public sectile::Transform {
   explicit Noise(const NoiseOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     const double largest = sectile::largest_value(sample, "noise");
+    if (!draw.random.chance(options_.probability)) return;
     switch (options_.mode) {
       case Mode::gaussian:
         sample.image = with_gaussian(sample.image, largest, draw.random);

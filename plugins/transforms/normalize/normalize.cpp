@@ -171,6 +171,8 @@ class Normalize final : public sectile::Transform, public sectile::HasEffects {
 
   sectile::Effects effects() const override {
     sectile::Effects own;
+    own.normalizing = {""};
+    own.clips = options_.clip;
     if (is({Method::standard, Method::ct_clip})) return own;
     own.measures = kMethods.begin()[static_cast<std::size_t>(options_.method)];
     if (is({Method::percentile, Method::percentile_per_channel}))

@@ -60,7 +60,10 @@ class OneOf final : public sectile::Transform, public sectile::HasEffects {
     transforms_[chosen]->apply(sample, own);
   }
 
-  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
+  sectile::Effects effects() const override {
+    const auto own = sectile::effects_of(transforms_, "/transforms");
+    return probability_ < 1 || transforms_.size() > 1 ? own.by_chance() : own;
+  }
 
  private:
   std::vector<std::shared_ptr<sectile::Transform>> transforms_;

@@ -40,8 +40,9 @@ struct PhotometricDistortionOptions {
     options
         .add("contrast_range", &contrast_range,
              "[min, max] factor of the pixel values. It is applied before or after saturation and hue, at random.")
-        .at_least(0);
-    options.add("saturation_range", &saturation_range, "[min, max] factor of the saturation.").at_least(0);
+        .at_least(0)
+        .at_most(100);
+    options.add("saturation_range", &saturation_range, "[min, max] factor of the saturation.").at_least(0).at_most(100);
     options
         .add("hue_delta", &hue_delta,
              "Largest shift of the hue, in either direction, in steps of 2 degrees. Whole steps are drawn.")
@@ -126,11 +127,12 @@ class PhotometricDistortion final : public sectile::Transform {
   explicit PhotometricDistortion(const PhotometricDistortionOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability)) return;
-    const Distortion change = drawn(draw.random);
     if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     sectile::demand_rgb(sample, "photometric_distortion");
     const double white = sectile::largest_value(sample, "photometric_distortion");
+    if (!draw.random.chance(options_.probability)) return;
+    const Distortion change = drawn(draw.random);
     cv::Mat image = scaled_values(sample.image, change.brightness, change.first_contrast, white);
     if (change.saturation != 1 || change.hue != 0)
       image = sectile::in_groups(image, [&](const cv::Mat& from, cv::Mat to) {

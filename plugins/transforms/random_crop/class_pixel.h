@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,23 +13,9 @@
 #include <sectile/random.h>
 #include <sectile/sample.h>
 
+#include "pixels.h"
+
 namespace random_crop {
-
-using Position = std::array<int, 3>;  // (z, y, x)
-
-constexpr float kInside = 0.5f;  // from here on a pixel belongs to an overlapping class
-
-// Calls use(values of all channels, position) of one pixel after the other, until it returns true.
-template <class Value, class Use>
-void each_pixel(const cv::Mat& map, const Use& use) {
-  const auto size = sectile::extent(map);
-  for (int z = 0; z < size.depth; ++z)
-    for (int y = 0; y < size.height; ++y) {
-      const auto* at = map.dims == 3 ? map.ptr<Value>(z, y) : map.ptr<Value>(y);
-      for (int x = 0; x < size.width; ++x, at += map.channels())
-        if (use(at, Position{z, y, x})) return;
-    }
-}
 
 class ClassPixel {
  public:

@@ -2,7 +2,6 @@
 // some windows lie around a pixel of a class, as nnU-Net oversamples foreground (Isensee et al. 2021, "nnU-Net: a
 // self-configuring method for deep learning-based biomedical image segmentation").
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include <sectile/error.h>
 #include <sectile/transform.h>
 
+#include "class_counts.h"
 #include "class_pixel.h"
 
 namespace {
@@ -43,7 +43,8 @@ struct RandomCropOptions {
     options
         .add("category_max_ratio", &category_max_ratio,
              "Maximum fraction of the labelled pixels that one class may cover. Otherwise another crop is drawn, up to "
-             "ten times. 1: no limit.")
+             "ten times. Of soft labels, a pixel has the class with its largest share. Without labels (objects alone), "
+             "nothing is looked at. 1: no limit.")
         .at_least(0)
         .at_most(1);
     options
@@ -70,7 +71,9 @@ struct RandomCropOptions {
 class RandomCrop final : public sectile::GeometricTransform {
  public:
   RandomCrop(const RandomCropOptions& options, const sectile::BuildContext& context)
-      : options_(options), class_pixel_(sectile::class_numbers(options.classes, "classes", context)) {
+      : options_(options),
+        class_pixel_(sectile::class_numbers(options.classes, "classes", context)),
+        overlapping_(context.labels && context.labels->overlapping) {
     if (!options.label_fill.empty())
       label_fill_ = static_cast<std::int16_t>(context.class_number(options.label_fill, "label_fill"));
   }
@@ -93,8 +96,7 @@ class RandomCrop final : public sectile::GeometricTransform {
       };
       const int z = along(0, from.depth, size.depth), y = along(1, from.height, size.height),
                 x = along(2, from.width, size.width);
-      if (tries < kTries && options_.category_max_ratio < 1 && one_sided(sample, {x, y, size.width, size.height}))
-        continue;
+      if (tries < kTries && options_.category_max_ratio < 1 && one_sided(sample.labels, {z, y, x}, size)) continue;
       sectile::Warp warp = sectile::Warp::crop(x, y, z, size);
       warp.image_fill = options_.fill;
       warp.label_fill = label_fill_;
@@ -114,20 +116,19 @@ class RandomCrop final : public sectile::GeometricTransform {
     return window >= length ? place(length, window, draw) : std::clamp(center - window / 2, 0, length - window);
   }
 
-  bool one_sided(const sectile::Sample& sample, cv::Rect window) const {
-    if (sample.labels.dims != 2 || sample.labels.type() != CV_16SC1) return false;
-    window &= cv::Rect(0, 0, sample.labels.cols, sample.labels.rows);
-    std::map<int, int> counts;
-    for (int y = window.y; y < window.y + window.height; ++y)
-      for (int x = window.x; x < window.x + window.width; ++x) ++counts[sample.labels.at<std::int16_t>(y, x)];
-    counts.erase(sectile::kIgnore);
-    int all = 0, most = 0;
-    for (const auto& [category, count] : counts) all += count, most = std::max(most, count);
-    return most >= options_.category_max_ratio * all;
+  // Whether a class has too large a share of the labelled pixels of the window. from: its start, which may lie outside.
+  bool one_sided(const cv::Mat& labels, Position from, const sectile::Extent& size) const {
+    if (labels.empty()) return false;
+    const Position to{from[0] + size.depth, from[1] + size.height, from[2] + size.width};
+    const auto counts = labels.depth() == CV_32F ? random_crop::count_per_class(labels, from, to, overlapping_)
+                                                 : random_crop::count_numbers(labels, from, to);
+    const auto most = counts.classes.empty() ? 0 : *std::max_element(counts.classes.begin(), counts.classes.end());
+    return static_cast<double>(most) >= options_.category_max_ratio * static_cast<double>(counts.labelled);
   }
 
   RandomCropOptions options_;
   random_crop::ClassPixel class_pixel_;
+  bool overlapping_;
   std::int16_t label_fill_ = sectile::kIgnore;
 };
 

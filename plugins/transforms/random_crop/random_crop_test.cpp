@@ -252,6 +252,49 @@ TEST_CASE("random_crop counts no ignored pixels for the share of a class") {
   for (const int start : {19, 20, 21, 22}) CHECK(starts[start] > 120);  // of 173
 }
 
+TEST_CASE("random_crop looks for the share of a class in soft labels, overlapping classes and volumes") {
+  const auto mixed = [](const sectile::Sample& sample, bool overlapping, const char* size, const char* ratio) {
+    const auto crop = make<Transform>(std::string(R"({"type": "random_crop", "size": )")
+                                          .append(size)
+                                          .append(R"(, "category_max_ratio": )")
+                                          .append(ratio)
+                                          .append("}"),
+                                      sectile::test::context(2, 1, overlapping));
+    int found = 0;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+      const auto labels = applied(*crop, sample, seed).labels;
+      const auto one_sided = [&](const auto& is_first) {
+        const auto whole = sectile::extent(labels);
+        for (int z = 0; z < whole.depth; ++z)
+          for (int x = 0; x < whole.width; ++x)
+            if (!is_first(z, x)) return false;
+        return true;
+      };
+      if (labels.type() == CV_32FC2)
+        found += !one_sided([&](int, int x) { return labels.at<cv::Vec2f>(0, x)[0] > 0.5f; });
+      else
+        found += !one_sided([&](int z, int x) { return labels.at<std::int16_t>(z, 0, x) == 0; });
+    }
+    return found;
+  };
+  sectile::Sample sample;
+  sample.image = cv::Mat(1, 40, CV_8U, 0.0);
+  sample.labels = cv::Mat(1, 40, CV_32FC2, cv::Scalar(0.6, 0.4));
+  sample.labels(cv::Rect(20, 0, 2, 1)).setTo(cv::Scalar(0.4, 0.6));
+  // Of 37 windows, 5 have a pixel of the second class.
+  CHECK(mixed(sample, false, "[1, 4]", "1") < 80);
+  CHECK(mixed(sample, false, "[1, 4]", "0.9") > 190);  // of 231
+  sample.labels(cv::Rect(20, 0, 2, 1)).setTo(cv::Scalar(0, 0));
+  CHECK(mixed(sample, true, "[1, 4]", "0.9") > 190);
+
+  sectile::Sample volume;
+  const int sizes[] = {20, 1, 4};
+  volume.image = cv::Mat(3, sizes, CV_8U, cv::Scalar(0)), volume.labels = cv::Mat(3, sizes, CV_16S, cv::Scalar(0));
+  volume.labels.at<std::int16_t>(10, 0, 2) = 1;
+  CHECK(mixed(volume, false, "[2, 1, 4]", "1") < 60);      // 2 of 19
+  CHECK(mixed(volume, false, "[2, 1, 4]", "0.95") > 160);  // 67 %: 202
+}
+
 TEST_CASE("random_crop by itself takes 256 x 256 pixels") {
   sectile::Sample sample;
   sample.image = cv::Mat(300, 401, CV_8U, cv::Scalar(1));

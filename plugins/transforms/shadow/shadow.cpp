@@ -73,10 +73,12 @@ class Shadow final : public sectile::Transform {
   explicit Shadow(const ShadowOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     if (sample.image.dims != 2)
       throw sectile::DataError(sample.id, "is a volume, and shadow is for images: expected height x width; remove it");
     sectile::largest_value(sample, "shadow");  // other types have values below 0, which would become brighter
+    if (!draw.random.chance(options_.probability)) return;
     sample.image = sample.image.clone();
     const auto [fewest, most] = options_.num_shadows_limit;
     for (auto count = fewest + draw.random.below(most - fewest + 1); count > 0; --count) {

@@ -28,6 +28,7 @@ struct SomeOfOptions {
         .not_empty();
     options.add("n", &n, "How many are chosen: a number, or [min, max], of which every number is equally likely.")
         .at_least(0)
+        .at_most(1000)
         .also_single()
         .not_empty();
     options.add("replace", &replace,
@@ -64,7 +65,11 @@ class SomeOf final : public sectile::Transform, public sectile::HasEffects {
     apply_first(chosen.size(), chosen, sample, draw);
   }
 
-  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
+  sectile::Effects effects() const override {
+    const auto own = sectile::effects_of(transforms_, "/transforms");
+    const bool all = !replace_ && least_ == static_cast<std::int64_t>(transforms_.size());
+    return probability_ < 1 || !all ? own.by_chance() : own;
+  }
 
  private:
   Numbers choose(sectile::Random& random) const {

@@ -98,6 +98,7 @@ TEST_CASE("some_of says what is wrong with its options") {
     CHECK_THROWS_WITH_AS(make<Transform>(some_of_three(changes).dump()), doctest::Contains(message),
                          sectile::SpecError);
   };
+  refused({{"n", 1001}, {"replace", true}}, "/part/n: 1001 is too large");
   refused({{"n", 4}}, "/part/n: is 4, and there are 3 transforms: expected at most that many without \"replace\"");
   refused({{"n", {1, 4}}}, "/part/n: is 4, and there are 3 transforms");
   refused({{"n", {2, 1}}}, "/part/n: the minimum is greater than the maximum");

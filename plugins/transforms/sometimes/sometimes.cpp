@@ -33,7 +33,10 @@ class Sometimes final : public sectile::Transform, public sectile::HasEffects {
     if (draw.random.chance(probability_)) apply_first(transforms_.size(), sample, draw);
   }
 
-  sectile::Effects effects() const override { return sectile::effects_of(transforms_, "/transforms"); }
+  sectile::Effects effects() const override {
+    const auto own = sectile::effects_of(transforms_, "/transforms");
+    return probability_ < 1 ? own.by_chance() : own;
+  }
 
  private:
   // A sample that the i-th one mixes in has been through those before it, like `sample`.

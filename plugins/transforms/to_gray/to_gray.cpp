@@ -135,10 +135,12 @@ class ToGray final : public sectile::Transform {
   explicit ToGray(const ToGrayOptions& options) : options_(options) {}
 
   void apply(sectile::Sample& sample, sectile::Draw& draw) const override {
-    if (!draw.random.chance(options_.probability) || sample.image.empty()) return;
+    if (sample.image.empty()) return;  // only the annotation was read
+    // Before chance is asked, so that what cannot be taken is refused at the first sample.
     const double white = sectile::largest_value(sample, "to_gray");
     const int channels = sample.image.channels(), made = options_.num_output_channels.value_or(channels);
     demand_fit(sample, made);
+    if (!draw.random.chance(options_.probability)) return;
     if (channels == 1 && made == 1) return;
     const cv::Mat gray = repeated(grayed(sectile::as_plane(sample.image), options_.method, white), made);
     sample.image = sample.image.dims == 2 ? gray : gray.reshape(0, sample.image.dims, sample.image.size.p);

@@ -14,7 +14,7 @@ namespace sectile {
 SECTILE_EXPORT std::vector<std::shared_ptr<Transform>> build_all(const std::vector<Ref<Transform>>& transforms,
                                                                  const BuildContext& context);
 
-struct Effects {
+struct SECTILE_EXPORT Effects {
   // Places in the spec of the transforms that call Draw::another(), which there is in training alone: "" is the
   // transform itself, "/transforms/1" one that it holds.
   std::vector<std::string> mixing{};
@@ -23,6 +23,13 @@ struct Effects {
   // How Sample::mean and deviation are measured in the image, such as "min_max": transforms with equal texts measure
   // alike. Empty: they do not depend on the image.
   std::string measures{};
+  // What pixels are clipped to before a given mean and deviation: minimum and maximum of each clipping.
+  std::vector<double> clips{};
+  // Places of the transforms that set Sample::mean and deviation: of every sample, and of some samples by chance.
+  std::vector<std::string> normalizing{}, normalizing_by_chance{};
+
+  // Of transforms that are not applied to every sample.
+  Effects by_chance() const;
 };
 
 // Role of a Transform that has such effects, or holds transforms that may.

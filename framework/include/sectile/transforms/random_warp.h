@@ -70,10 +70,10 @@ class RandomWarp : public GeometricTransform {
       : probability_(options.probability), interpolation_(options.interpolation), fill_(options.outside, context) {}
 
   Warp warp(const Sample& sample, Draw& draw) const final {
-    if (!draw.random.chance(probability_)) return Warp::crop(0, 0, 0, extent(sample.image));
-    Warp warp = drawn(sample, draw);
-    warp.interpolation = interpolation_;
-    fill_.set(warp);
+    const bool applied = draw.random.chance(probability_);
+    Warp warp = applied ? drawn(sample, draw) : Warp::crop(0, 0, 0, extent(sample.image));
+    if (applied) warp.interpolation = interpolation_;
+    fill_.set(warp);  // of any warp, so that a wrong number of values is refused at the first sample
     return warp;
   }
 
