@@ -59,9 +59,10 @@ def run(command, watch_memory=True, env=None):
     return seconds, peak, out
 
 
-def compare(figures, unit, larger_is_better):
+def compare(figures, unit, larger_is_better, by_round=False):
     """figures: {name: (ours, peer)}, each a function that runs once and returns (value, peak MiB). All take turns.
-    Returns {name: ratio}."""
+    by_round: the ratio is the median of the ratios of the rounds, and not the ratio of the medians; for figures of
+    which the machine's speed changes more between rounds than within one. Returns {name: ratio}."""
     programs = {id(f): f for pair in figures.values() for f in pair}
     values, peaks = {key: [] for key in programs}, {key: [] for key in programs}
     for _ in range(ROUNDS):
@@ -69,12 +70,17 @@ def compare(figures, unit, larger_is_better):
             value, peak = program()
             values[key].append(value)
             peaks[key].append(peak)
+
+    def ratio(ours, peer):
+        return ours / peer if larger_is_better else peer / ours
+
     ratios = {}
     for name, pair in figures.items():
         ours, peer = (statistics.median(values[id(f)]) for f in pair)
+        rounds = [ratio(*both) for both in zip(*(values[id(f)] for f in pair))]
         memory = [round(statistics.median(peaks[id(f)])) for f in pair]
         line = {"name": name, "value": round(ours, 3), "unit": unit, "peer_value": round(peer, 3),
-                "ratio": round(ours / peer if larger_is_better else peer / ours, 3),
+                "ratio": round(statistics.median(rounds) if by_round else ratio(ours, peer), 3),
                 "peak_mib": memory[0], "peer_peak_mib": memory[1], "rounds": ROUNDS,
                 "range": [round(min(values[id(pair[0])]), 3), round(max(values[id(pair[0])]), 3)],
                 "peer_range": [round(min(values[id(pair[1])]), 3), round(max(values[id(pair[1])]), 3)]}

@@ -1,6 +1,7 @@
 """Transforms beside those of albumentations 2.0.8: one RGB image of 480 x 360 pixels of 8 bits with its mask, the same
 parameters, probability 1, one thread each. A figure is the time per call over at least BENCH_SECONDS (0.2) of calls, each
-with other random numbers. Both programs stay alive, and take turns. The last line is the median of all ratios.
+with other random numbers. Both programs stay alive, and take turns on one CPU: of two, one may be slower for a while. A
+ratio is the median of those of the rounds. The last line is the median of all ratios.
 
 `rotate90` may also draw no turn there. Without a row: `normalize`, which leaves the pixels to the batch here; and what
 albumentations does not have, `contrast`, `copy_paste`, `crop_foreground`, `cutmix`, `large_scale_jitter`, `mixup`,
@@ -113,6 +114,7 @@ def once(server, request):
     return lambda: (server.milliseconds(request), 0)
 
 
+os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # of both programs, too
 with tempfile.TemporaryDirectory() as folder:
     pair = write_pair(folder)
     ours, peer = Server(PROGRAM, *pair), Server(sys.executable, PEER, *pair)
@@ -125,7 +127,7 @@ with tempfile.TemporaryDirectory() as folder:
             options["probability"] = 1
         figures[f"transforms/{name}/uint8/albumentations"] = (
             once(ours, {"transform": options}), once(peer, {"class": their_class, "options": their_options}))
-    ratios = harness.compare(figures, "ms", larger_is_better=False)
+    ratios = harness.compare(figures, "ms", larger_is_better=False, by_round=True)
     print(json.dumps({"name": "transforms/median_ratio", "ratio": round(statistics.median(ratios.values()), 3),
                       "least": min(ratios, key=ratios.get), "rows": len(ratios)}))
     ours.end()

@@ -13,54 +13,58 @@
 namespace sectile {
 namespace {
 
-void place_whole(Axis& axis) {
-  const bool reversed = axis.scale < 0;
-  int at = static_cast<int>(axis.offset) - reversed;
-  for (Place& place : axis.places) {
-    if (at >= 0 && at < axis.limit) place.low = place.high = place.nearest = at;
-    at += reversed ? -1 : 1;
-  }
+Axis axis_of(double scale, double offset, int count, int limit) {
+  return {.whole = std::abs(scale) == 1 && offset == std::floor(offset),
+          .scale = scale,
+          .offset = offset,
+          .count = count,
+          .limit = limit};
 }
 
-Axis place_axis(double scale, double offset, int count, int limit) {
-  constexpr double kFar = 1 << 30;
-  Axis axis{{}, false, scale, offset, limit};
-  axis.whole = std::abs(scale) == 1 && offset == std::floor(offset);
-  axis.places.resize(static_cast<std::size_t>(count));
-  if (axis.whole && std::abs(offset) < kFar && count < kFar) {
-    place_whole(axis);
-    return axis;
-  }
-  for (int i = 0; i < count; ++i) {
-    const double at = scale * (i + 0.5) + offset;
-    if (!(at + kRounding >= 0 && at + kRounding < limit)) continue;
+void find_places(Axis& axis) {
+  axis.places.resize(static_cast<std::size_t>(axis.count));
+  for (int i = 0; i < axis.count; ++i) {
+    const double at = axis.scale * (i + 0.5) + axis.offset;
+    if (!(at + kRounding >= 0 && at + kRounding < axis.limit)) continue;
     const double centre = at - 0.5, floor = std::floor(centre);
     Place& place = axis.places[static_cast<std::size_t>(i)];
     place.nearest = static_cast<int>(at + kRounding);
-    place.low = std::clamp(static_cast<int>(floor), 0, limit - 1);
-    place.high = std::clamp(static_cast<int>(floor) + 1, 0, limit - 1);
+    place.low = std::clamp(static_cast<int>(floor), 0, axis.limit - 1);
+    place.high = axis.whole ? place.low : std::clamp(static_cast<int>(floor) + 1, 0, axis.limit - 1);
     place.part = static_cast<float>(centre - floor);
   }
-  return axis;
 }
 
-// step: 1 or -1.
-bool consecutive(const Axis& axis, int step) {
-  if (axis.whole) return axis.scale == step;
+// Whether neighbors inside the image come from neighbors.
+bool consecutive(const Axis& axis) {
   for (std::size_t i = 1; i < axis.places.size(); ++i) {
     const int before = axis.places[i - 1].nearest, here = axis.places[i].nearest;
-    if (before >= 0 && here >= 0 && here != before + step) return false;
+    if (before >= 0 && here >= 0 && here != before + 1) return false;
   }
   return true;
 }
 
-// The columns from inside the image; they are contiguous.
+// Of a whole axis: where the source of the first column or row would be.
+double first_source(const Axis& axis) { return axis.scale < 0 ? axis.offset - 1 : axis.offset; }
+
+// The columns or rows from inside the image; they are contiguous.
 std::pair<std::size_t, std::size_t> inside(const Axis& axis) {
+  if (axis.whole) {
+    const double first = first_source(axis), count = axis.count;
+    const double begin = axis.scale < 0 ? first - (axis.limit - 1) : -first;
+    const double end = axis.scale < 0 ? first + 1 : axis.limit - first;
+    const double kept = std::clamp(begin, 0.0, count);
+    return {static_cast<std::size_t>(kept), static_cast<std::size_t>(std::clamp(end, kept, count))};
+  }
   const auto& places = axis.places;
   std::size_t begin = 0, end = places.size();
   while (begin < end && places[begin].nearest < 0) ++begin;
   while (end > begin && places[end - 1].nearest < 0) --end;
   return {begin, end};
+}
+
+cv::Range range(const std::pair<std::size_t, std::size_t>& ends) {
+  return {static_cast<int>(ends.first), static_cast<int>(ends.second)};
 }
 
 // Copies pixels of Size bytes; 0: any size. columns: where each is.
@@ -92,34 +96,35 @@ void copy_row(const std::uint8_t* from, std::uint8_t* to, const std::vector<int>
   }
 }
 
-// Columns in reverse order, and rows in either.
-void copy_reversed(const cv::Mat& from, cv::Mat& to, const Separable& warp, bool rows_reversed) {
-  const auto source = [](const Axis& axis, const cv::Range& range) {
-    const int one = axis.places[static_cast<std::size_t>(range.start)].nearest,
-              other = axis.places[static_cast<std::size_t>(range.end) - 1].nearest;
-    return cv::Range(std::min(one, other), std::max(one, other) + 1);
-  };
-  const auto range = [](const Axis& axis) {
-    const auto [begin, end] = inside(axis);
-    return cv::Range(static_cast<int>(begin), static_cast<int>(end));
-  };
-  const cv::Range rows = range(warp.rows), columns = range(warp.columns);
+// The sources of a range of a whole axis.
+cv::Range sources(const Axis& axis, const cv::Range& range) {
+  const auto first = static_cast<int>(first_source(axis));
+  if (axis.scale < 0) return {first - range.end + 1, first - range.start + 1};
+  return {first + range.start, first + range.end};
+}
+
+// Where both axes are whole.
+void copy_whole(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
+  const cv::Range rows = range(inside(warp.rows)), columns = range(inside(warp.columns));
   if (rows.empty() || columns.empty()) return;
-  const cv::Mat seen = from(source(warp.rows, rows), source(warp.columns, columns));
+  const cv::Mat seen = from(sources(warp.rows, rows), sources(warp.columns, columns));
   cv::Mat part = to(rows, columns);
+  const bool rows_reversed = warp.rows.scale < 0, columns_reversed = warp.columns.scale < 0;
   constexpr std::size_t kThree = 3;
-  if (from.elemSize() != kThree) return cv::flip(seen, part, rows_reversed ? -1 : 1);
-  for (int y = 0; y < part.rows; ++y)
-    reverse_three_bytes(seen.ptr(rows_reversed ? part.rows - 1 - y : y), part.ptr(y),
-                        static_cast<std::size_t>(part.cols));
+  if (columns_reversed && from.elemSize() != kThree) return cv::flip(seen, part, rows_reversed ? -1 : 1);
+  const std::size_t pixels = static_cast<std::size_t>(part.cols), bytes = pixels * from.elemSize();
+  for (int y = 0; y < part.rows; ++y) {
+    const auto* const source = seen.ptr(rows_reversed ? part.rows - 1 - y : y);
+    if (columns_reversed)
+      reverse_three_bytes(source, part.ptr(y), pixels);
+    else
+      std::memcpy(part.ptr(y), source, bytes);
+  }
 }
 
 void copy_nearest(const cv::Mat& from, cv::Mat& to, const Separable& warp) {
-  const bool in_order = consecutive(warp.rows, 1);
-  if (consecutive(warp.columns, -1) && (in_order || consecutive(warp.rows, -1)))
-    return copy_reversed(from, to, warp, !in_order);
   const std::size_t size = from.elemSize();
-  const bool together = consecutive(warp.columns, 1);
+  const bool together = consecutive(warp.columns);
   const auto [begin, end] = inside(warp.columns);
   if (begin == end) return;
   const auto first = static_cast<std::size_t>(warp.columns.places[begin].nearest);
@@ -330,25 +335,27 @@ std::optional<Separable> separate(const Warp& warp, const Extent& from) {
   if (!plane) return {};
   const bool straight = m(0, 1) == 0 && m(1, 0) == 0;
   const bool transposed = m(0, 0) == 0 && m(1, 1) == 0;
-  if (straight)
-    return Separable{false, place_axis(m(0, 0), m(0, 3), warp.size.width, from.width),
-                     place_axis(m(1, 1), m(1, 3), warp.size.height, from.height)};
-  if (transposed)
-    return Separable{true, place_axis(m(1, 0), m(1, 3), warp.size.width, from.height),
-                     place_axis(m(0, 1), m(0, 3), warp.size.height, from.width)};
-  return {};
+  if (!straight && !transposed) return {};
+  const int x = straight ? 0 : 1, y = 1 - x;  // of the source, along the result's columns and rows
+  const int limits[] = {from.width, from.height};
+  Separable parts{transposed && !straight, axis_of(m(x, 0), m(x, 3), warp.size.width, limits[x]),
+                  axis_of(m(y, 1), m(y, 3), warp.size.height, limits[y])};
+  if (parts.whole()) return parts;
+  find_places(parts.columns);
+  find_places(parts.rows);
+  return parts;
 }
 
 template <class T>
 void fill_outside(cv::Mat& to, const Separable& warp, const std::vector<T>& fill) {
   const auto [begin, end] = inside(warp.columns);
+  const cv::Range rows = range(inside(warp.rows));
   const auto columns = static_cast<std::size_t>(to.cols), channels = fill.size();
-  if (begin == 0 && end == columns && warp.rows.places.front().nearest >= 0 && warp.rows.places.back().nearest >= 0)
-    return;
+  if (begin == 0 && end == columns && rows == cv::Range(0, to.rows)) return;
   std::vector<T> row;
   for (std::size_t x = 0; x < columns; ++x) row.insert(row.end(), fill.begin(), fill.end());
   for (int y = 0; y < to.rows; ++y) {
-    const bool outside = warp.rows.places[static_cast<std::size_t>(y)].nearest < 0;
+    const bool outside = y < rows.start || y >= rows.end;
     const std::size_t left = outside ? columns : begin, right = outside ? columns : end;
     std::copy_n(row.data(), left * channels, to.ptr<T>(y));
     std::copy_n(row.data(), (columns - right) * channels, to.ptr<T>(y) + right * channels);
@@ -359,7 +366,9 @@ template <class T>
 void move_separably(const cv::Mat& from, cv::Mat& to, const Separable& warp, Interpolation how,
                     const std::vector<T>& fill) {
   fill_outside(to, warp, fill);
-  if (how == Interpolation::nearest || (warp.columns.whole && warp.rows.whole))
+  if (warp.whole())
+    copy_whole(from, to, warp);
+  else if (how == Interpolation::nearest)
     copy_nearest(from, to, warp);
   else if (how == Interpolation::linear)
     blend<T>(from, to, warp);

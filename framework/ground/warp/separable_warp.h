@@ -26,11 +26,12 @@ struct Place {
 };
 
 struct Axis {
-  std::vector<Place> places{};
-  bool whole = false;  // each has exactly one source
-  double scale = 1;    // negative: flipped
+  std::vector<Place> places{};  // none if both axes of the warp are whole
+  bool whole = false;           // each has exactly one source
+  double scale = 1;             // negative: flipped
   double offset = 0;
-  int limit = 0;  // number of source rows or columns
+  int count = 0;  // rows or columns of the result
+  int limit = 0;  // of the source
 };
 
 // After swapping columns and rows.
@@ -38,6 +39,8 @@ struct Separable {
   bool transposed = false;
   Axis columns{};
   Axis rows{};
+
+  bool whole() const { return columns.whole && rows.whole; }
 };
 
 // The weights of the four pixels around a position, which is `part` of the way from the second to the third: Keys'

@@ -105,8 +105,7 @@ void warp_image(const cv::Mat& from, cv::Mat& to, const Move& move, Interpolatio
   const Separable* separable = from.dims == 2 ? move.separable(from) : nullptr;
   const bool grows = !separable || std::abs(separable->columns.scale) < 1 || std::abs(separable->rows.scale) < 1;
   if (how == Interpolation::area && grows) how = Interpolation::linear;
-  const bool whole = separable && separable->columns.whole && separable->rows.whole;
-  const bool moved = how == Interpolation::nearest || whole;
+  const bool moved = how == Interpolation::nearest || (separable && separable->whole());
   if (!separable) return warp_slanted<T>(from, to, move, how, fill);
   if (!moved && std::is_same_v<T, std::int32_t>) return sample<T>(from, to, warp, how, fill);
   if (!moved && is_resize(warp, extent(from)) && opencv_knows(how, from.channels()))
