@@ -9,6 +9,8 @@
 #include <immintrin.h>
 #endif
 
+#include <opencv2/imgproc.hpp>
+
 #include <sectile/error.h>
 
 namespace sectile {
@@ -125,6 +127,27 @@ cv::Mat looked_up(const cv::Mat& image, const std::vector<std::uint8_t>& table) 
   return pixel_values::by_runs<std::uint8_t>(image, [&](const std::uint8_t* from, std::uint8_t* to, std::size_t count) {
     best_replace()(from, to, count, table.data());
   });
+}
+
+void change_hsv(const cv::Mat& from, cv::Mat to, const HsvChange& change, double white) {
+  constexpr float kTurn = 360;
+  cv::Mat scaled, hsv;  // OpenCV's: hue in degrees, saturation 0 to 1, value as the pixels
+  from.convertTo(scaled, CV_32F, 1 / white);
+  cv::cvtColor(scaled, hsv, cv::COLOR_RGB2HSV);
+  for (int y = 0; y < hsv.rows; ++y) {
+    auto* pixel = hsv.ptr<cv::Vec3f>(y);
+    for (int x = 0; x < hsv.cols; ++x) {
+      auto& [hue, saturation, value] = pixel[x].val;
+      hue += change.hue_shift;
+      if (hue < 0) hue += kTurn;
+      if (hue >= kTurn) hue -= kTurn;
+      if (saturation > 0)
+        saturation = std::clamp(saturation * change.saturation_factor + change.saturation_shift, 0.f, 1.f);
+      value = std::max(value + change.value_shift, 0.f);
+    }
+  }
+  cv::cvtColor(hsv, scaled, cv::COLOR_HSV2RGB);
+  scaled.convertTo(to, to.depth(), white);
 }
 
 }  // namespace sectile

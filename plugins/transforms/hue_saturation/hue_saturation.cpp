@@ -72,6 +72,12 @@ struct ByteShift {
         value(static_cast<int>(shift.value)) {}
 };
 
+sectile::HsvChange of_floats(const Shift& shift) {
+  return {.hue_shift = static_cast<float>(shift.hue * kDegrees / kWhole),
+          .saturation_shift = static_cast<float>(shift.saturation / kLargest),
+          .value_shift = static_cast<float>(shift.value / kLargest)};
+}
+
 #define SECTILE_INLINE __attribute__((always_inline)) inline
 
 // To the nearest integer, in a form that compilers vectorize: adding 1.5 * 2^23 leaves the integer in the low bits.
@@ -144,31 +150,6 @@ void shift_bytes(const cv::Mat& from, const cv::Mat& to, const ByteShift& shift)
   }
 }
 
-// 16U and 32F. OpenCV's HSV of float images: hue in degrees, saturation 0 to 1, value as the pixels. Value is not
-// clipped to 1, since float images may go beyond; below 0, there are no colors.
-void shift_floats(const cv::Mat& from, cv::Mat to, const Shift& shift, double white) {
-  const auto hue = static_cast<float>(shift.hue * kDegrees / kWhole);
-  const auto saturation = static_cast<float>(shift.saturation / kLargest);
-  const auto value = static_cast<float>(shift.value / kLargest);
-  constexpr auto kTurn = static_cast<float>(kDegrees);
-  cv::Mat scaled, hsv;
-  from.convertTo(scaled, CV_32F, 1 / white);
-  cv::cvtColor(scaled, hsv, cv::COLOR_RGB2HSV);
-  for (int y = 0; y < hsv.rows; ++y) {
-    auto* pixel = hsv.ptr<cv::Vec3f>(y);
-    for (int x = 0; x < hsv.cols; ++x) {
-      auto& [h, s, v] = pixel[x].val;
-      h += hue;
-      if (h < 0) h += kTurn;
-      if (h >= kTurn) h -= kTurn;
-      if (s > 0) s = std::clamp(s + saturation, 0.f, 1.f);
-      v = std::max(v + value, 0.f);
-    }
-  }
-  cv::cvtColor(hsv, scaled, cv::COLOR_HSV2RGB);
-  scaled.convertTo(to, to.depth(), white);
-}
-
 class HueSaturation final : public sectile::Transform {
  public:
   explicit HueSaturation(const HueSaturationOptions& options) : options_(options) {}
@@ -190,7 +171,7 @@ class HueSaturation final : public sectile::Transform {
       if (bytes)
         shift_bytes(from, to, ByteShift(shift));
       else
-        shift_floats(from, to, shift, white);
+        sectile::change_hsv(from, to, of_floats(shift), white);
     });
   }
 

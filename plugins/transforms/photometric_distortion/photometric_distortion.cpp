@@ -70,6 +70,11 @@ struct Distortion {
   int hue = 0;
 };
 
+sectile::HsvChange of_floats(const Distortion& change) {
+  return {.hue_shift = static_cast<float>(change.hue) * (kDegrees / kWhole),
+          .saturation_factor = static_cast<float>(change.saturation)};
+}
+
 // (x + brightness) * contrast. Integers are cut off, not rounded, after each step, as in mmsegmentation.
 cv::Mat scaled_values(const cv::Mat& image, double brightness, double contrast, double white) {
   if (brightness == 0 && contrast == 1) return image;
@@ -99,29 +104,6 @@ void color_bytes(const cv::Mat& from, const cv::Mat& to, const Distortion& chang
   }
 }
 
-// 16U and 32F. OpenCV's HSV of float images: hue in degrees, saturation 0 to 1, value as the pixels. Below 0, there are
-// no colors.
-void color_floats(const cv::Mat& from, cv::Mat to, const Distortion& change, double white) {
-  const float hue = static_cast<float>(change.hue) * (kDegrees / kWhole);
-  const auto factor = static_cast<float>(change.saturation);
-  cv::Mat scaled, hsv;
-  from.convertTo(scaled, CV_32F, 1 / white);
-  cv::cvtColor(scaled, hsv, cv::COLOR_RGB2HSV);
-  for (int y = 0; y < hsv.rows; ++y) {
-    auto* pixel = hsv.ptr<cv::Vec3f>(y);
-    for (int x = 0; x < hsv.cols; ++x) {
-      auto& [h, s, v] = pixel[x].val;
-      h += hue;
-      if (h < 0) h += kDegrees;
-      if (h >= kDegrees) h -= kDegrees;
-      s = std::clamp(s * factor, 0.f, 1.f);
-      v = std::max(v, 0.f);
-    }
-  }
-  cv::cvtColor(hsv, scaled, cv::COLOR_HSV2RGB);
-  scaled.convertTo(to, to.depth(), white);
-}
-
 class PhotometricDistortion final : public sectile::Transform {
  public:
   explicit PhotometricDistortion(const PhotometricDistortionOptions& options) : options_(options) {}
@@ -139,7 +121,7 @@ class PhotometricDistortion final : public sectile::Transform {
         if (from.depth() == CV_8U)
           color_bytes(from, to, change);
         else
-          color_floats(from, to, change, white);
+          sectile::change_hsv(from, to, of_floats(change), white);
       });
     sample.image = scaled_values(image, 0, change.last_contrast, white);
   }

@@ -30,6 +30,18 @@ SECTILE_EXPORT cv::Mat as_plane(const cv::Mat& image);
 // Each value of an 8-bit image or volume becomes its entry in a table of 256, as a new image.
 SECTILE_EXPORT cv::Mat looked_up(const cv::Mat& image, const std::vector<std::uint8_t>& table);
 
+// In the hue, saturation and value (HSV; Smith 1978) of floating point images.
+struct HsvChange {
+  float hue_shift = 0;  // in degrees, -360 to 360
+  float saturation_factor = 1;
+  float saturation_shift = 0;  // of saturations from 0 to 1, after the factor
+  float value_shift = 0;       // of values from 0 to 1
+};
+
+// from: an RGB image of 16U or 32F, not a volume. to: of its size and type, to be filled. white: its largest value.
+// Gray stays gray. Values above white stay as they are, since float images may go beyond; below 0, there are no colors.
+SECTILE_EXPORT void change_hsv(const cv::Mat& from, cv::Mat to, const HsvChange& change, double white);
+
 namespace pixel_values {
 
 // f(from, to, count) of runs of values, which together make up the image, also if it is a view. to: of a new image.
