@@ -122,7 +122,8 @@ struct AffineOptions {
 double drawn_from(const Range& given, sectile::Draw& draw) { return draw.random.uniform(given[0], given[1]); }
 
 double drawn_balanced(const Range& given, sectile::Draw& draw) {
-  const bool shrinks = given[0]<1, grows = given[1]> 1;
+  const bool shrinks = given[0] < 1;
+  const bool grows = given[1] > 1;
   if (shrinks && grows && draw.random.chance(0.5)) return drawn_from({given[0], 1}, draw);
   return drawn_from(shrinks && grows ? Range{1, given[1]} : given, draw);
 }
