@@ -15,6 +15,7 @@ WeightRules::~WeightRules() = default;
 Ranks::~Ranks() = default;
 AcrossRanks::~AcrossRanks() = default;
 MeanLoss::~MeanLoss() = default;
+ReadsTargets::~ReadsTargets() = default;
 OwnTargets::~OwnTargets() = default;
 
 }  // namespace sectile

@@ -14,6 +14,7 @@
 #include "../../framework/ground/checking/open_dataset.h"
 #include "../../framework/ground/component_call.h"
 #include "../../framework/ground/file_notes.h"
+#include "../../framework/ground/images/image_file.h"
 #include "../../framework/ground/overlays/sample_view.h"
 #include "../../framework/ground/spec/dataset_identity.h"
 #include "../../framework/ground/spec/suggestion.h"
@@ -39,6 +40,7 @@ constexpr const char* kSummary =
     "channels, the first is shown. Only \"data\", \"task\", \"transforms\" and \"train\" of the spec are read: its "
     "model may\n"
     "be missing.\n\n"
+    "The folder must be new, empty or of an earlier preview.\n"
     "The files are train_0000.png and so on, by the number of the sample in its dataset; with --times,\n"
     "train_0000_1.png for the first time, and so on. Random numbers are those of a run's epochs with the spec's seed,\n"
     "in which each sample comes once.";
@@ -111,12 +113,18 @@ void refuse_files_there(const PreviewRequest& request, std::size_t end) {
                         "exists already; choose another folder with --output DIR, or replace it with --overwrite");
 }
 
+// A folder that is new, empty or of an earlier preview: images must not come among those of a dataset.
 void make_output_folder(const fs::path& folder) {
-  std::error_code failed;
+  const auto mark = folder / ".sectile-preview";
+  std::error_code unknown, failed;
+  if (fs::exists(folder, unknown) && !fs::is_empty(folder, unknown) && !fs::exists(mark, unknown))
+    throw DataError(folder.string(),
+                    "is not empty, and not the folder of an earlier preview; choose another folder with --output DIR");
   fs::create_directories(folder, failed);
   if (failed)
     throw DataError(folder.string(),
                     "cannot be made: " + failed.message() + "; choose another folder with --output DIR");
+  ReplacedFile(mark).commit();
 }
 
 }  // namespace
@@ -146,8 +154,8 @@ void preview(int count, char** words) {
     throw po::error("--first is " + std::to_string(request.first) + ", and " + request.split + " has " +
                     std::to_string(total) + " samples; expected 0 to " + std::to_string(total - 1));
   const auto end = std::min(total, request.first + request.count);
-  refuse_files_there(request, end);
   make_output_folder(request.output);
+  refuse_files_there(request, end);
   for (std::size_t i = request.first; i < end; ++i)
     for (std::size_t time = 0; time < request.times; ++time) {
       Sample sample;

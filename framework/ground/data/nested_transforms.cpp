@@ -10,6 +10,7 @@ Effects Effects::by_chance() const {
   auto made = *this;
   made.normalizing.clear();
   made.normalizing_by_chance.insert(made.normalizing_by_chance.end(), normalizing.begin(), normalizing.end());
+  for (auto& target : made.targets) target.by_chance = true;
   return made;
 }
 
@@ -32,10 +33,11 @@ Effects effects_of(const std::vector<std::shared_ptr<Transform>>& transforms, co
     const auto* role = dynamic_cast<const HasEffects*>(transforms[i].get());
     if (!role) continue;
     const auto own = role->effects();
-    for (const auto& place : own.mixing) all.mixing.push_back(option + "/" + std::to_string(i) + place);
-    for (const auto& place : own.normalizing) all.normalizing.push_back(option + "/" + std::to_string(i) + place);
-    for (const auto& place : own.normalizing_by_chance)
-      all.normalizing_by_chance.push_back(option + "/" + std::to_string(i) + place);
+    const auto here = option + "/" + std::to_string(i);
+    for (const auto& place : own.mixing) all.mixing.push_back(here + place);
+    for (const auto& place : own.normalizing) all.normalizing.push_back(here + place);
+    for (const auto& place : own.normalizing_by_chance) all.normalizing_by_chance.push_back(here + place);
+    for (const auto& [name, place, by_chance] : own.targets) all.targets.push_back({name, here + place, by_chance});
     all.clips.insert(all.clips.end(), own.clips.begin(), own.clips.end());
     all.soft_labels |= own.soft_labels;
     if (!own.measures.empty()) all.measures += (all.measures.empty() ? "" : ", ") + own.measures;

@@ -14,7 +14,7 @@
 
 // Incremented whenever a change in a public header requires rebuilding plugins: a virtual, a member, a signature.
 // Features that need no rebuild are added as new classes, found by dynamic_cast (see roles.h).
-#define SECTILE_API_VERSION 10
+#define SECTILE_API_VERSION 11
 
 #ifdef _GLIBCXX_DEBUG
 #define SECTILE_STL_MODE_ "debug"

@@ -98,6 +98,13 @@ class SECTILE_EXPORT MeanLoss {
   virtual double counted(const at::Tensor& labels) const = 0;
 };
 
+// For a Loss whose own options name maps in Batch::targets, besides the option "target" that all have.
+class SECTILE_EXPORT ReadsTargets {
+ public:
+  virtual ~ReadsTargets();
+  virtual std::vector<std::string> read_targets() const = 0;
+};
+
 // For a Model that needs training targets besides the annotation: heat maps of centers, matched anchors. They are
 // computed here and not by transforms of the spec, so that models can be swapped.
 class SECTILE_EXPORT OwnTargets {

@@ -49,8 +49,7 @@ void check_first_batch(Pipeline& pipeline) {
   refuse_single_image(pipeline, state.plan);
   set_training(pipeline.model->module(), true);
   std::vector<Sample> samples;
-  for (std::size_t i = 0; i < state.plan.size(0); ++i)
-    samples.push_back(pipeline.prepare(state.plan.occasion(0, i)).sample);
+  for (std::size_t i = 0; i < state.plan.size(0); ++i) samples.push_back(pipeline.prepare(state.plan, 0, i).sample);
   const auto batch = pipeline.placed(pipeline.collate(std::move(samples), /*training=*/true));
   const auto [loss, terms] = pipeline.loss(first_outputs(pipeline, batch), batch);
   if (std::isfinite(loss.item<double>())) return;

@@ -11,6 +11,7 @@
 
 #include "../../ground/component_call.h"
 #include "../../ground/data/label_counts.h"
+#include "../../ground/file_notes.h"
 #include "../../ground/weights/cache_folder.h"
 #include "../../ground/weights/cache_record.h"
 #include "../../ground/weights/sha256.h"
@@ -42,11 +43,24 @@ void add(ClassFrequency& sum, std::int64_t pixels, std::int64_t counted) {
   ++sum.images;
 }
 
-Frequencies count(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
+// What samples of a dataset are asked for; those that fail are left out, with the reasons.
+struct Asked {
+  std::shared_ptr<const Dataset> data;
+  bool skip_bad;
+  std::vector<std::string> left_out{};
+
+  template <class F>
+  void sample(F ask) {
+    if (auto reason = reason_to_skip(skip_bad, ask); !reason.empty()) left_out.push_back(std::move(reason));
+  }
+};
+
+Frequencies count(Asked& asked) {
+  const auto& data = asked.data;
   Frequencies sums(data->labels().classes.size());
   const auto classes = static_cast<int>(sums.size());
   for (std::size_t i = 0; i < data->size(); ++i)
-    reason_to_skip(skip_bad, [&] {
+    asked.sample([&] {
       const auto sample = call<DataError>(place_of(data), "sample " + std::to_string(i), [&] {
         return data->read(i, {.image = false, .labels = true, .objects = false});
       });
@@ -57,11 +71,12 @@ Frequencies count(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
   return sums;
 }
 
-ClassesOfSamples list(const std::shared_ptr<const Dataset>& data, bool skip_bad) {
+ClassesOfSamples list(Asked& asked) {
+  const auto& data = asked.data;
   const auto most = static_cast<int>(data->labels().classes.size());
   ClassesOfSamples samples(data->size());
   for (std::size_t i = 0; i < samples.size(); ++i)
-    reason_to_skip(skip_bad, [&] {
+    asked.sample([&] {
       const auto sample = "sample " + std::to_string(i);
       auto classes = call<DataError>(place_of(data), sample, [&] { return data->classes_of(i); });
       for (const int number : classes)
@@ -197,15 +212,17 @@ struct ClassCounter::State {
 
   // find: what takes long. Each kind has a file of its own.
   template <class Found>
-  Found found_or_kept(const KeptKind<Found>& kept,
-                      Found (*find)(const std::shared_ptr<const Dataset>& data, bool skip_bad)) const {
+  Found found_or_kept(const KeptKind<Found>& kept, Found (*find)(Asked& asked)) const {
     const auto files = cache.folder.empty() ? std::nullopt : state_of_files(*data);
     const auto identity = cache.identity + (skip_bad ? "\nskip" : "\nstop") + kept.identity;
     const auto file = cache.folder / (hash_of(identity) + ".txt");
     if (files)
       if (auto known = found_in(known_text(file), kept, *files, *data)) return *known;
     const auto start = std::chrono::steady_clock::now();
-    auto found = find(data, skip_bad);
+    Asked asked{data, skip_bad};
+    auto found = find(asked);
+    for (const auto& reason : asked.left_out) note_file("/data/train", "a sample counts for no class: " + reason);
+    if (!asked.left_out.empty()) return found;  // so that the next run tells it again
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (!files || took.count() < cache.least_seconds || state_of_files(*data) != files) return found;
     std::error_code unknown;

@@ -40,7 +40,7 @@ void refuse_single_image(const Pipeline& pipeline, const TrainingPlan& plan) {
   const auto last = static_cast<std::int64_t>(plan.batches()) - 1;
   if (plan.size(last) != 1) return;
   const c10::AutoGradMode no_gradients(false);
-  auto sample = pipeline.prepare(plan.occasion(last, 0)).sample;
+  auto sample = pipeline.prepare(plan, last, 0).sample;
   const auto batch = pipeline.placed(pipeline.collate({std::move(sample)}, /*training=*/true));
   set_training(pipeline.model->module(), true);
   try {

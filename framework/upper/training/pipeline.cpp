@@ -57,6 +57,7 @@ Pipeline Pipeline::as_far_as_possible(const PluginIndex& index, PipelineSpec pla
     pipeline.training.transforms = build_all(pipeline.spec.transforms.train, pipeline.context);
   });
   all.try_to("/transforms/val", [&] { pipeline.build_evaluation_transforms(); });
+  pipeline.refuse_targets_by_chance(all);
   const bool measured = pipeline.training.data && prepares && pipeline.measure_sample(all);
   // With other channels than those of the images, weights would not fit.
   if (initial_weights && !measured) all.try_to("/model/weights", [&] { pipeline.refuse_missing_weights(); });
@@ -64,6 +65,7 @@ Pipeline Pipeline::as_far_as_possible(const PluginIndex& index, PipelineSpec pla
   pipeline.collation_.soft_labels = effects_of(pipeline.training.transforms, "").soft_labels;
   if (initial_weights && pipeline.model && pipeline.has_published_weights()) pipeline.note_other_preprocessing();
   pipeline.build_losses(index, all);
+  if (all.none()) pipeline.note_unread_targets();
   return pipeline;
 }
 
@@ -107,6 +109,34 @@ bool Pipeline::measure_sample(AllProblems& all) {
     note_other_statistics(first);
   });
   return measured;
+}
+
+void Pipeline::refuse_targets_by_chance(AllProblems& all) const {
+  for (const auto& [list, transforms] :
+       {std::pair{"/transforms/train", &training.transforms}, {"/transforms/val", &evaluation_transforms}})
+    for (const auto& target : effects_of(*transforms, list).targets)
+      if (target.by_chance)
+        all.try_to(target.place, [&name = target.name] {
+          throw SpecError("", "adds the target \"" + name +
+                                  "\" to some samples only, by chance, and others would be trained on zeros in its "
+                                  "place, or not at all; move it into the list itself");
+        });
+}
+
+void Pipeline::note_unread_targets() {
+  std::set<std::string> read;
+  for (const auto& one : losses_) {
+    read.insert(one.common.target);
+    const auto* role = dynamic_cast<const ReadsTargets*>(one.loss.get());
+    if (!role) continue;
+    for (const auto& name : call<PluginError>(place_of(one.loss), "", [&] { return role->read_targets(); }))
+      read.insert(name);
+  }
+  for (const auto& target : effects_of(training.transforms, "/transforms/train").targets)
+    if (read.count(target.name) == 0)
+      notes.push_back(target.place + ": adds the target \"" + target.name +
+                      "\", which no loss reads; name it in the options of a loss, such as \"target\", or remove the "
+                      "transform");
 }
 
 bool Pipeline::note_chance_of_normalizing() {
@@ -178,6 +208,18 @@ void Pipeline::build_losses(const PluginIndex& index, AllProblems& all) {
 }
 
 Prepared Pipeline::prepare(const Occasion& when) const {
+  return first_usable(training.data->size(), [&](std::size_t tries) {
+    auto next = when;
+    next.index = (when.index + tries) % training.data->size();
+    return next;
+  });
+}
+
+Prepared Pipeline::prepare(const TrainingPlan& plan, std::int64_t batch_number, std::size_t part) const {
+  return first_usable(plan.samples, [&](std::size_t tries) { return plan.occasion(batch_number, part, tries); });
+}
+
+Prepared Pipeline::first_usable(std::size_t most, const std::function<Occasion(std::size_t)>& occasion) const {
   auto how = collation_;
   how.training = true;
   const auto prepared_at = [&](const Occasion& then) {
@@ -187,10 +229,8 @@ Prepared Pipeline::prepare(const Occasion& when) const {
     return sample;
   };
   Prepared prepared;
-  for (std::size_t tries = 0; tries < training.data->size(); ++tries) {
-    auto next = when;
-    next.index = (when.index + tries) % training.data->size();
-    auto reason = reason_to_skip(training.skip_bad, [&] { prepared.sample = prepared_at(next); });
+  for (std::size_t tries = 0; tries < most; ++tries) {
+    auto reason = reason_to_skip(training.skip_bad, [&] { prepared.sample = prepared_at(occasion(tries)); });
     if (reason.empty()) return prepared;
     prepared.bad.push_back(std::move(reason));
   }

@@ -1,6 +1,8 @@
 // A network in training, with its data and losses.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +10,7 @@
 #include <sectile/loss.h>
 
 #include "../network/network.h"
+#include "plan.h"
 
 namespace sectile {
 
@@ -30,9 +33,11 @@ class Pipeline : public Network {
 
   Pipeline(Pipeline&&) = default;
 
-  // A training sample after its transforms; if the spec skips bad samples, it is replaced by the next one that can be
-  // read. Depends only on the seed and the occasion; called from several threads at once.
+  // A training sample after its transforms; if the spec skips bad samples, it is replaced by the next one of the data
+  // that can be read. Depends only on the seed and the occasion; called from several threads at once.
   Prepared prepare(const Occasion& when) const;
+  // The same of a run, where it is replaced by the next one that the sampler gives in this epoch.
+  Prepared prepare(const TrainingPlan& plan, std::int64_t batch_number, std::size_t part) const;
 
   struct NamedTerm {
     std::string name;  // "dice", "dice_2" of the second one, "auxiliary0/dice", "edges/dice" of another output
@@ -55,6 +60,9 @@ class Pipeline : public Network {
   void open_data(AllProblems& all);
   void refuse_missing_weights() const;
   bool measure_sample(AllProblems& all);
+  Prepared first_usable(std::size_t most, const std::function<Occasion(std::size_t tries)>& occasion) const;
+  void refuse_targets_by_chance(AllProblems& all) const;
+  void note_unread_targets();
   bool note_chance_of_normalizing();  // whether there is any
   void note_other_statistics(const Prepared& first);
   void build_losses(const PluginIndex& index, AllProblems& all);

@@ -60,10 +60,10 @@ std::size_t TrainingPlan::epoch_of_batch(std::int64_t batch_number) const {
   return static_cast<std::size_t>(batch_number) / batches();
 }
 
-Occasion TrainingPlan::occasion(std::int64_t batch_number, std::size_t part) const {
+Occasion TrainingPlan::occasion(std::int64_t batch_number, std::size_t part, std::size_t later) const {
   const auto first = static_cast<std::size_t>(batch_number) % batches() * batch;
   const auto epoch = epoch_of_batch(batch_number);
-  const auto [index, occurrence] = current(*this, epoch).at(first + part);
+  const auto [index, occurrence] = current(*this, epoch).at((first + part + later) % samples);
   return {.epoch = epoch, .index = index, .occurrence = occurrence, .batch = batch_number};
 }
 

@@ -19,23 +19,47 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostDifferences = 20;  // that are listed
-constexpr std::int64_t kResumedSince = 3;     // API versions from this one use the current keys of random numbers
+constexpr std::size_t kMostDifferences = 20;        // that are listed
+constexpr const char* kFirstEpoch = "first_epoch";  // beside the splits
+constexpr std::int64_t kResumedSince = 3;           // API versions from this one use the current keys of random numbers
 
-// 64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) of all ids, each ended by a zero.
+// 64-bit FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/) of texts, each ended by a zero.
+class Fnv {
+ public:
+  void add(const std::string& text) {
+    for (const char c : text) add_byte(static_cast<unsigned char>(c));
+    add_byte(0);
+  }
+  std::string text() const {
+    char text[17];
+    std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash_));
+    return text;
+  }
+
+ private:
+  void add_byte(unsigned char byte) { hash_ = (hash_ ^ byte) * 0x100000001b3; }
+  std::uint64_t hash_ = 0xcbf29ce484222325;
+};
+
 DataIdentity identity_of(const Dataset& data) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&](unsigned char byte) { hash = (hash ^ byte) * 0x100000001b3; };
+  Fnv hash;
   for (std::size_t i = 0; i < data.size(); ++i) {
+    std::string id;
     try {
-      for (const char c : data.id_of(i)) add(static_cast<unsigned char>(c));
+      id = data.id_of(i);
     } catch (...) {  // reading the sample will report it
     }
-    add(0);
+    hash.add(id);
   }
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(hash));
-  return {static_cast<std::int64_t>(data.size()), text};
+  return {static_cast<std::int64_t>(data.size()), hash.text()};
+}
+
+// Of the samples of the first epoch, in order: of a sampler, with the files that it reads and the classes that it
+// finds.
+DataIdentity identity_of(const TrainingPlan::Epoch& epoch) {
+  Fnv hash;
+  for (const auto& [index, occurrence] : epoch) hash.add(std::to_string(index));
+  return {static_cast<std::int64_t>(epoch.size()), hash.text()};
 }
 
 // By which masks tell the classes.
@@ -82,6 +106,7 @@ RunState::RunState(Pipeline& pipeline, const Dataset* validation)
   if (!scales_losses(pipeline)) scaler.scale = 1;
   record.data["train"] = identity_of(*pipeline.training.data);
   if (validation) record.data["val"] = identity_of(*validation);
+  record.data[kFirstEpoch] = identity_of(plan.draw(0));
   if (const auto& options = pipeline.spec.train.ema)
     ema.emplace(pipeline.model->module(), options->decay, options->warmup);
 }
@@ -190,7 +215,17 @@ void RunState::refuse_other_run(const Checkpoint& checkpoint, const fs::path& fi
                       " was trained with; a run can only be resumed with the same spec. Restore it, or start a new "
                       "run (to use its weights: /model/weights)"});
   }
+  if (problems.empty() && draws_others(checkpoint))
+    problems.push_back({"/sampler", "draws other samples than when " + file.string() +
+                                        " was trained: a file that it reads, or the classes of the samples, changed. "
+                                        "Restore them, or start a new run (to use its weights: /model/weights)"});
   if (!problems.empty()) throw SpecError(std::move(problems));
+}
+
+bool RunState::draws_others(const Checkpoint& checkpoint) const {
+  const auto& before = checkpoint.resumption->data;
+  const auto was = before.find(kFirstEpoch);  // older versions did not save it
+  return was != before.end() && was->second != record.data.at(kFirstEpoch);
 }
 
 // What the spec's files define, compared by content: they may have moved.
@@ -211,7 +246,7 @@ std::vector<Problem> RunState::other_data(const Checkpoint& checkpoint, const fs
                                file.string() + " was trained with " + std::to_string(checkpoint.image_channels));
   for (const auto& [split, was] : checkpoint.resumption->data) {
     const auto is = record.data.find(split);
-    if (is == record.data.end() || is->second == was) continue;
+    if (is == record.data.end() || is->second == was || split == kFirstEpoch) continue;
     const auto now = is->second.samples;
     differs("/data/" + split, now == was.samples ? "has other samples, or another order of samples, than those that " +
                                                        file.string() + " was trained with"

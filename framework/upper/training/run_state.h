@@ -61,6 +61,7 @@ class RunState {
   Checkpoint weights() const;
   void refuse_other_run(const Checkpoint& checkpoint, const std::filesystem::path& file) const;
   std::map<std::string, at::Generator> generators() const;
+  bool draws_others(const Checkpoint& checkpoint) const;
   std::vector<Problem> other_data(const Checkpoint& checkpoint, const std::filesystem::path& file) const;
 
   Pipeline& pipeline_;

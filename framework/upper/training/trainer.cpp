@@ -103,7 +103,7 @@ class Run {
     return {[this, first] { return state_.plan.total_batches() - first; },
             [this, first](std::int64_t number) { return state_.plan.size(first + number); },
             [this, first](std::int64_t number, std::size_t part) {
-              return pipeline_.prepare(state_.plan.occasion(first + number, part));
+              return pipeline_.prepare(state_.plan, first + number, part);
             },
             [this](std::int64_t, std::vector<Prepared> prepared) {
               Loaded loaded;

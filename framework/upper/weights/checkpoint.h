@@ -35,7 +35,7 @@ struct Resumption {
   bool evaluation_due = false;  // stopped between the last step of an epoch and its evaluation
   double seconds = 0;           // of training so far
   std::vector<std::string> bad_samples;
-  std::map<std::string, DataIdentity> data;  // "train", "val"
+  std::map<std::string, DataIdentity> data;  // "train", "val"; "first_epoch": the samples that the sampler gives
 };
 
 struct Checkpoint {

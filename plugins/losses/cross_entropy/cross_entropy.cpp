@@ -65,7 +65,7 @@ Scores scores(const at::Tensor& logits) {
   return {logits.flatten(2), 1};
 }
 
-class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
+class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss, public sectile::ReadsTargets {
  public:
   CrossEntropy(const CrossEntropyOptions& options, const sectile::BuildContext& context)
       : smoothing_(options.label_smoothing),
@@ -77,6 +77,10 @@ class CrossEntropy final : public sectile::DenseLoss, public sectile::MeanLoss {
   sectile::LossTerms operator()(const sectile::Outputs& outputs, const sectile::Batch& batch) const override {
     if (pixel_weights_.empty()) return DenseLoss::operator()(outputs, batch);
     return Weighted(*this, weights_in(batch))(outputs, batch);
+  }
+
+  std::vector<std::string> read_targets() const override {
+    return pixel_weights_.empty() ? std::vector<std::string>{} : std::vector<std::string>{pixel_weights_};
   }
 
   double counted(const at::Tensor& labels) const override {

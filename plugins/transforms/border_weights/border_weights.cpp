@@ -15,6 +15,7 @@
 #include <sectile/data/distance_transform.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 #include <sectile/transforms/object_map.h>
 
 namespace {
@@ -86,7 +87,7 @@ std::vector<double> inverse_frequencies(const sectile::BuildContext& context) {
   return weights;
 }
 
-class BorderWeights final : public sectile::Transform {
+class BorderWeights final : public sectile::Transform, public sectile::HasEffects {
  public:
   BorderWeights(const BorderWeightsOptions& options, const sectile::BuildContext& context) : options_(options) {
     const auto classes = static_cast<std::size_t>(context.classes());
@@ -120,6 +121,12 @@ class BorderWeights final : public sectile::Transform {
       throw sectile::DataError(sample.id, std::string("has a target \"")
                                               .append(options_.name)
                                               .append("\" already: give \"border_weights\" another name"));
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    own.targets = {{.name = options_.name}};
+    return own;
   }
 
  private:

@@ -16,6 +16,7 @@
 #include <sectile/data/distance_transform.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 #include <sectile/transforms/object_map.h>
 
 namespace {
@@ -78,7 +79,7 @@ cv::Mat new_map(const cv::Mat& like, int type) {
   return map;
 }
 
-class DistanceMap final : public sectile::Transform {
+class DistanceMap final : public sectile::Transform, public sectile::HasEffects {
  public:
   DistanceMap(const DistanceMapOptions& options, const sectile::BuildContext& context) : options_(options) {
     const int count = context.classes();
@@ -101,6 +102,12 @@ class DistanceMap final : public sectile::Transform {
       throw sectile::DataError(sample.id, std::string("has a target \"")
                                               .append(options_.name)
                                               .append("\" already: give \"distance_map\" another name"));
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    own.targets = {{.name = options_.name}};
+    return own;
   }
 
  private:

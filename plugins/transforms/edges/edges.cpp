@@ -15,6 +15,7 @@
 #include <sectile/data/class_selection.h>
 #include <sectile/error.h>
 #include <sectile/transform.h>
+#include <sectile/transforms/nested.h>
 
 namespace {
 
@@ -102,7 +103,7 @@ void widen(cv::Mat& edges, int width) {
   }
 }
 
-class Edges final : public sectile::Transform {
+class Edges final : public sectile::Transform, public sectile::HasEffects {
  public:
   Edges(const EdgesOptions& options, const sectile::BuildContext& context) : options_(options) {
     if (options.include.empty()) return;
@@ -128,6 +129,12 @@ class Edges final : public sectile::Transform {
     edges.convertTo(target, CV_16S);
     target.setTo(cv::Scalar(sectile::kIgnore), ignored);
     sample.targets[options_.name] = target;
+  }
+
+  sectile::Effects effects() const override {
+    sectile::Effects own;
+    own.targets = {{.name = options_.name}};
+    return own;
   }
 
  private:

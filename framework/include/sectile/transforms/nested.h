@@ -27,6 +27,13 @@ struct SECTILE_EXPORT Effects {
   std::vector<double> clips{};
   // Places of the transforms that set Sample::mean and deviation: of every sample, and of some samples by chance.
   std::vector<std::string> normalizing{}, normalizing_by_chance{};
+  // What is added to Sample::targets.
+  struct Target {
+    std::string name{};
+    std::string place{};     // of the transform
+    bool by_chance = false;  // to some samples only
+  };
+  std::vector<Target> targets{};
 
   // Of transforms that are not applied to every sample.
   Effects by_chance() const;
