@@ -259,6 +259,12 @@ Sums cubic_sums(const Axis& axis) {
   Sums sums(axis, 4);
   for (std::size_t i = 0; i < axis.places.size(); ++i) {
     if (axis.places[i].nearest < 0) continue;
+    if (axis.whole) {  // NaN beside it would be NaN with weight 0, too
+      sums.first[i] = axis.places[i].nearest;
+      sums.count[i] = 1;
+      sums.weights_of(i)[0] = 1;
+      continue;
+    }
     const double centre = axis.scale * (static_cast<double>(i) + 0.5) + axis.offset - 0.5, whole = std::floor(centre);
     const auto pixel = [&](int k) { return std::clamp(static_cast<int>(whole) - 1 + k, 0, axis.limit - 1); };
     const auto found = cubic_weights(centre - whole);
