@@ -66,3 +66,39 @@ TEST_CASE("float values that are far from 0 to 1 have no white") {
   CHECK_THROWS_WITH_AS(sectile::largest_value(sample, "gamma"), doctest::Contains("from -1000 to -1000"),
                        sectile::DataError);
 }
+
+TEST_CASE("hue, saturation and value are changed by their definition, in rows of any width") {
+  struct Case {
+    cv::Vec3f color;
+    HsvChange change;
+    cv::Vec3f wanted;
+  };
+  const Case cases[] = {
+      {{1, 0, 0}, {.hue_shift = 120}, {0, 1, 0}},
+      {{1, 0, 0}, {.hue_shift = -120}, {0, 0, 1}},
+      {{0, 0, 1}, {.hue_shift = 150}, {1, 0.5f, 0}},  // 240 degrees to 390
+      {{1, 0.5f, 0}, {.hue_shift = -60}, {1, 0, 0.5f}},
+      {{0, 1, 0.5f}, {.hue_shift = 360}, {0, 1, 0.5f}},
+      {{0, 1, 0.5f}, {.hue_shift = -360}, {0, 1, 0.5f}},
+      {{0.5f, 0.25f, 0.25f}, {.saturation_factor = 1.4f}, {0.5f, 0.15f, 0.15f}},
+      {{0.5f, 0.25f, 0.25f}, {.saturation_factor = 0.5f, .saturation_shift = 0.1f}, {0.5f, 0.325f, 0.325f}},
+      {{0.5f, 0.25f, 0.25f}, {.saturation_factor = 3}, {0.5f, 0, 0}},
+      {{0.5f, 0.25f, 0.25f}, {.saturation_shift = -0.9f}, {0.5f, 0.5f, 0.5f}},
+      {{0.5f, 0.5f, 0.5f}, {.saturation_shift = 0.5f}, {0.5f, 0.5f, 0.5f}},  // gray stays gray
+      {{0.5f, 0.25f, 0.25f}, {.value_shift = 0.2f}, {0.7f, 0.35f, 0.35f}},
+      {{0.5f, 0.25f, 0.25f}, {.value_shift = -0.7f}, {0, 0, 0}},
+      {{1, 0.5f, 0.5f}, {.value_shift = 0.2f}, {1.2f, 0.6f, 0.6f}}};
+  for (const auto& [color, change, wanted] : cases)
+    for (const int type : {CV_16UC3, CV_32FC3})
+      for (const int width : {1, 33}) {
+        CAPTURE(wanted);
+        CAPTURE(width);
+        const double white = type == CV_16UC3 ? 65535 : 1;
+        const cv::Mat from(2, width, type, cv::Scalar(color) * white);
+        cv::Mat to(2, width, type);
+        change_hsv(from, to, change, white);
+        cv::Mat expected(2, width, CV_32FC3, cv::Scalar(wanted) * white);
+        expected.convertTo(expected, type);  // clips 16U
+        CHECK(difference(to, expected) <= white * 2e-5);
+      }
+}
