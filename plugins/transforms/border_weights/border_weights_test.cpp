@@ -137,7 +137,9 @@ TEST_CASE("border weights refuse wrong options and say what they expected") {
   refuses(R"("w0": -1)", "/part/w0");
   refuses(R"("w0": 1e7)", "/part/w0");
   refuses(R"("sigma": 1001)", "/part/sigma");
-  refuses(R"("sigma": 0)", "/part/sigma");
+  refuses(R"("sigma": 0.009)", "/part/sigma");
+  CHECK_NOTHROW(make<Transform>(R"({"type": "border_weights", "w0": 1e6, "sigma": 1000})", context(2)));
+  CHECK_NOTHROW(make<Transform>(R"({"type": "border_weights", "w0": 0, "sigma": 0.01})", context(2)));
   refuses(R"("objects": "boxes")", "/part/objects");
   refuses(R"("name": "")", "/part/name");
   refuses(R"("include": ["cell"])", "/part/include/0: names the class \"cell\"");

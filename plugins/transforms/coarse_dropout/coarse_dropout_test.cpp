@@ -232,6 +232,7 @@ TEST_CASE("coarse_dropout says which options do not fit") {
   refused({{"num_holes_range", {1, 10001}}}, "/part/num_holes_range/1: 10001 is too large");
   refused({{"hole_width_range", {1, 1e9}}}, "/part/hole_width_range/1: ");
   refused({{"num_holes_range", {0, 2}}}, "/part/num_holes_range/0: ");
+  CHECK_NOTHROW(dropout({{"num_holes_range", {1, 10000}}}, sectile::test::context(3)));
   refused({{"hole_height_range", {0.3, 0.2}}}, "/part/hole_height_range: the minimum is greater");
   refused({{"hole_width_range", {0.5, 3}}}, "/part/hole_width_range: expected two fractions below 1, or two whole");
   refused({{"hole_height_range", {1, 2.5}}}, "/part/hole_height_range: expected two fractions");

@@ -92,10 +92,13 @@ TEST_CASE("contrast draws half of its factors below 1, and factors of channels t
   }
 }
 
-TEST_CASE("contrast refuses a range upside down") {
+TEST_CASE("contrast refuses a range upside down, or beyond its limits") {
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "contrast", "contrast_range": [1.5, 1]})"),
                        doctest::Contains("/part/contrast_range: the minimum is greater than the maximum"),
                        sectile::SpecError);
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "contrast", "contrast_range": [-1, 1]})"),
-                       doctest::Contains("/part/contrast_range"), sectile::SpecError);
+                       doctest::Contains("/part/contrast_range/0: -1 is too small: at least 0"), sectile::SpecError);
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "contrast", "contrast_range": [1, 101]})"),
+                       doctest::Contains("/part/contrast_range/1: 101 is too large: at most 100"), sectile::SpecError);
+  CHECK_NOTHROW(make<Transform>(R"({"type": "contrast", "contrast_range": [0, 100]})"));
 }

@@ -89,6 +89,10 @@ TEST_CASE("gamma draws within its limits, leaves annotation alone, and does noth
 TEST_CASE("gamma refuses limits that cannot be") {
   CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "gamma", "gamma_limit": [120, 80]})"),
                        doctest::Contains("minimum is greater"), sectile::SpecError);
-  CHECK_THROWS_AS(make<Transform>(R"({"type": "gamma", "gamma_limit": [0, 80]})"), sectile::SpecError);
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "gamma", "gamma_limit": [0, 80]})"),
+                       doctest::Contains("/part/gamma_limit/0: 0 is too small: at least 1"), sectile::SpecError);
+  CHECK_THROWS_WITH_AS(make<Transform>(R"({"type": "gamma", "gamma_limit": [80, 10001]})"),
+                       doctest::Contains("/part/gamma_limit/1: 10001 is too large: at most 10000"), sectile::SpecError);
+  CHECK_NOTHROW(make<Transform>(R"({"type": "gamma", "gamma_limit": [1, 10000]})"));
   CHECK_THROWS_AS(make<Transform>(R"({"type": "gamma", "probability": 1.5})"), sectile::SpecError);
 }

@@ -164,7 +164,14 @@ TEST_CASE("photometric_distortion says what does not fit, and does nothing with 
   CHECK_THROWS_WITH_AS(photometric({{"saturation_range", {2, 1}}}), doctest::Contains("minimum is greater"),
                        sectile::SpecError);
   CHECK_THROWS_AS(photometric({{"brightness_delta", -1}}), sectile::SpecError);
-  CHECK_THROWS_AS(photometric({{"contrast_range", {-1, 1}}}), sectile::SpecError);
+  for (const char* name : {"contrast_range", "saturation_range"}) {
+    CAPTURE(name);
+    CHECK_NOTHROW(photometric({{name, {0, 100}}}));
+    CHECK_THROWS_WITH_AS(photometric({{name, {-1, 1}}}), doctest::Contains("-1 is too small: at least 0"),
+                         sectile::SpecError);
+    CHECK_THROWS_WITH_AS(photometric({{name, {1, 101}}}), doctest::Contains("101 is too large: at most 100"),
+                         sectile::SpecError);
+  }
   CHECK_THROWS_AS(photometric({{"hue_delta", 91}}), sectile::SpecError);
   CHECK_THROWS_AS(photometric({{"probability", 2}}), sectile::SpecError);
 }

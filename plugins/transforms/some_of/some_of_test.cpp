@@ -99,6 +99,7 @@ TEST_CASE("some_of says what is wrong with its options") {
                          sectile::SpecError);
   };
   refused({{"n", 1001}, {"replace", true}}, "/part/n: 1001 is too large");
+  CHECK_NOTHROW(make<Transform>(some_of_three({{"n", {0, 1000}}, {"replace", true}}).dump()));
   refused({{"n", 4}}, "/part/n: is 4, and there are 3 transforms: expected at most that many without \"replace\"");
   refused({{"n", {1, 4}}}, "/part/n: is 4, and there are 3 transforms");
   refused({{"n", {2, 1}}}, "/part/n: the minimum is greater than the maximum");
