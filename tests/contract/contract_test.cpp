@@ -73,6 +73,26 @@ class RowsAlone final : public Transform {
   }
 };
 
+struct Chance {
+  double probability = 0.5;
+  void declare(Options& options) {
+    options.add("probability", &probability, "Probability of applying the transform.").at_least(0).at_most(1);
+  }
+};
+
+// Looks at what it cannot take only after chance.
+class Late final : public Transform {
+ public:
+  explicit Late(const Chance& options) : probability_(options.probability) {}
+  void apply(Sample& sample, Draw& draw) const override {
+    if (sample.image.empty() || !draw.random.chance(probability_)) return;
+    if (sample.image.depth() == CV_16S) throw DataError(sample.id, "is of 16S, expected 8U, 16U or 32F");
+  }
+
+ private:
+  double probability_;
+};
+
 }  // namespace
 
 TEST_CASE("the build tree has components to check") { CHECK(!test::plugins().all().empty()); }
@@ -118,4 +138,12 @@ TEST_CASE("the contract sees a transform that changes what others hold, differs 
   CHECK(found(rows, "an image of one pixel: throws sample 1: is too small"));
   CHECK(found(rows, "an image of 0 x 0 pixels: is refused without the reason \"has no image\""));
   CHECK_FALSE(found(rows, "an annotated image"));
+}
+
+TEST_CASE("the contract sees a transform that refuses an image only when chance has it applied") {
+  const auto broken =
+      contract::broken_rules({test::plugins(), transform<Late, Chance>("late", "Refuses 16S by chance.")});
+  CHECK(found(broken, "an image of CV_16SC3 is refused only when chance has it applied"));
+  CHECK(found(broken, "a volume of CV_16SC1 is refused only when chance has it applied"));
+  CHECK(broken.size() == 8);  // images and volumes of four numbers of channels, all 16S
 }
