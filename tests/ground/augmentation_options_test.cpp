@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <sectile/error.h>
+#include <sectile/transform.h>
 #include <nlohmann/json.hpp>
 
 #include "ground/spec/json_writer.h"
@@ -49,4 +51,24 @@ TEST_CASE("transforms have the options and defaults of albumentations 2.0.8, but
       CHECK(same_default(plain_default(found), plain_default(value)));
     }
   }
+}
+
+TEST_CASE("every value that transforms fill pixels with is of a size that images can have") {
+  int found = 0;
+  for (const auto& name : test::plugins().names("transform")) {
+    CAPTURE(name);
+    const ValueType& type = *test::plugins().load("transform", name).options;
+    const auto group = type.make();
+    Options options;
+    type.declare(group.get(), options);
+    for (const auto& option : options.all()) {
+      if (std::string(option->name) != "fill") continue;
+      CHECK(option->minimum == -1e9);
+      CHECK(option->maximum == 1e9);
+      ++found;
+    }
+  }
+  CHECK(found >= 13);
+  CHECK_THROWS_WITH_AS(test::make<Transform>(R"({"type": "rotate", "fill": [0, 1e300]})"),
+                       doctest::Contains("/part/fill/1: 1e+300 is too large: at most 1000000000"), SpecError);
 }

@@ -55,6 +55,8 @@ struct CoarseDropoutOptions {
     options
         .add("fill", &fill,
              "Pixel value of the holes: one number for all channels, or a list with one per channel. Default: 0.")
+        .at_least(-1e9)
+        .at_most(1e9)
         .also_single()
         .not_empty();
     options.add("label_fill", &label_fill,

@@ -67,6 +67,8 @@ struct MosaicOptions {
              "where an image shrinks. Labels always use nearest.")
         .one_of({"nearest", "linear", "cubic", "area"});
     options.add("fill", &fill, "Pixel value of gaps: one number for all channels, or a list with one per channel.")
+        .at_least(-1e9)
+        .at_most(1e9)
         .also_single()
         .not_empty();
     options.add("label_fill", &label_fill, "Class of gaps. Default: ignored.");

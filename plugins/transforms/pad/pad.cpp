@@ -34,6 +34,8 @@ struct PadOptions {
         .one_of({"start", "center", "end"});
     options
         .add("fill", &fill, "Pixel value of the padding: one number for all channels, or a list with one per channel.")
+        .at_least(-1e9)
+        .at_most(1e9)
         .also_single()
         .not_empty();
     options.add("label_fill", &label_fill, "Class of the padding. Default: ignored.");

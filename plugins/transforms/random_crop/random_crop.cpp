@@ -37,6 +37,8 @@ struct RandomCropOptions {
         .add("fill", &fill,
              "Pixel value of the padding around images smaller than the crop, which are placed at random: one number "
              "for all channels, or a list with one per channel.")
+        .at_least(-1e9)
+        .at_most(1e9)
         .also_single()
         .not_empty();
     options.add("label_fill", &label_fill, "Class of the padding. Default: ignored.");

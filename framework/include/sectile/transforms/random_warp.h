@@ -25,6 +25,8 @@ struct FillOptions {
     options
         .add("fill", &fill,
              "Pixel value outside the image: one number for all channels, or a list with one per channel.")
+        .at_least(-1e9)
+        .at_most(1e9)
         .also_single()
         .not_empty();
     options.add("label_fill", &label_fill, "Class outside the image. Default: ignored.");
