@@ -90,12 +90,16 @@ TEST_CASE("a wrong type is told with what was wanted and what was found") {
               "/part/limits: expected object, found an array of 1 value",
               "/part/table/0: expected array, found 1; put it in [ ]", "/part/factors: expected object, found 3"});
   CHECK(problems_of(R"("numbers": 1.5, "then": "bare")") ==
-        Lines{"/part/numbers: expected array, found 1.5; put it in [ ]",
+        Lines{"/part/numbers: expected array, found 1.5: Numbers within limits.",
               "/part/then: expected object, found \"bare\"; write {\"type\": \"bare\"}"});
 }
 
-TEST_CASE("one value in place of an array of fixed length is told how many there must be") {
+TEST_CASE("one value in place of an array is told how many there must be, where that is known, or what they are") {
   CHECK(problems_of(R"("size": 64)") == Lines{"/part/size: expected array of 2 values, found 64"});
+  CHECK(outcome(R"({"type": "random_crop", "size": 64})").problems ==
+        Lines{"/part/size: expected array, found 64: Crop size: [height, width] in pixels, or [depth, height, width] "
+              "for volumes; without depth, the whole depth."});
+  CHECK(problems_of(R"("names": "a")") == Lines{"/part/names: expected array, found \"a\"; put it in [ ]"});
 }
 
 TEST_CASE("limits hold at their ends, and for every number in arrays, maps and optional values") {
@@ -234,7 +238,7 @@ TEST_CASE("one value may stand for an array of one where the option says so") {
   CHECK(strides("\"a\"").problems == Lines{"/part/strides: expected integer or array, found \"a\""});
   CHECK(outcome(R"({"type": "outer", "factors": 0.4})").resolved["factors"] == Json::parse("[0.4]"));
   CHECK(!outcome(R"({"type": "outer", "factors": null})").resolved.contains("factors"));
-  CHECK(problems_of(R"("numbers": 1)") == Lines{"/part/numbers: expected array, found 1; put it in [ ]"});
+  CHECK(problems_of(R"("numbers": 1)") == Lines{"/part/numbers: expected array, found 1: Numbers within limits."});
 
   const auto schema = json_schema(index().load("transform", "inner"))["properties"]["strides"];
   CHECK(schema["anyOf"] == Json::parse(R"([{"type": "integer", "minimum": 1.0},

@@ -41,12 +41,14 @@ bool holds(Shape shape, const Json& json) {
   }
 }
 
-std::string wrong_type(const Json& json, const ValueType& type, bool single) {
+std::string wrong_type(const Json& json, const ValueType& type, const Option& option, bool single) {
   std::string message =
       "expected " + (single ? json_type(type.element->shape) + std::string(" or ") : "") + json_type(type.shape) +
       (type.fixed_size ? " of " + std::to_string(type.fixed_size) + " values" : "") + ", found " + quoted(json);
-  if (type.shape == Shape::array && type.fixed_size <= 1 && holds(type.element->shape, json))
-    message += "; put it in [ ]";
+  if (type.shape == Shape::array && type.fixed_size <= 1 && holds(type.element->shape, json)) {
+    const bool numbers = json.is_number() && type.fixed_size == 0 && &type == option.type;
+    message += numbers ? std::string(": ") + option.help : "; put it in [ ]";  // seldom is one all that is expected
+  }
   if (type.shape == Shape::component && json.is_string()) message += "; write {\"type\": " + quoted(json) + "}";
   return message;
 }
@@ -226,7 +228,7 @@ class Walk {
     }
     const bool single = takes_single(option, type);
     if (single && holds(type.element->shape, json)) return array({{json, pointer}}, value, type, option, pointer);
-    if (!holds(type.shape, json)) return problem(pointer, wrong_type(json, type, single));
+    if (!holds(type.shape, json)) return problem(pointer, wrong_type(json, type, option, single));
     const bool may_be_empty = type.shape == Shape::group || type.shape == Shape::component || !option.must_not_be_empty;
     if (!may_be_empty && is_empty(json)) return problem(pointer, "must not be empty");
     switch (type.shape) {
