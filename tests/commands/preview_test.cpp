@@ -93,7 +93,10 @@ TEST_CASE("data preview tells what is wrong") {
   says("--count 0", "--count is 0; expected 1 or more");
   says("--set /transforms/train/0/probability=3", "/transforms/train/0/probability");
   CHECK(previews(test::sectile("data --split val preview " + spec.file.string()), "preview comes before its options"));
-  CHECK(previews(test::sectile("data preview --help"), "usage: sectile data preview SPEC"));
+  const auto help = test::sectile("data preview --help");
+  CHECK(previews(help, "usage: sectile data preview SPEC"));
+  CHECK(previews(help, "then its targets in grayscale, at most 16 channels of each"));
+  CHECK(previews(help, "of overlapping classes the one with the largest share is drawn, the first of equal ones"));
   CHECK(previews(test::sectile("data --help"), "more: sectile data preview --help"));
 }
 
