@@ -79,6 +79,21 @@ TEST_CASE("data preview shows other random numbers each time, and the same again
         0);
 }
 
+TEST_CASE("data preview does not write among other files, such as the images of a dataset") {
+  const PreviewSpec spec;
+  fs::create_directories(spec.folder);
+  const auto image = spec.scratch.write("out/train_0000.png", "an image");
+  for (const char* words : {"", "--overwrite"}) {
+    const auto ran = spec.run(words);
+    CHECK(ran.code == 2);
+    CHECK(previews(ran, "out: is not empty, and not the folder of an earlier preview; choose another folder"));
+    CHECK(test::contents(image) == "an image");
+  }
+  fs::remove(image);
+  CHECK(spec.run().code == 0);
+  CHECK(spec.run("--split val").code == 0);
+}
+
 TEST_CASE("data preview tells what is wrong") {
   const PreviewSpec spec;
   const auto says = [&](const std::string& words, const std::string& text) {

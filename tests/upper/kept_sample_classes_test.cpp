@@ -1,4 +1,5 @@
 // The classes of each training sample, which samplers need: found once, and kept like counts of pixels.
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <iterator>
@@ -7,6 +8,7 @@
 #include <sectile/data/label_files.h>
 #include <opencv2/core.hpp>
 
+#include "ground/file_notes.h"
 #include "support/component.h"
 #include "support/scratch.h"
 #include "support/test.h"
@@ -131,4 +133,12 @@ TEST_CASE("a sample with a class that does not exist is an error, or has no clas
                        doctest::Contains("sample 1: has the class number 3, and there are 3 classes: expected 0 to 2"),
                        DataError);
   CHECK(ClassCounter(data, true, {}).classes_of_samples() == ClassesOfSamples{{0}, {}, {}});
+  // It is told in every run, so that what was found is not kept.
+  const CountCache cache{.folder = folder.cache, .identity = "a", .least_seconds = 0};
+  for (int run = 0; run < 2; ++run) ClassCounter(data, true, cache).classes_of_samples();
+  CHECK(data->asked >= 8);
+  const auto notes = take_file_notes();
+  CHECK(std::any_of(notes.begin(), notes.end(), [](const std::string& note) {
+    return note.find("/data/train: a sample counts for no class: sample 1: has the class number 3") == 0;
+  }));
 }

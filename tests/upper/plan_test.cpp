@@ -84,6 +84,17 @@ TEST_CASE("a sample that is drawn twice in an epoch has two occurrences, also ac
   CHECK(made.occasion(2, 0).occurrence == 0);
 }
 
+TEST_CASE("what replaces a sample comes later in the same epoch, and behind its end from its start on") {
+  auto made = plan(4, 2);
+  made.sampler = std::make_shared<Always>(std::vector<std::size_t>{3, 0, 3, 2});
+  CHECK(made.occasion(1, 0).index == 3);
+  CHECK(made.occasion(1, 0, 1).index == 2);
+  CHECK(made.occasion(1, 0, 2).index == 3);
+  CHECK(made.occasion(1, 0, 2).occurrence == 0);
+  CHECK(made.occasion(1, 0, 3).index == 0);
+  CHECK(made.occasion(1, 0, 3).batch == 1);
+}
+
 TEST_CASE("a sampler that gives too few samples, or one that is not there, is named") {
   auto made = plan(4, 2);
   made.sampler = std::make_shared<Always>(std::vector<std::size_t>{1, 2});

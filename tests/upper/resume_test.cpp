@@ -285,6 +285,23 @@ TEST_CASE("another spec does not go on with a run, and every difference is named
   }
 }
 
+TEST_CASE("a run does not go on where its sampler draws other samples, although the spec is the same") {
+  const test::Scratch scratch;
+  const auto weights = [&](const std::string& first) {
+    std::string text = first;
+    for (int i = 1; i < 22; ++i) text += "\n1";
+    return scratch.write("weights.txt", text);
+  };
+  const auto changes = Json{{"sampler", {{"type", "weighted"}, {"weights_file", weights("1")}}}}.dump();
+  const auto folder = scratch / "run", last = folder / "last.pth";
+  trained(folder, changes, 2);
+  weights("1000");
+  CHECK_THROWS_WITH_AS(trained(folder, changes, -1, last), doctest::Contains("/sampler: draws other samples than when"),
+                       SpecError);
+  weights("1");
+  CHECK(trained(folder, changes, -1, last).ending == Ending::done);
+}
+
 TEST_CASE("best.pth holds weights alone, and no run goes on from it") {
   const test::Scratch scratch;
   trained(scratch.path());

@@ -138,6 +138,43 @@ TEST_CASE("a loss reads a target of classes in place of the labels, and weights 
   CHECK(terms[1].value.item<double>() > std::log(2) * 1.05);
 }
 
+TEST_CASE("a target that only some samples would get by chance is refused, with the place of its transform") {
+  const TargetFolder folder;
+  const auto refuses = [&](const std::string& transform, const std::string& place) {
+    try {
+      pipeline_of(
+          folder.spec("[" + transform + "]", R"([{"type": "cross_entropy", "pixel_weights": "border_weights"}])"));
+      FAIL("no exception");
+    } catch (const SpecError& error) {
+      REQUIRE(error.problems().size() == 1);
+      CHECK(error.problems()[0].pointer == place);
+      CHECK(error.problems()[0].message.find("adds the target \"border_weights\" to some samples only") == 0);
+    }
+  };
+  refuses(R"({"type": "sometimes", "transforms": [{"type": "border_weights"}]})", "/transforms/train/0/transforms/0");
+  refuses(R"({"type": "one_of", "probability": 1, "transforms": [{"type": "transpose"}, {"type": "sequence",
+              "transforms": [{"type": "vertical_flip"}, {"type": "border_weights"}]}]})",
+          "/transforms/train/0/transforms/1/transforms/1");
+  pipeline_of(folder.spec(R"([{"type": "sequence", "transforms": [{"type": "border_weights"}]}])",
+                          R"([{"type": "cross_entropy", "pixel_weights": "border_weights"}])"));
+}
+
+TEST_CASE("a target that no loss reads is noted") {
+  const TargetFolder folder;
+  const auto notes = [&](const std::string& losses) {
+    std::string text;
+    for (const auto& note : pipeline_of(folder.spec(kThreeTargets, losses)).notes)
+      if (note.find("which no loss reads") != std::string::npos) text += note.substr(0, note.find(',')) + "\n";
+    return text;
+  };
+  CHECK(notes(R"([{"type": "cross_entropy"}])") ==
+        "/transforms/train/0: adds the target \"distance_map\"\n/transforms/train/1: adds the target \"edges\"\n"
+        "/transforms/train/2: adds the target \"weights\"\n");
+  CHECK(notes(R"([{"type": "cross_entropy", "target": "edges"}, {"type": "bce", "target": "distance_map"},
+                  {"type": "cross_entropy", "pixel_weights": "weights"}])")
+            .empty());
+}
+
 TEST_CASE("a loss that names weights that no transform adds says so, with its place in the spec") {
   const TargetFolder folder;
   const auto pipeline =

@@ -279,6 +279,31 @@ TEST_CASE("a bad sample stops the run with its name, or is skipped, replaced, lo
   CHECK(bad == 1);
 }
 
+TEST_CASE("a bad sample is replaced by one that the sampler gives, not by one that never comes") {
+  const test::Scratch scratch;
+  fs::create_directories(scratch.path() / "images");
+  fs::create_directories(scratch.path() / "masks");
+  for (int i = 0; i < 4; ++i) {
+    const auto name = std::to_string(i) + ".png";
+    write_png(scratch.path() / "images" / name, cv::Mat(32, 32, CV_8UC3, cv::Scalar(i * 20, 2, 3)));
+    write_png(scratch.path() / "masks" / name, cv::Mat(32, 32, CV_8UC1, cv::Scalar(i % 2)));
+  }
+  fs::resize_file(scratch.path() / "images/1.png", 60);
+  const auto data = two_classes_in(scratch.path());
+  const Json changes{{"data", {{"train", data}, {"val", data}, {"on_bad_sample", "skip"}}},
+                     {"sampler", {{"type", "weighted"}, {"weights", {1, 1, 0, 0}}}}};
+  const auto pipeline = Pipeline::for_training(test::plugins(), spec(changes.dump()), at::kCPU);
+  const auto plan = plan_of(pipeline);
+  int replaced = 0;
+  for (std::int64_t batch = 0; batch < 8; ++batch)
+    for (std::size_t part = 0; part < plan.size(batch); ++part) {
+      const auto made = pipeline.prepare(plan, batch, part);
+      CHECK(made.sample.id.find('0') != std::string::npos);
+      replaced += !made.bad.empty();
+    }
+  CHECK(replaced > 0);
+}
+
 TEST_CASE("pixels are counted once, without images, and without bad samples where those are skipped") {
   const test::Scratch scratch;
   fs::create_directories(scratch.path() / "images");
