@@ -208,6 +208,7 @@ TEST_CASE("objects are counted by class and by the stated area, or that of the m
   CHECK(all[0].objects.mean == doctest::Approx(7. / 3));
   CHECK(class_weights(WeightRule::inverse_frequency, all[0].frequencies()).empty());  // no labels
   CHECK(stats_text(all).find("inverse_frequency") == std::string::npos);
+  CHECK(stats_text(all).find(": 3 images, 2 with objects\n") != std::string::npos);
   const auto json = Json::parse(stats_json(all));
   CHECK(json["splits"][0]["class_weights"]["enet"].is_null());
   CHECK(json["splits"][0]["classes"][2]["medium"] == 2);

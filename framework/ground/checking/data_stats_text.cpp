@@ -34,6 +34,14 @@ std::string size_text(const Extent& size) {
 
 bool has_objects(const SplitStats& split) { return split.objects.most > 0; }
 
+// "160 images, 160 with labels"; of data without any label map, how many have objects.
+std::string images_head(const SplitStats& split) {
+  auto text = std::to_string(split.images) + (split.images == 1 ? " image, " : " images, ");
+  if (split.labeled == 0 && has_objects(split))
+    return text + std::to_string(split.images - split.objects.images_without) + " with objects\n";
+  return text + std::to_string(split.labeled) + " with labels\n";
+}
+
 std::string classes_text(const SplitStats& split) {
   std::vector<std::string> head{"class", "images"};
   const bool objects = has_objects(split), labels = split.label_values > 0;
@@ -184,7 +192,7 @@ std::string stats_text(const std::vector<SplitStats>& splits) {
       text += "cannot be opened: " + split.problem + "\n";
       continue;
     }
-    text += std::to_string(split.images) + " images, " + std::to_string(split.labeled) + " with labels\n";
+    text += images_head(split);
     if (split.skipped > 0) {
       text += std::to_string(split.skipped) + " of " + std::to_string(split.samples) +
               " samples cannot be used and are not counted:\n";
