@@ -89,6 +89,24 @@ TEST_CASE("masks of another size, and classes that do not exist, are refused") {
                        DataError);
 }
 
+TEST_CASE(
+    "texts that would cover small objects or their neighbors are left out, and so is the name of the only class") {
+  const cv::Mat image(kSide, CV_8UC3, cv::Scalar::all(100));
+  const auto above = [&](const cv::Rect& box, Scores scores, const LabelMap& classes) {
+    const cv::Mat shown = overlay(image, {shown_object(box, 0.9f)}, classes, scores);
+    return cv::norm(shown.rowRange(box.y - 14, box.y - 1), image.rowRange(box.y - 14, box.y - 1), cv::NORM_INF) > 0;
+  };
+  const cv::Rect large(40, 50, 60, 60), small(40, 50, 16, 16), flat(40, 50, 40, 8);
+  for (const auto scores : {Scores::shown, Scores::hidden}) {
+    CHECK(above(large, scores, shown_classes()));
+    CHECK_FALSE(above(small, scores, shown_classes()));
+    CHECK_FALSE(above(flat, scores, shown_classes()));
+  }
+  const LabelMap only{.classes = {{.name = "cat"}}};
+  CHECK(above(large, Scores::shown, only));
+  CHECK_FALSE(above(large, Scores::hidden, only));
+}
+
 TEST_CASE("an overlay without scores writes the class alone") {
   const cv::Mat image(kSide, CV_8UC3, cv::Scalar::all(100));
   const auto drawn = [&](float score, Scores scores) {

@@ -21,8 +21,8 @@ cv::Mat overlay(const cv::Mat& image, const cv::Mat& labels, const LabelMap& cla
 enum class Scores { shown, hidden };  // hidden: of annotated objects, which have none
 
 // Objects on the image, the first one on top, each in a color of its own: its mask with a stronger line around it, its
-// box, and its class and score; of small ones the score alone, or none. Throws DataError for a mask of another size
-// than the image.
+// box, and its class and score; of small ones the score alone, or none. Without scores, nor is the class written if it
+// is the only one. Throws DataError for a mask of another size than the image.
 cv::Mat overlay(const cv::Mat& image, const std::vector<Instance>& objects, const LabelMap& classes,
                 Scores scores = Scores::shown);
 

@@ -58,7 +58,7 @@ std::string printable(const std::string& name) {
 
 constexpr int kFont = cv::FONT_HERSHEY_SIMPLEX;
 
-// Texts of small objects would hide their neighbors: the score alone, or nothing.
+// Texts of small objects would hide them and their neighbors: the score alone, or nothing.
 std::string fitting_text(const Instance& object, const std::string& name, double scale, Scores scores) {
   char score[16];
   std::snprintf(score, sizeof score, "%.2f", static_cast<double>(object.score));
@@ -66,7 +66,10 @@ std::string fitting_text(const Instance& object, const std::string& name, double
   if (scores == Scores::shown) texts = {texts[0] + " " + score, score};
   for (const auto& text : texts) {
     int below = 0;
-    if (static_cast<float>(cv::getTextSize(text, kFont, scale, 1, &below).width) <= 2 * object.box.width) return text;
+    const auto size = cv::getTextSize(text, kFont, scale, 1, &below);
+    const auto width = static_cast<float>(size.width), height = static_cast<float>(size.height + below);
+    const auto& box = object.box;
+    if (width <= 2 * box.width && 2 * width * height <= box.width * box.height) return text;
   }
   return "";
 }
@@ -103,10 +106,11 @@ cv::Mat overlay(const cv::Mat& image, const std::vector<Instance>& objects, cons
   cv::Mat result = shown_as_rgb(image);
   for (auto i = objects.size(); i-- > 0;)
     if (!objects[i].mask.empty()) draw_mask(result, objects[i], color_of(i));
+  const bool named = scores == Scores::shown || classes.classes.size() > 1;  // the only class needs no name
   for (auto i = objects.size(); i-- > 0;) {
     const auto category = static_cast<std::size_t>(objects[i].category);
     if (category >= classes.classes.size()) throw DataError("overlay", "an object has a class number out of range");
-    draw_box(result, objects[i], classes.classes[category].name, color_of(i), scores);
+    draw_box(result, objects[i], named ? classes.classes[category].name : "", color_of(i), scores);
   }
   return result;
 }
