@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,11 @@ struct WeightedOptions {
              "Weight of each training sample, in the order of the data: 0 or more, and not all 0. Empty, and without "
              "weights_file: all samples are equally likely.")
         .at_least(0);
-    options.add("weights_file", &weights_file,
-                "Text file of the weights, instead of weights: one number per line, in the order of the data; or a "
-                "sample's name and a number in each line, in any order, once for every sample.");
+    options.add(
+        "weights_file", &weights_file,
+        "Text file of the weights, instead of weights: one number per line, in the order of the data; or a "
+        "sample's name and a number in each line, in any order, once for every sample and for no other. Names are "
+        "those that \"sectile data preview\" prints; where they have spaces, a tab separates name and number.");
   }
   void check(sectile::Problems& problems) const {
     if (!weights.empty() && !weights_file.empty())
@@ -44,28 +47,56 @@ double number_in(const std::string& word, const std::filesystem::path& file, con
   return number;
 }
 
+std::string counted(std::size_t number, const char* what) {
+  return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+}
+
+// The first three.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 3;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i)
+    text.append(i > 0 ? ", \"" : "\"").append(names[i]).append("\"");
+  return names.size() > kShown ? text + " and others" : text;
+}
+
 std::vector<double> by_name(const std::vector<sectile::ListLine>& lines, const std::filesystem::path& file,
                             const sectile::Dataset& data) {
   std::map<std::string, double> given;
   for (const auto& line : lines) {
     if (line.words.size() != 2)
       throw sectile::DataError(sectile::list_place(file, line),
-                               "has " + std::to_string(line.words.size()) +
-                                   " words; expected a sample's name and its weight, as in the first line");
+                               "has " + counted(line.words.size(), "word") +
+                                   "; expected a sample's name and its weight, with a tab between them where the name "
+                                   "has spaces");
     if (!given.emplace(line.words[0], number_in(line.words[1], file, line)).second)
       throw sectile::DataError(sectile::list_place(file, line),
                                std::string("gives a weight to \"").append(line.words[0]).append("\" again"));
   }
   std::vector<double> weights;
+  std::vector<std::string> without;
+  std::set<std::string> known;
   for (std::size_t i = 0; i < data.size(); ++i) {
     const auto name = data.id_of(i);
-    const auto found = given.find(name);
-    if (found == given.end())
-      throw sectile::DataError(file.string(), std::string("gives no weight to the training sample \"")
-                                                  .append(name)
-                                                  .append("\": add a line with its name and a number"));
-    weights.push_back(found->second);
+    known.insert(name);
+    if (const auto found = given.find(name); found != given.end())
+      weights.push_back(found->second);
+    else
+      without.push_back(name);
   }
+  // Before those without a weight: a name that is written in another way is among both.
+  std::vector<std::string> unknown;
+  for (const auto& line : lines)
+    if (!known.contains(line.words[0])) unknown.push_back(line.words[0]);
+  if (!unknown.empty())
+    throw sectile::OptionError(
+        "weights_file", "has " + counted(unknown.size(), "name") + " that the training data does not have: " +
+                            listed(unknown) + "; names are those that \"sectile data preview\" prints, such as \"" +
+                            (without.empty() ? data.id_of(0) : without.front()) + "\"");
+  if (!without.empty())
+    throw sectile::OptionError("weights_file", "gives no weight to " + counted(without.size(), "training sample") +
+                                                   ": " + listed(without) +
+                                                   "; add a line with a name and a number for each");
   return weights;
 }
 
@@ -79,16 +110,15 @@ std::vector<double> weights_in(const std::filesystem::path& file, const sectile:
   std::vector<double> weights;
   for (const auto& line : lines) {
     if (line.words.size() != 1)
-      throw sectile::DataError(sectile::list_place(file, line), "has " + std::to_string(line.words.size()) +
-                                                                    " words; expected a number, as in the first line");
+      throw sectile::DataError(sectile::list_place(file, line), "has " + counted(line.words.size(), "word") +
+                                                                    "; expected a number, as in the first line");
     weights.push_back(number_in(line.words.front(), file, line));
   }
   return weights;
 }
 
 std::string counts(std::size_t weights, std::size_t samples) {
-  return std::to_string(weights) + (weights == 1 ? " value" : " values") + ", and the training data has " +
-         std::to_string(samples) + (samples == 1 ? " sample" : " samples");
+  return counted(weights, "value") + ", and the training data has " + counted(samples, "sample");
 }
 
 class Weighted final : public sectile::Sampler {
