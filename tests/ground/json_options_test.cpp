@@ -228,6 +228,13 @@ TEST_CASE("descriptions and schemas show what a default component is given") {
         Json::parse(R"([{"type": "inner", "strides": [8]}, {"type": "inner"}])"));
 }
 
+TEST_CASE("a kind in place of a component is told as one") {
+  CHECK_THROWS_WITH_AS(describe_text(index(), "", "sampler"),
+                       doctest::Contains("\"sampler\" is a kind, and its components are described one by one: sectile "
+                                         "describe sampler NAME; sectile list sampler has their names"),
+                       SpecError);
+}
+
 TEST_CASE("one value may stand for an array of one where the option says so") {
   const auto strides = [](const std::string& json) { return outcome(R"({"type": "inner", "strides": )" + json + "}"); };
   CHECK(strides("3").resolved["strides"] == Json::parse("[3]"));

@@ -36,6 +36,9 @@ PluginIndex::Entry entry_of(const PluginIndex& index, const std::string& kind, c
   const auto kinds = index.kinds_of(name);
   if (kinds.size() == 1) return index.entry(kinds.front(), name);
   if (kinds.empty()) {
+    if (const auto all = all_kinds(); std::count(all.begin(), all.end(), name))
+      throw SpecError("", "\"" + name + "\" is a kind, and its components are described one by one: sectile describe " +
+                              name + " NAME; sectile list " + name + " has their names");
     std::vector<std::string> names;
     for (const auto& entry : index.all()) names.push_back(entry.name);
     throw SpecError("", "unknown component \"" + name + "\"" + suggestion(name, names) + search_report(index));
