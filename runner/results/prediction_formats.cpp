@@ -78,6 +78,13 @@ std::unique_ptr<PredictionFormat> ade20k_format(const LabelMap& labels) {
   return std::make_unique<NumberPngs>(labels);
 }
 
+void demand_labels(const std::string& format, const Network& network) {
+  if (network.spec.task != Task::instance) return;
+  throw boost::program_options::error(
+      "--format: \"" + format + "\" is of networks for semantic segmentation, and the model \"" +
+      network.spec.model.type() + "\" predicts objects: leave --format out, or use coco");
+}
+
 }  // namespace
 
 void refuse_classes(const std::string& format, const std::string& reason) {
@@ -91,6 +98,7 @@ std::unique_ptr<PredictionFormat> prediction_format(const std::optional<std::str
   const auto& labels = *network.context.labels;
   if (!format && network.spec.task == Task::instance) return coco_results(network, folder, Numbers::any);
   if (!format && network.spec.task == Task::panoptic) return coco_panoptic(network, folder);
+  if (format == "png" || format == "cityscapes" || format == "ade20k") demand_labels(*format, network);
   if (!format || *format == "png") return std::make_unique<PalettePngs>(labels);
   if (*format == "cityscapes") return cityscapes_format(labels);
   if (*format == "ade20k") return ade20k_format(labels);

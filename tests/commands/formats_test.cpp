@@ -237,7 +237,11 @@ TEST_CASE("objects of a network become results of COCO, and its AP is that of th
   const auto to_no = [&](const std::string& more) {
     return sectile_program("predict " + best + kToys + "--split val " + more + " -o " + (folder / "no").string());
   };
-  CHECK(to_no("--format png").says("it predicts objects"));
+  for (const std::string format : {"png", "cityscapes", "ade20k"})
+    CHECK(to_no("--format " + format)
+              .says("--format: \"" + format +
+                    "\" is of networks for semantic segmentation, and the model \"toy_rcnn\" predicts objects: leave "
+                    "--format out, or use coco"));
   CHECK(to_no("--flip").says("a network that predicts objects: cannot be combined with --flip"));
   CHECK(sectile_program("evaluate " + best + kToys + "--flip")
             .says("a network that predicts objects: cannot be combined with --flip"));

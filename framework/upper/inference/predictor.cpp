@@ -94,7 +94,8 @@ PredictedImage predicted(const Ensemble& ensemble, Read& one, const Wanted& want
   if (wanted.segments) image.segment_ids = segment_map(prediction.segment_ids);
   if (wanted.labels) {
     if (!prediction.labels.defined())
-      throw PluginError("labels", "the model returns none: it predicts objects; write them as results of COCO");
+      throw PluginError("/model", "\"" + ensemble.first().spec.model.type() +
+                                      "\" returns no labels; of one that predicts objects, ask for those");
     image.labels = label_map(prediction.labels);
   }
   if (wanted.scores) image.scores = score_map(prediction.scores);
