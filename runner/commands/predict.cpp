@@ -131,7 +131,8 @@ void make_folder(const fs::path& folder) {
 }
 
 void tell_skipped(const std::vector<std::string>& reasons, std::size_t total) {
-  std::cerr << reasons.size() << " of " << total << " images could not be read, and were skipped:\n";
+  std::cerr << reasons.size() << " of " << total << " images could not be read, and "
+            << (reasons.size() == 1 ? "was" : "were") << " skipped:\n";
   for (const auto& reason : reasons) std::cerr << "  " << reason << "\n";
 }
 
@@ -146,8 +147,8 @@ void tell_earlier_predictions(const std::vector<ImageInput>& images, const std::
     if (count++ == 0) first = file;
   }
   if (count > 0)
-    std::cerr << "note: of " << count << " skipped images, earlier predictions are still there, such as " << first
-              << "\n";
+    std::cerr << "note: of " << count << (count == 1 ? " skipped image" : " skipped images")
+              << ", earlier predictions are still there, such as " << first << "\n";
 }
 
 // What is written only if asked for, and was not now, but before.

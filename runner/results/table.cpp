@@ -93,7 +93,8 @@ std::string table(const Evaluation& evaluation, const LabelMap& labels) {
 std::string skipped(const std::vector<std::string>& reasons) {
   constexpr std::size_t kShown = 10;
   if (reasons.empty()) return {};
-  std::string text = std::to_string(reasons.size()) + " bad samples were skipped:\n";
+  std::string text = std::to_string(reasons.size()) +
+                     (reasons.size() == 1 ? " bad sample was skipped:\n" : " bad samples were skipped:\n");
   for (std::size_t i = 0; i < reasons.size() && i < kShown; ++i) text += "  " + reasons[i] + "\n";
   if (reasons.size() > kShown) text += "  and " + std::to_string(reasons.size() - kShown) + " more\n";
   return text;

@@ -202,8 +202,8 @@ TEST_CASE("bad images are left out on demand, and named at the end") {
   CHECK(!ended.says("earlier predictions"));
   std::ofstream(in / "a.png") << "no image";
   const auto again = sectile_program(words + " --skip-bad --overwrite");
-  CHECK(again.says("note: of 1 skipped images, earlier predictions are still there, such as " +
-                   (out / "a.png").string()));
+  CHECK(
+      again.says("note: of 1 skipped image, earlier predictions are still there, such as " + (out / "a.png").string()));
   const auto none = sectile_program("predict " + run().best() + " " + (in / "b.png").string() + " --skip-bad");
   CHECK(none.code == 2);
   CHECK(none.says("none of them"));

@@ -36,6 +36,12 @@ std::string refusal(const MetricReport& report) {
 
 }  // namespace
 
+TEST_CASE("one sample that was skipped is told as one") {
+  CHECK(skipped({"a: is empty"}) == "1 bad sample was skipped:\n  a: is empty\n");
+  CHECK(skipped({"a", "b"}) == "2 bad samples were skipped:\n  a\n  b\n");
+  CHECK(skipped({}).empty());
+}
+
 TEST_CASE("a metric says whether less is better, and the spec has the last word") {
   const BestBy unasked(Toy(edges()).pipeline), asked(Toy(edges(R"({"train": {"best_is": "max"}})")).pipeline);
   CHECK(unasked.name() == "toy_edge_error/error");
