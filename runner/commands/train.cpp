@@ -69,6 +69,13 @@ std::optional<fs::path> resumed(const RunFolder& folder, const CommandLine& line
   return std::nullopt;
 }
 
+// "10 samples", and how many of them an epoch has, if that is another number.
+std::string samples_text(const TrainingPlan& plan) {
+  auto text = std::to_string(plan.available) + (plan.available == 1 ? " sample" : " samples");
+  if (plan.samples != plan.available) text += ", " + std::to_string(plan.samples) + " per epoch,";
+  return text;
+}
+
 std::string step_line(const StepReport& report) {
   char text[160];
   std::snprintf(text, sizeof text, "epoch %d/%d  step %lld/%lld  loss %.4f  lr %.2e  %.1f images/s  %s left",
@@ -139,8 +146,8 @@ void train(int count, char** words) {
   std::int64_t parameters = 0;
   for (const auto& parameter : parameters_of(pipeline.model->module())) parameters += parameter.numel();
   progress.say("training " + pipeline.spec.model.type() + " (" + std::to_string(parameters) + " parameters) on " +
-               std::to_string(pipeline.training.data->size()) + " samples of " +
-               std::to_string(pipeline.context.classes()) + " classes, into " + folder.string() +
+               samples_text(plan_of(pipeline)) + " of " + std::to_string(pipeline.context.classes()) +
+               " classes, into " + folder.string() +
                (resume_from ? ", resuming from " + resume_from->filename().string() : ""));
   TrainListener listener;
   listener.noted = [&](const std::string& note) { progress.say("note: " + note); };

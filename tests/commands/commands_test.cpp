@@ -28,6 +28,7 @@ TEST_CASE("training prints a table per class and leaves spec, log and checkpoint
   CHECK(run().training.code == 0);
   CHECK(run().training.says("mIoU"));
   CHECK(run().training.says("background"));
+  CHECK(run().training.says(" samples of 5 classes"));
   CHECK(run().training.text.find('\r') == std::string::npos);  // plain lines in a pipe
   for (const char* name : {"spec.json", "log.jsonl", "last.pth", "best.pth"})
     CHECK(fs::is_regular_file(run().folder / "run" / name));
@@ -201,11 +202,13 @@ TEST_CASE("what is no checkpoint is refused by name") {
 
 TEST_CASE("another model is swapped in on the command line, and what was dropped is said") {
   const auto ended = sectile_program("train " + run().spec.string() + " -o " + (run().folder / "swapped").string() +
-                                     " --set '/model={\"type\": \"fast_scnn\"}' --set /train/epochs=1");
+                                     " --set '/model={\"type\": \"fast_scnn\"}' --set /train/epochs=1 --set "
+                                     "'/sampler={\"type\": \"weighted\", \"samples\": 3}'");
   CAPTURE(ended.text);
   CHECK(ended.code == 0);
   CHECK(ended.says("/model/widths"));
   CHECK(ended.says("training fast_scnn"));
+  CHECK(ended.says(" samples, 3 per epoch, of 5 classes"));
   const auto refused = sectile_program("evaluate " + run().spec.string() + " --set /model/type=fast_scnn");
   CHECK(refused.code == 2);
   CHECK(refused.says("contains a trained \"unet\", and the spec names the model \"fast_scnn\""));
