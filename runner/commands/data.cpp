@@ -78,8 +78,8 @@ void data(int count, char** words) {
   own.add_options()("split", po::value<std::string>()->value_name("NAME"), "only this split: train, val or test")(
       "workers", po::value<int>()->default_value(2)->value_name("N"),
       "threads that read samples; does not change results")("json", "print JSON")("all", "check: list all findings");
-  const auto line =
-      parse({words, words + count}, "data check|stats SPEC [--split NAME] [--json] [--all]", kSummary, own, 2, 2);
+  const auto line = parse({words, words + count}, "data check|stats|preview SPEC [--split NAME] [--json] [--all]",
+                          kSummary, own, 2, 2);
   const auto& action = line.operands[0];
   if (action == "preview") throw po::error("preview comes before its options: sectile data preview SPEC [OPTION]...");
   if (action != "check" && action != "stats")

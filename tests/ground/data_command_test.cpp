@@ -168,5 +168,5 @@ TEST_CASE("wrong words after sectile data are told") {
   CHECK(says(problem("check " + path + " --workers 0"), "--workers is 0; expected 1 to 256"));
   CHECK(says(problem("check"), "needs 2 operands, found 1"));
   CHECK(problem("check " + path + " --workers 0").code == 2);
-  CHECK(says(problem("--help"), "usage: sectile data check|stats SPEC"));
+  CHECK(says(problem("--help"), "usage: sectile data check|stats|preview SPEC"));
 }
