@@ -112,10 +112,10 @@ sectile data preview SPEC -o augmented --times 4  # four augmentations of each
 * **Probability.** `probability` is the chance that a transform is applied to a sample, `p` elsewhere. Crops, `resize`, `pad`,
   `random_scale`, `large_scale_jitter` and `normalize` are always applied, or have 1 by default.
 * **Order.** Put what reads pixels or labels (`random_crop` with `class_probability`, mixing, targets) after what changes the
-  size, noise and blur after geometry, `edges`, `distance_map` and `border_weights` after both, and `normalize` last. All
-  images of a batch have the same size in the end: crop, pad or resize to one.
-* **Random numbers** depend on the seed, the epoch, the sample and the transform's position in the list, and neither on
-  threads nor on what else is drawn: a run that is resumed sees the same samples.
+  size, noise and blur after geometry, `edges`, `distance_map` and `border_weights` after both, and `normalize` last. Images of
+  a batch that differ in size are padded at the right and the bottom, which costs time: crop, pad or resize to one.
+* **Random numbers** depend on the seed, the epoch, the sample, how often it came before in the epoch and the transform's
+  position in the list, and neither on threads nor on what else is drawn: a run that is resumed sees the same samples.
 * **`"fuse": true`** in `transforms` joins consecutive geometric transforms to one resampling, which is faster and blurs less.
 * **Pixels.** Images have 8 or 16 bits or are float, with any number of channels; transforms of color need three. Float images
   are taken as 0 to 1; color, noise and weather refuse what is far outside. Changes of brightness and noise are fractions of
