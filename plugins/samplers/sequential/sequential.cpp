@@ -16,4 +16,7 @@ class Sequential final : public sectile::Sampler {
 
 }  // namespace
 
-SECTILE_PLUGIN("1.0.0", sectile::sampler<Sequential>("sequential", "The samples in the order of the data."))
+SECTILE_PLUGIN("1.0.0",
+               sectile::sampler<Sequential>(
+                   "sequential",
+                   "The samples in the order of the data; a shorter epoch continues where the one before ended."))
