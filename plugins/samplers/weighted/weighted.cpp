@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -29,8 +28,10 @@ struct WeightedOptions {
     options.add(
         "weights_file", &weights_file,
         "Text file of the weights, instead of weights: one number per line, in the order of the data; or a "
-        "sample's name and a number in each line, in any order, once for every sample and for no other. Names are "
-        "those that \"sectile data preview\" prints; where they have spaces, a tab separates name and number.");
+        "sample's name and a number in each line, in any order, once for every sample; names of other samples are "
+        "ignored, so that one file serves parts of the data. Names are those that \"sectile data preview\" prints; "
+        "where "
+        "they have spaces, a tab separates name and number.");
   }
   void check(sectile::Problems& problems) const {
     if (!weights.empty() && !weights_file.empty())
@@ -75,28 +76,18 @@ std::vector<double> by_name(const std::vector<sectile::ListLine>& lines, const s
   }
   std::vector<double> weights;
   std::vector<std::string> without;
-  std::set<std::string> known;
   for (std::size_t i = 0; i < data.size(); ++i) {
     const auto name = data.id_of(i);
-    known.insert(name);
     if (const auto found = given.find(name); found != given.end())
       weights.push_back(found->second);
     else
       without.push_back(name);
   }
-  // Before those without a weight: a name that is written in another way is among both.
-  std::vector<std::string> unknown;
-  for (const auto& line : lines)
-    if (!known.contains(line.words[0])) unknown.push_back(line.words[0]);
-  if (!unknown.empty())
-    throw sectile::OptionError(
-        "weights_file", "has " + counted(unknown.size(), "name") + " that the training data does not have: " +
-                            listed(unknown) + "; names are those that \"sectile data preview\" prints, such as \"" +
-                            (without.empty() ? data.id_of(0) : without.front()) + "\"");
   if (!without.empty())
     throw sectile::OptionError("weights_file", "gives no weight to " + counted(without.size(), "training sample") +
                                                    ": " + listed(without) +
-                                                   "; add a line with a name and a number for each");
+                                                   "; add a line with a name and a number for each. The file names " +
+                                                   listed({lines.front().words.front()}) + ", for example");
   return weights;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <ATen/TensorOperators.h>
+
 #include <sectile/loss.h>
 #include <sectile/losses/class_target.h>
 #include <sectile/roles.h>
