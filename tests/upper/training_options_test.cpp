@@ -17,6 +17,7 @@
 #include "upper/network/device.h"
 #include "upper/network/open.h"
 #include "upper/training/gradients.h"
+#include "upper/training/run_state.h"
 #include "upper/training/trainer.h"
 #include "upper/weights/ema.h"
 
@@ -293,11 +294,11 @@ TEST_CASE("a bad sample is replaced by one that the sampler gives, not by one th
   const Json changes{{"data", {{"train", data}, {"val", data}, {"on_bad_sample", "skip"}}},
                      {"sampler", {{"type", "weighted"}, {"weights", {1, 1, 0, 0}}}}};
   const auto pipeline = Pipeline::for_training(test::plugins(), spec(changes.dump()), at::kCPU);
-  const auto plan = plan_of(pipeline);
+  const auto planned = plan_of(pipeline);
   int replaced = 0;
   for (std::int64_t batch = 0; batch < 8; ++batch)
-    for (std::size_t part = 0; part < plan.size(batch); ++part) {
-      const auto made = pipeline.prepare(plan, batch, part);
+    for (std::size_t part = 0; part < planned.size(batch); ++part) {
+      const auto made = pipeline.prepare(planned, batch, part);
       CHECK(made.sample.id.find('0') != std::string::npos);
       replaced += !made.bad.empty();
     }
