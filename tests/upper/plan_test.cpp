@@ -84,7 +84,7 @@ TEST_CASE("a sample that is drawn twice in an epoch has two occurrences, also ac
   CHECK(made.occasion(2, 0).occurrence == 0);
 }
 
-TEST_CASE("what replaces a sample comes later in the same epoch, and behind its end from its start on") {
+TEST_CASE("what replaces a sample comes later in the epoch, or in the next one") {
   auto made = plan(4, 2);
   made.sampler = std::make_shared<Always>(std::vector<std::size_t>{3, 0, 3, 2});
   CHECK(made.occasion(1, 0).index == 3);
@@ -93,6 +93,7 @@ TEST_CASE("what replaces a sample comes later in the same epoch, and behind its 
   CHECK(made.occasion(1, 0, 2).occurrence == 0);
   CHECK(made.occasion(1, 0, 3).index == 0);
   CHECK(made.occasion(1, 0, 3).batch == 1);
+  CHECK(made.occasion(1, 0, 3).epoch == 0);
 }
 
 TEST_CASE("a sampler that gives too few samples, or one that is not there, is named") {

@@ -168,8 +168,8 @@ TEST_CASE("a target that no loss reads is noted") {
     return text;
   };
   CHECK(notes(R"([{"type": "cross_entropy"}])") ==
-        "/transforms/train/0: adds the target \"distance_map\"\n/transforms/train/1: adds the target \"edges\"\n"
-        "/transforms/train/2: adds the target \"weights\"\n");
+        "/transforms/train/0: adds the target \"edges\"\n/transforms/train/1: adds the target \"weights\"\n"
+        "/transforms/train/2: adds the target \"distance_map\"\n");
   CHECK(notes(R"([{"type": "cross_entropy", "target": "edges"}, {"type": "bce", "target": "distance_map"},
                   {"type": "cross_entropy", "pixel_weights": "weights"}])")
             .empty());

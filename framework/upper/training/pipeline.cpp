@@ -116,10 +116,12 @@ void Pipeline::refuse_targets_by_chance(AllProblems& all) const {
        {std::pair{"/transforms/train", &training.transforms}, {"/transforms/val", &evaluation_transforms}})
     for (const auto& target : effects_of(*transforms, list).targets)
       if (target.by_chance)
-        all.try_to(target.place, [&name = target.name] {
-          throw SpecError("", "adds the target \"" + name +
-                                  "\" to some samples only, by chance, and others would be trained on zeros in its "
-                                  "place, or not at all; move it into the list itself");
+        all.try_to("", [&] {
+          throw SpecError(
+              target.place,
+              "adds the target \"" + target.name +
+                  "\" to some samples only, by chance, and others would be trained on zeros in its place, or "
+                  "not at all; move it into the list itself");
         });
 }
 
@@ -216,7 +218,10 @@ Prepared Pipeline::prepare(const Occasion& when) const {
 }
 
 Prepared Pipeline::prepare(const TrainingPlan& plan, std::int64_t batch_number, std::size_t part) const {
-  return first_usable(plan.samples, [&](std::size_t tries) { return plan.occasion(batch_number, part, tries); });
+  // A sampler that draws at random may give damaged samples alone for an epoch.
+  constexpr std::size_t kEpochs = 20;
+  return first_usable(kEpochs * plan.samples,
+                      [&](std::size_t tries) { return plan.occasion(batch_number, part, tries); });
 }
 
 Prepared Pipeline::first_usable(std::size_t most, const std::function<Occasion(std::size_t)>& occasion) const {
@@ -229,8 +234,11 @@ Prepared Pipeline::first_usable(std::size_t most, const std::function<Occasion(s
     return sample;
   };
   Prepared prepared;
-  for (std::size_t tries = 0; tries < most; ++tries) {
-    auto reason = reason_to_skip(training.skip_bad, [&] { prepared.sample = prepared_at(occasion(tries)); });
+  std::set<std::size_t> tried;
+  for (std::size_t tries = 0; tries < most && tried.size() < training.data->size(); ++tries) {
+    const auto then = occasion(tries);
+    if (!tried.insert(then.index).second) continue;
+    auto reason = reason_to_skip(training.skip_bad, [&] { prepared.sample = prepared_at(then); });
     if (reason.empty()) return prepared;
     prepared.bad.push_back(std::move(reason));
   }

@@ -63,7 +63,8 @@ std::size_t TrainingPlan::epoch_of_batch(std::int64_t batch_number) const {
 Occasion TrainingPlan::occasion(std::int64_t batch_number, std::size_t part, std::size_t later) const {
   const auto first = static_cast<std::size_t>(batch_number) % batches() * batch;
   const auto epoch = epoch_of_batch(batch_number);
-  const auto [index, occurrence] = current(*this, epoch).at((first + part + later) % samples);
+  const auto position = first + part + later;
+  const auto [index, occurrence] = current(*this, epoch + position / samples).at(position % samples);
   return {.epoch = epoch, .index = index, .occurrence = occurrence, .batch = batch_number};
 }
 

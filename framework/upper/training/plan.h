@@ -37,8 +37,8 @@ struct TrainingPlan {
 
   std::size_t size(std::int64_t batch_number) const;  // in samples
   std::size_t epoch_of_batch(std::int64_t batch_number) const;
-  // The sample, and which of its occurrences; or that many samples later in the epoch, and behind its end from its
-  // start on. May be called from any thread. Throws PluginError for a sampler that violates its contract.
+  // The sample, and which of its occurrences; or the one that comes so many samples later, which may be in a later
+  // epoch, in its place. May be called from any thread. Throws PluginError for a sampler that violates its contract.
   Occasion occasion(std::int64_t batch_number, std::size_t part, std::size_t later = 0) const;
 
   // The sampler's indexes for one epoch, with how often each index came before.
