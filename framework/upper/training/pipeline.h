@@ -36,7 +36,7 @@ class Pipeline : public Network {
   // A training sample after its transforms; if the spec skips bad samples, it is replaced by the next one of the data
   // that can be read. Depends only on the seed and the occasion; called from several threads at once.
   Prepared prepare(const Occasion& when) const;
-  // The same of a run, where it is replaced by the next one that the sampler gives in this epoch.
+  // The same of a run, where it is replaced by the next one that the sampler gives, in this epoch or a later one.
   Prepared prepare(const TrainingPlan& plan, std::int64_t batch_number, std::size_t part) const;
 
   struct NamedTerm {

@@ -29,9 +29,8 @@ struct WeightedOptions {
         "weights_file", &weights_file,
         "Text file of the weights, instead of weights: one number per line, in the order of the data; or a "
         "sample's name and a number in each line, in any order, once for every sample; names of other samples are "
-        "ignored, so that one file serves parts of the data. Names are those that \"sectile data preview\" prints; "
-        "where "
-        "they have spaces, a tab separates name and number.");
+        "ignored, so that one file serves parts of the data. Names are those that \"sectile data preview\" prints; a "
+        "tab separates name and number where they have spaces.");
   }
   void check(sectile::Problems& problems) const {
     if (!weights.empty() && !weights_file.empty())
